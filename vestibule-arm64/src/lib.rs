@@ -1,0 +1,2 @@
+//! Exception entry and exit: the arm64 port.
+#![no_std]

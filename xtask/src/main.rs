@@ -1,0 +1,2 @@
+//! Builds, boots, tests, measures.
+fn main() {}

@@ -1,0 +1,98 @@
+//! The order in which the kernel comes up, on the first CPU and on the others.
+
+use core::mem;
+use core::panic::PanicInfo;
+
+use crate::device_tree::{DeviceTree, DeviceTreeError};
+use crate::layout::{self, PhysicalAddress, image_to_physical};
+use crate::power::{self, Status};
+use crate::stacks::Stack;
+use crate::{boot, early_vectors, frames, paging, percpu, println, psci, smp, timer, uart};
+
+/// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_main(device_tree: usize) -> ! {
+    early_vectors::install();
+    if let Err(why) = memory_up(PhysicalAddress(device_tree)) {
+        println!("{why}");
+        power::exit(Status::Failure);
+    }
+    let stack = Stack::new().expect("memory for the first stack");
+    let top = stack.top();
+    mem::forget(stack);
+    // SAFETY: the stack is new and stays for ever; what is still on the boot stack is not needed again.
+    unsafe { boot::continue_on_stack(top, first_cpu_main, device_tree) }
+}
+
+/// Brings up what the rest stands on: console, firmware calls, frames and with them the heap, the kernel's own tables.
+fn memory_up(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
+    let tree = DeviceTree::at(device_tree)?;
+    let uart = tree.uart()?;
+    uart::set_address(uart.start);
+    if let Some(conduit) = tree.psci_conduit()? {
+        psci::set_conduit(conduit);
+    }
+    let gic = tree.gic()?;
+
+    let image = layout::image();
+    let image = image_to_physical(image.text.start)..image_to_physical(image.data.end);
+    let nothing = PhysicalAddress(0)..PhysicalAddress(0);
+    frames::init(&tree, &[image, tree.blob(), tree.initrd()?.unwrap_or(nothing)]);
+    paging::init(&tree, &[uart, gic.distributor, gic.redistributors]);
+    boot::leave_identity_map();
+    Ok(())
+}
+
+/// The first CPU, on a stack of its own.
+extern "C" fn first_cpu_main(device_tree: usize) -> ! {
+    match start(PhysicalAddress(device_tree)) {
+        Ok(()) => power::exit(Status::Success),
+        Err(why) => {
+            println!("{why}");
+            power::exit(Status::Failure)
+        }
+    }
+}
+
+fn start(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
+    let tree = DeviceTree::at(device_tree)?;
+    percpu::init(tree.cpus());
+    percpu::cpu(0).set_online();
+    timer::init_cpu();
+    let online = smp::start_secondaries();
+    report(&tree, online)
+}
+
+fn report(tree: &DeviceTree, online: usize) -> Result<(), DeviceTreeError> {
+    let bytes: usize = tree.memory().map(|range| range.end - range.start).sum();
+    let initrd = tree.initrd()?.map_or(0, |range| range.end - range.start);
+    println!("CPUs: {online} of {} online", percpu::count());
+    println!("memory: {} KiB, {} KiB free", bytes / 1024, frames::free_count() * 4);
+    println!("initrd: {initrd} bytes");
+    println!("command line: {}", tree.command_line());
+    let check = paging::check_kernel();
+    println!(
+        "kernel map: {} KiB, {} KiB writable, {} KiB executable, none both",
+        check.mapped / 1024,
+        check.writable / 1024,
+        check.executable / 1024
+    );
+    Ok(())
+}
+
+/// First Rust on another CPU: on its own stack, with the kernel's tables, everything masked.
+#[unsafe(no_mangle)]
+extern "C" fn secondary_main(cpu: usize) -> ! {
+    early_vectors::install();
+    boot::leave_identity_map();
+    timer::init_cpu();
+    println!("CPU {cpu} is up");
+    percpu::cpu(cpu).set_online();
+    power::halt()
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    println!("CPU {}: {info}", percpu::boot_index());
+    power::exit(Status::Failure)
+}

@@ -1,0 +1,85 @@
+//! The console: whole lines from several CPUs, safe to print to from any context, a panic in an NMI included.
+//!
+//! The lock knows its owner. A CPU that already holds it prints on rather than wait for itself, and a CPU that waits too
+//! long (because the holder is stuck or stopped) prints without it: garbled output beats none.
+
+use core::fmt::{self, Write};
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::registers::read_register;
+use crate::{irqs, uart};
+
+/// MPIDR_EL1 of the CPU that prints, with [`TAKEN`] set; zero if nobody does.
+static OWNER: AtomicU64 = AtomicU64::new(0);
+const TAKEN: u64 = 1 << 63;
+const PATIENCE: u32 = 50_000_000;
+
+struct Console;
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if byte == b'\n' {
+                uart::write_byte(b'\r');
+            }
+            uart::write_byte(byte);
+        }
+        Ok(())
+    }
+}
+
+/// Prints `arguments` in one piece. What [`print!`](crate::print) and [`println!`](crate::println) call.
+pub fn print(arguments: fmt::Arguments) {
+    let saved = irqs::mask();
+    let this_cpu = read_register!("mpidr_el1") | TAKEN;
+    let taken_here = take(this_cpu);
+    // The console cannot fail, and a `Display` that fails has printed what it could.
+    let _ = Console.write_fmt(arguments);
+    if taken_here {
+        OWNER.store(0, Ordering::Release);
+    }
+    irqs::restore(saved);
+}
+
+/// Sends raw bytes in one piece, as a program's `write` to its standard output does.
+pub fn write_bytes(bytes: &[u8]) {
+    let saved = irqs::mask();
+    let this_cpu = read_register!("mpidr_el1") | TAKEN;
+    let taken_here = take(this_cpu);
+    for &byte in bytes {
+        if byte == b'\n' {
+            uart::write_byte(b'\r');
+        }
+        uart::write_byte(byte);
+    }
+    if taken_here {
+        OWNER.store(0, Ordering::Release);
+    }
+    irqs::restore(saved);
+}
+
+/// Takes the console for `this_cpu`; false if it goes on without being the owner.
+fn take(this_cpu: u64) -> bool {
+    for _ in 0..PATIENCE {
+        match OWNER.compare_exchange_weak(0, this_cpu, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(owner) if owner == this_cpu => return false,
+            Err(_) => spin_loop(),
+        }
+    }
+    false
+}
+
+/// Prints to the console.
+#[macro_export]
+macro_rules! print {
+    ($($argument:tt)*) => { $crate::console::print(format_args!($($argument)*)) };
+}
+
+/// Prints a line to the console.
+#[macro_export]
+macro_rules! println {
+    () => { $crate::print!("\n") };
+    ($($argument:tt)*) => { $crate::console::print(format_args!("{}\n", format_args!($($argument)*))) };
+}

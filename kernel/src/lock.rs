@@ -1,0 +1,58 @@
+//! A spin lock that masks interrupts while held, for data that interrupt handlers may reach too.
+//!
+//! Not for code that may run in an NMI: an NMI that waits for the code it interrupted waits for ever.
+
+use core::cell::UnsafeCell;
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use lock_api::{GuardNoSend, RawMutex};
+
+use crate::irqs::{self, SavedMask};
+
+/// Mutual exclusion between CPUs and against this CPU's interrupts.
+pub type IrqLock<T> = lock_api::Mutex<RawIrqLock, T>;
+/// Holds an [`IrqLock`]; interrupts stay masked until it is dropped.
+pub type IrqLockGuard<'a, T> = lock_api::MutexGuard<'a, RawIrqLock, T>;
+
+/// The lock under [`IrqLock`].
+pub struct RawIrqLock {
+    locked: AtomicBool,
+    saved: UnsafeCell<Option<SavedMask>>,
+}
+
+// SAFETY: `saved` is touched only by the holder.
+unsafe impl Sync for RawIrqLock {}
+
+// SAFETY: the compare-exchange in `try_lock` lets one holder in until `unlock`.
+unsafe impl RawMutex for RawIrqLock {
+    #[allow(clippy::declare_interior_mutable_const, reason = "the trait asks for a constant")]
+    const INIT: Self = Self { locked: AtomicBool::new(false), saved: UnsafeCell::new(None) };
+    type GuardMarker = GuardNoSend;
+
+    fn lock(&self) {
+        while !self.try_lock() {
+            while self.locked.load(Ordering::Relaxed) {
+                spin_loop();
+            }
+        }
+    }
+
+    fn try_lock(&self) -> bool {
+        let saved = irqs::mask();
+        if self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            irqs::restore(saved);
+            return false;
+        }
+        // SAFETY: this CPU holds the lock now, so nobody else reads or writes `saved`.
+        unsafe { *self.saved.get() = Some(saved) };
+        true
+    }
+
+    unsafe fn unlock(&self) {
+        // SAFETY: the caller holds the lock.
+        let saved = unsafe { (*self.saved.get()).take() };
+        self.locked.store(false, Ordering::Release);
+        irqs::restore(saved.expect("a held lock has recorded the mask"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Kernel stacks: 16 KiB each, aligned to twice that, with the 16 KiB below left unmapped.
+//!
+//! So bit [`STACK_SHIFT`] of SP is clear inside a stack and set in the guard below it: the vectors' overflow test is
+//! one bit, and an overflow that slips past it faults.
+
+use core::ops::Range;
+
+use crate::bitmap::Bitmap;
+use crate::frames::{self, OutOfMemory};
+use crate::layout::{PAGE_SIZE, STACK_BASE, STACK_END};
+use crate::lock::IrqLock;
+use crate::paging;
+use crate::percpu::MAX_CPUS;
+
+/// The bit of SP that tells a stack from the guard below it.
+pub const STACK_SHIFT: usize = 14;
+/// Bytes in a kernel stack.
+pub const STACK_SIZE: usize = 1 << STACK_SHIFT;
+/// Distance from one stack to the next.
+const SLOT_SIZE: usize = 2 * STACK_SIZE;
+/// How many stacks there can be.
+const SLOTS: usize = 8192;
+const _: () = assert!(STACK_BASE.is_multiple_of(SLOT_SIZE) && STACK_BASE + SLOTS * SLOT_SIZE <= STACK_END);
+
+static SLOTS_IN_USE: IrqLock<Option<Bitmap<'static>>> = IrqLock::new(None);
+
+/// A kernel stack, mapped until dropped.
+pub struct Stack {
+    slot: usize,
+}
+
+impl Stack {
+    /// Takes a stack from the region and memory for it.
+    pub fn new() -> Result<Self, OutOfMemory> {
+        let slot = take_slot()?;
+        let stack = Self { slot };
+        for page in stack.range().step_by(PAGE_SIZE) {
+            // On failure `stack` is dropped, which unmaps what was mapped so far.
+            let frame = frames::allocate_zeroed()?;
+            if let Err(out_of_memory) = paging::map_kernel_data(page, frame) {
+                // SAFETY: the frame has just been allocated and is mapped nowhere else.
+                unsafe { frames::free(frame) };
+                return Err(out_of_memory);
+            }
+        }
+        Ok(stack)
+    }
+
+    /// First address above the stack: the initial SP.
+    pub fn top(&self) -> usize {
+        self.range().end
+    }
+
+    /// The mapped addresses.
+    pub fn range(&self) -> Range<usize> {
+        let base = STACK_BASE + self.slot * SLOT_SIZE;
+        base..base + STACK_SIZE
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for page in self.range().step_by(PAGE_SIZE) {
+            if let Some(frame) = paging::unmap_kernel(page) {
+                // SAFETY: the frame was this stack's, and the page has left every TLB.
+                unsafe { frames::free(frame) };
+            }
+        }
+        if let Some(slots) = SLOTS_IN_USE.lock().as_mut() {
+            slots.release(self.slot, 1);
+        }
+    }
+}
+
+fn take_slot() -> Result<usize, OutOfMemory> {
+    static mut WORDS: [u64; Bitmap::words_for(SLOTS)] = [0; Bitmap::words_for(SLOTS)];
+    let mut slots = SLOTS_IN_USE.lock();
+    let slots = slots.get_or_insert_with(|| {
+        // SAFETY: this closure runs once, under the lock, so the reference is the only one.
+        let mut bitmap = Bitmap::new(unsafe { &mut *&raw mut WORDS }, SLOTS);
+        bitmap.release(0, SLOTS);
+        bitmap
+    });
+    slots.take(1, 1).ok_or(OutOfMemory)
+}
+
+const OVERFLOW_STACK_SIZE: usize = 8192;
+
+#[repr(C, align(16))]
+struct OverflowStack([u8; OVERFLOW_STACK_SIZE]);
+
+static mut OVERFLOW_STACKS: [OverflowStack; MAX_CPUS] = [const { OverflowStack([0; OVERFLOW_STACK_SIZE]) }; MAX_CPUS];
+
+/// Top of the stack on which CPU `cpu` reports that another stack has overflowed. In the image, so always mapped.
+pub fn overflow_stack_top(cpu: usize) -> usize {
+    assert!(cpu < MAX_CPUS);
+    &raw const OVERFLOW_STACKS as usize + (cpu + 1) * OVERFLOW_STACK_SIZE
+}

@@ -1,0 +1,171 @@
+//! Copies between the kernel and user memory, as the user: unprivileged loads and stores (LDTR, STTR), so that PAN can
+//! stay set and the user's own permissions decide.
+//!
+//! Each instruction that may fault has an entry in the fix-up table. The EL1 abort handler first tries to resolve the
+//! fault (demand paging); if it cannot, it asks [`fixup`] where to go on, and the copy returns [`Fault`]. Nothing is
+//! masked here: a copy may fault, sleep in the fault and be preempted, and so must not run under a lock that masks.
+
+use alloc::vec::Vec;
+use core::arch::global_asm;
+use core::mem::{MaybeUninit, size_of};
+use core::slice;
+
+use crate::layout::USER_END;
+
+/// User memory could not be read or written: EFAULT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault;
+
+/// Types that any bytes make a valid value of, and that have no padding.
+///
+/// # Safety
+/// Both hold for the type.
+pub unsafe trait Plain: Copy {}
+// SAFETY: integers have neither invalid values nor padding.
+unsafe impl Plain for u8 {}
+// SAFETY: as above.
+unsafe impl Plain for i32 {}
+// SAFETY: as above.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
+unsafe impl Plain for i64 {}
+// SAFETY: as above.
+unsafe impl Plain for u64 {}
+// SAFETY: as above.
+unsafe impl Plain for usize {}
+// SAFETY: an array has no padding of its own.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
+
+unsafe extern "C" {
+    fn user_copy_in(to: *mut u8, from: usize, count: usize) -> usize;
+    fn user_copy_out(to: usize, from: *const u8, count: usize) -> usize;
+    static __fixup_table_start: [usize; 2];
+    static __fixup_table_end: [usize; 2];
+}
+
+/// Where to go on after a fault at `instruction`, if it is one that is allowed to fault.
+pub fn fixup(instruction: usize) -> Option<usize> {
+    let start = &raw const __fixup_table_start;
+    let count = (&raw const __fixup_table_end as usize - start as usize) / size_of::<[usize; 2]>();
+    // SAFETY: the linker script puts the table of pairs between the two symbols, aligned to eight.
+    let table = unsafe { slice::from_raw_parts(start, count) };
+    table.iter().find(|[may_fault, _]| *may_fault == instruction).map(|[_, landing]| *landing)
+}
+
+/// Fills `to` from user memory at `from`. On a fault the rest of `to` is as it was.
+pub fn copy_from_user(to: &mut [u8], from: usize) -> Result<(), Fault> {
+    let from = check(from, to.len())?;
+    // SAFETY: `to` is ours for its length; the source is user memory, read as the user.
+    match unsafe { user_copy_in(to.as_mut_ptr(), from, to.len()) } {
+        0 => Ok(()),
+        _ => Err(Fault),
+    }
+}
+
+/// Writes `from` to user memory at `to`. On a fault a first part may have been written.
+pub fn copy_to_user(to: usize, from: &[u8]) -> Result<(), Fault> {
+    let to = check(to, from.len())?;
+    // SAFETY: the destination is user memory, written as the user.
+    match unsafe { user_copy_out(to, from.as_ptr(), from.len()) } {
+        0 => Ok(()),
+        _ => Err(Fault),
+    }
+}
+
+/// Reads one value from user memory at `from`.
+pub fn read_user<T: Plain>(from: usize) -> Result<T, Fault> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the bytes are the value's own, initialised to zero.
+    let bytes = unsafe { slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
+    copy_from_user(bytes, from)?;
+    // SAFETY: any bytes make a `Plain` value.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Writes one value to user memory at `to`.
+pub fn write_user<T: Plain>(to: usize, value: &T) -> Result<(), Fault> {
+    // SAFETY: a `Plain` value has no padding, so all its bytes are initialised.
+    let bytes = unsafe { slice::from_raw_parts((&raw const *value).cast::<u8>(), size_of::<T>()) };
+    copy_to_user(to, bytes)
+}
+
+/// Reads a string that ends in zero, without the zero; none if there is no zero in the first `limit` bytes.
+pub fn read_user_string(from: usize, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
+    let mut string = Vec::new();
+    for offset in 0..limit {
+        match read_user::<u8>(from.wrapping_add(offset))? {
+            0 => return Ok(Some(string)),
+            byte => string.push(byte),
+        }
+    }
+    Ok(None)
+}
+
+/// The address without its top byte (EL0 may tag pointers), if all `count` bytes from it are below the user limit.
+fn check(address: usize, count: usize) -> Result<usize, Fault> {
+    const TAG: usize = 0xff << 56;
+    let address = if address & (1 << 55) == 0 { address & !TAG } else { address };
+    match address.checked_add(count) {
+        Some(end) if end <= USER_END => Ok(address),
+        _ => Err(Fault),
+    }
+}
+
+global_asm!(
+    r#"
+    .section .text.user_copy, "ax"
+
+    // In: x0 = kernel destination, x1 = user source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x3.
+    // Context: Process or any other in which a fault may be handled.
+    .global user_copy_in
+user_copy_in:
+    subs    x2, x2, #8
+    b.lo    2f
+1:  ldtr    x3, [x1]
+    add     x1, x1, #8
+    str     x3, [x0], #8
+    subs    x2, x2, #8
+    b.hs    1b
+2:  adds    x2, x2, #8
+    b.eq    4f
+3:  ldtrb   w3, [x1]
+    add     x1, x1, #1
+    strb    w3, [x0], #1
+    subs    x2, x2, #1
+    b.ne    3b
+4:  mov     x0, x2
+    ret
+5:  add     x0, x2, #8
+    ret
+
+    // In: x0 = user destination, x1 = kernel source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x3.
+    // Context: Process or any other in which a fault may be handled.
+    .global user_copy_out
+user_copy_out:
+    subs    x2, x2, #8
+    b.lo    7f
+6:  ldr     x3, [x1], #8
+12: sttr    x3, [x0]
+    add     x0, x0, #8
+    subs    x2, x2, #8
+    b.hs    6b
+7:  adds    x2, x2, #8
+    b.eq    9f
+8:  ldrb    w3, [x1], #1
+13: sttrb   w3, [x0]
+    add     x0, x0, #1
+    subs    x2, x2, #1
+    b.ne    8b
+9:  mov     x0, x2
+    ret
+14: add     x0, x2, #8
+    ret
+
+    .pushsection .fixup_table, "a"
+    .quad   1b, 5b
+    .quad   3b, 4b
+    .quad   12b, 14b
+    .quad   13b, 9b
+    .popsection
+"#
+);

@@ -1,0 +1,196 @@
+//! What QEMU calls: connects its translated instructions with a [`Tracker`] for each CPU.
+
+use crate::arguments::Arguments;
+use crate::class::{Class, slot_at};
+use crate::decode;
+use crate::ledger::Ledger;
+use crate::qemu::{self, Block, Info, Instruction, PluginId, Registers, Scoreboard};
+use crate::report::{Counts, Measures};
+use crate::tracker::Tracker;
+use std::error::Error;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::fs::File;
+use std::io::{self, Write};
+use std::mem::offset_of;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+struct Counter {
+    arguments: Arguments,
+    board: Scoreboard,
+    /// By QEMU's index. Callbacks are rare (vectors, ERETs, marks), so one lock serves all.
+    cpus: Mutex<Vec<Option<Cpu>>>,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+struct Cpu {
+    registers: Registers,
+    tracker: Tracker,
+}
+
+static COUNTER: OnceLock<Counter> = OnceLock::new();
+
+/// QEMU's entry point into the plugin. Returns 0 if it can count, else QEMU gives up.
+///
+/// # Safety
+/// As QEMU calls it: `info` is valid, and `argv` holds `argc` strings.
+#[unsafe(export_name = "qemu_plugin_install")]
+pub unsafe extern "C" fn install(id: PluginId, info: *const Info, argc: c_int, argv: *const *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    let started = unsafe { start(&*info, argc, argv) };
+    match started {
+        Ok(()) => {
+            qemu::register(id, cpu_begins, translated, qemu_ends);
+            0
+        }
+        Err(error) => {
+            eprintln!("vestibule-counter: {error}");
+            1
+        }
+    }
+}
+
+/// # Safety
+/// `argv` holds `argc` strings.
+unsafe fn start(info: &Info, argc: c_int, argv: *const *const c_char) -> Result<(), Box<dyn Error>> {
+    if !info.is_aarch64_system() {
+        return Err("it counts on qemu-system-aarch64 only".into());
+    }
+    let given = (0..usize::try_from(argc)?).map(|index| {
+        // SAFETY: the caller's promise.
+        unsafe { CStr::from_ptr(*argv.add(index)) }.to_str()
+    });
+    let arguments = Arguments::parse(given.collect::<Result<Vec<_>, _>>()?)?;
+    let out = open_report(&arguments)?;
+    let counter = Counter { arguments, board: Scoreboard::new(), cpus: Mutex::default(), out: Mutex::new(out) };
+    COUNTER.set(counter).map_err(|_| "it is loaded twice".into())
+}
+
+/// Opens the report's file at the start, so that a bad path fails before the run and not after it.
+fn open_report(arguments: &Arguments) -> Result<Box<dyn Write + Send>, String> {
+    match &arguments.out {
+        None => Ok(Box::new(io::stderr())),
+        Some(path) => match File::create(path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(format!("cannot write {}: {error}", path.display())),
+        },
+    }
+}
+
+extern "C" fn cpu_begins(_: PluginId, vcpu: c_uint) {
+    let registers = Registers::of_this_cpu().unwrap_or_else(|error| panic!("vestibule-counter: CPU {vcpu}: {error}"));
+    let mut cpus = counter().cpus();
+    let index = vcpu as usize;
+    if cpus.len() <= index {
+        cpus.resize_with(index + 1, || None);
+    }
+    cpus[index] = Some(Cpu { registers, tracker: Tracker::default() });
+}
+
+extern "C" fn translated(_: PluginId, block: Block) {
+    for instruction in block.instructions() {
+        if let Some(word) = instruction.word() {
+            counter().instrument(&instruction, word);
+        }
+    }
+}
+
+impl Counter {
+    /// An event includes the vector's first instruction and its ERET: calls that begin something are registered
+    /// before the additions, calls that end something after them.
+    fn instrument(&self, instruction: &Instruction, word: u32) {
+        let address = instruction.address();
+        if slot_at(address, self.arguments.vector_base).is_some() {
+            instruction.call(vector, address as usize);
+        }
+        self.count(instruction, word, offset_of!(Counts<u64>, total));
+        if self.arguments.is_entry_text(address) {
+            self.count(instruction, word, offset_of!(Counts<u64>, entry_text));
+        }
+        if decode::is_exception_return(word) {
+            instruction.call(exception_return, 0);
+        }
+        if self.arguments.task_switch == Some(address) {
+            instruction.call(task_switch, 0);
+        }
+        if decode::mark(word).is_some() {
+            instruction.call(phase_mark, word as usize);
+        }
+    }
+
+    fn count(&self, instruction: &Instruction, word: u32, part: usize) {
+        let effects = decode::effects(word);
+        instruction.count(&self.board, part + offset_of!(Measures<u64>, instructions));
+        for (applies, field) in [
+            (effects.mask_write, offset_of!(Measures<u64>, mask_writes)),
+            (effects.barrier, offset_of!(Measures<u64>, barriers)),
+            (effects.load, offset_of!(Measures<u64>, loads)),
+            (effects.store, offset_of!(Measures<u64>, stores)),
+        ] {
+            if applies {
+                instruction.count(&self.board, part + field);
+            }
+        }
+    }
+
+    fn cpus(&self) -> MutexGuard<'_, Vec<Option<Cpu>>> {
+        self.cpus.lock().expect("a callback that panics ends QEMU")
+    }
+
+    fn on(&self, vcpu: c_uint, act: impl FnOnce(&mut Cpu, Counts<u64>)) {
+        let now = self.board.counters(vcpu);
+        let mut cpus = self.cpus();
+        act(cpus[vcpu as usize].as_mut().expect("a CPU begins before it runs"), now);
+    }
+}
+
+extern "C" fn vector(vcpu: c_uint, address: *mut c_void) {
+    let slot = slot_at(address.addr() as u64, counter().arguments.vector_base);
+    let (origin, kind) = slot.expect("registered for vectors only");
+    counter().on(vcpu, |cpu, now| {
+        let class = Class::new(origin, kind, cpu.registers.syndrome.read(), cpu.registers.x8.read());
+        let stack_pointer = cpu.registers.stack_pointer.read();
+        cpu.tracker.enter(class, stack_pointer, now);
+    });
+}
+
+extern "C" fn exception_return(vcpu: c_uint, _: *mut c_void) {
+    counter().on(vcpu, |cpu, now| {
+        if exception_level(cpu.registers.pstate.read()) == 1 {
+            cpu.tracker.leave(cpu.registers.stack_pointer.read(), now);
+        }
+    });
+}
+
+extern "C" fn task_switch(vcpu: c_uint, _: *mut c_void) {
+    counter().on(vcpu, |cpu, _| cpu.tracker.switch());
+}
+
+extern "C" fn phase_mark(vcpu: c_uint, word: *mut c_void) {
+    let mark = decode::mark(word.addr() as u32).expect("registered for marks only");
+    counter().on(vcpu, |cpu, _| cpu.tracker.mark(mark));
+}
+
+extern "C" fn qemu_ends(_: PluginId, _: *mut c_void) {
+    let mut ledger = Ledger::default();
+    for cpu in counter().cpus().drain(..).flatten() {
+        ledger.merge(cpu.tracker.finish());
+    }
+    if let Err(error) = write(&ledger) {
+        eprintln!("vestibule-counter: cannot write the report: {error}");
+        std::process::abort(); // QEMU's own status would hide it
+    }
+}
+
+fn write(ledger: &Ledger) -> io::Result<()> {
+    let mut out = counter().out.lock().expect("nobody else writes the report");
+    serde_json::to_writer_pretty(&mut *out, &ledger.report())?;
+    writeln!(out)
+}
+
+fn counter() -> &'static Counter {
+    COUNTER.get().expect("callbacks are registered after the counter is set")
+}
+
+fn exception_level(pstate: u64) -> u64 {
+    pstate >> 2 & 0b11
+}

@@ -1,2 +1,62 @@
-//! Builds, boots, tests, measures.
-fn main() {}
+//! Builds, boots and tests: `cargo xtask run` and `cargo xtask test` are enough on a fresh machine.
+//!
+//! ```text
+//! run, test      what a person asks for
+//!   build          bare-metal crates    <- toolchain     <- standard_library <- debian
+//!   image          kernel ELF to what QEMU boots
+//!   machine        a booted QEMU        <- qemu          <-                     debian
+//!     monitor        what its CPUs hold when it hangs    <- symbols
+//! ```
+
+mod boot_test;
+mod build;
+mod cache;
+mod debian;
+mod image;
+mod machine;
+mod monitor;
+mod process;
+mod progress;
+mod qemu;
+mod run;
+mod standard_library;
+mod symbols;
+mod test;
+mod toolchain;
+mod version;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Builds, boots and tests Vestibule.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Make the bare-metal toolchain and QEMU ready, which the other tasks do by themselves when they need them
+    Setup,
+    /// Boot the kernel with one program and end with that program's exit status
+    Run(run::Options),
+    /// Check everything: formatting, lints, documentation, host tests, boot tests
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Setup => setup(),
+        Task::Run(options) => run::run(&options),
+        Task::Test(options) => test::test(&options),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn setup() -> anyhow::Result<ExitCode> {
+    let toolchain = toolchain::Toolchain::ready()?;
+    let qemu = qemu::Qemu::ready()?;
+    eprintln!("xtask: {toolchain} builds for {}; {qemu} boots", toolchain::TARGET);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,87 @@
+//! One boot test: what to boot, and what must come of it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use crate::build::Built;
+use crate::machine::{Boot, Console, End, Machine};
+use crate::qemu::Qemu;
+
+/// A boot that must show certain lines and end with a certain status.
+pub struct BootTest {
+    pub name: &'static str,
+    /// The kernel's options, `--`, the program's name and arguments.
+    pub command_line: &'static str,
+    pub cpus: u32,
+    /// The program's name in `programs/`.
+    pub program: &'static str,
+    /// Each must stand in a line of the output, in this order; other lines may come between.
+    pub lines: &'static [&'static str],
+    pub status: u8,
+}
+
+impl BootTest {
+    /// Boots and compares; an error says what differs and shows the console.
+    pub fn run(&self, built: &Built, qemu: &Qemu, limit: Duration) -> Result<()> {
+        let machine = Machine {
+            kernel: built.kernel()?,
+            program: built.program(self.program)?,
+            command_line: self.command_line,
+            cpus: self.cpus,
+            limit: Some(limit),
+        };
+        let started = Instant::now();
+        let boot = machine.boot(qemu, Console::Kept)?;
+        self.judge(&boot).map_err(|why| anyhow!("boot test {}: {why}\nits console:\n{}", self.name, boot.output))?;
+        println!("boot test {} ... ok ({:.1} s)", self.name, started.elapsed().as_secs_f32());
+        Ok(())
+    }
+
+    fn judge(&self, boot: &Boot) -> Result<(), String> {
+        match &boot.end {
+            End::Exited(status) if *status == self.status => {}
+            end => return Err(format!("expected exit status {}, got {end}", self.status)),
+        }
+        match first_missing(&boot.output, self.lines) {
+            Some(line) => Err(format!("the console does not show {line:?} (after the lines expected before it)")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first of `expected` that is in no line of `output` after the line that has the one before it.
+fn first_missing<'a>(output: &str, expected: &[&'a str]) -> Option<&'a str> {
+    let mut lines = output.lines();
+    expected.iter().find(|expected| !lines.any(|line| line.contains(**expected))).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEST: BootTest =
+        BootTest { name: "t", command_line: "", cpus: 1, program: "p", lines: &["first", "second"], status: 7 };
+
+    fn boot(output: &str, end: End) -> Boot {
+        Boot { output: output.into(), end }
+    }
+
+    #[test]
+    fn wants_lines_in_order_and_lets_others_between() {
+        assert_eq!(first_missing("a first\nx\r\nthe second\n", TEST.lines), None);
+        assert_eq!(first_missing("second\nfirst\n", TEST.lines), Some("second"));
+        assert_eq!(first_missing("first second\n", TEST.lines), Some("second"));
+        assert_eq!(first_missing("", TEST.lines), Some("first"));
+        assert_eq!(first_missing("", &[]), None);
+    }
+
+    #[test]
+    fn judges_status_and_lines() {
+        assert_eq!(TEST.judge(&boot("first\nsecond\n", End::Exited(7))), Ok(()));
+        assert!(TEST.judge(&boot("first\nsecond\n", End::Exited(0))).unwrap_err().contains("status 7"));
+        assert!(TEST.judge(&boot("first\n", End::Exited(7))).unwrap_err().contains("second"));
+        let hung = End::Hung { limit: Duration::from_secs(60), report: "CPU#0".into() };
+        assert!(TEST.judge(&boot("first\nsecond\n", hung)).unwrap_err().contains("CPU#0"));
+    }
+}

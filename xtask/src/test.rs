@@ -1,0 +1,174 @@
+//! `cargo xtask test`: every check there is, cheapest first.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::boot_test::BootTest;
+use crate::build::{self, Built};
+use crate::process;
+use crate::progress::say;
+use crate::qemu::Qemu;
+use crate::toolchain::Toolchain;
+use crate::workspace;
+
+/// The packages that are linted for the bare-metal target too.
+const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64"];
+
+/// The boots, in the order they run.
+const BOOT_TESTS: &[BootTest] = &[];
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Only the boot tests with this in their names, and nothing else
+    #[arg(long, value_name = "NAME")]
+    boot: Option<String>,
+    /// How many seconds a boot may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+/// Runs the steps until one fails; the last line it prints counts what passed and what failed.
+pub fn test(options: &Options) -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    let done = steps(options, &mut tally);
+    if let Err(error) = &done {
+        say(&format!("error: {error:#}"));
+        tally.failed = tally.failed.max(1);
+    }
+    println!("{tally}");
+    Ok(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many checks came out how.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
+    if options.boot.is_none() {
+        check_source(tally)?;
+        host_tests(tally)?;
+    }
+    boot_tests(options, tally)
+}
+
+/// Formatting, lints and documentation.
+fn check_source(tally: &mut Tally) -> Result<()> {
+    step("formatting", host("fmt").args(["--all", "--check"]), tally)?;
+    step("lints", host("clippy").args(["--all-targets", "--", "-D", "warnings"]), tally)?;
+    let toolchain = Toolchain::ready()?;
+    let mut clippy = build::cargo(&toolchain, "clippy");
+    let packages = BARE_METAL.iter().flat_map(|package| ["--package", package]);
+    step("bare-metal lints", clippy.args(packages).args(["--", "-D", "warnings"]), tally)?;
+    step("documentation", host("doc").arg("--no-deps").env("RUSTDOCFLAGS", "-D warnings"), tally)
+}
+
+/// A cargo subcommand for the host's crates.
+fn host(subcommand: &str) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.arg(subcommand).current_dir(workspace::root());
+    cargo
+}
+
+/// Runs a command that is one check.
+fn step(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
+    say(name);
+    process::run(command).inspect_err(|_| tally.failed += 1)?;
+    tally.passed += 1;
+    Ok(())
+}
+
+/// Runs `cargo test`, shows what it prints and counts its tests.
+fn host_tests(tally: &mut Tally) -> Result<()> {
+    say("host tests");
+    let mut command = host("test");
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    for line in BufReader::new(child.stdout.take().expect("its output is piped")).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some((passed, failed)) = test_result(&line) {
+            tally.passed += passed;
+            tally.failed += failed;
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{} failed: {status}", process::describe(&command));
+    }
+    Ok(())
+}
+
+/// The counts in `test result: ok. 12 passed; 0 failed; …`, which ends each test program's output.
+fn test_result(line: &str) -> Option<(u32, u32)> {
+    let (_verdict, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |label| counts.split("; ").find_map(|part| part.strip_suffix(label)?.parse().ok());
+    Some((count(" passed")?, count(" failed")?))
+}
+
+/// Boots every boot test, also after one has failed.
+fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
+    let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
+    let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
+    if let (Some(name), true) = (&options.boot, tests.is_empty()) {
+        bail!("no boot test has {name:?} in its name");
+    }
+    if tests.is_empty() {
+        return Ok(());
+    }
+    say("boot tests");
+    let qemu = Qemu::ready()?;
+    let built = Built::new(&Toolchain::ready()?, "release")?;
+    let before = tally.failed;
+    for test in tests {
+        match test.run(&built, &qemu, Duration::from_secs(options.timeout)) {
+            Ok(()) => tally.passed += 1,
+            Err(error) => {
+                println!("{error:#}");
+                tally.failed += 1;
+            }
+        }
+    }
+    match tally.failed - before {
+        0 => Ok(()),
+        failed => bail!("boot tests failed: {failed}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_cargo_test_prints() {
+        let ok = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!(test_result(ok), Some((12, 0)));
+        let failed = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(test_result(failed), Some((3, 2)));
+        assert_eq!(test_result("test version::tests::reads_qemu_banners ... ok"), None);
+    }
+
+    #[test]
+    fn ends_with_the_summary_that_readers_look_for() {
+        assert_eq!(Tally { passed: 31, failed: 0 }.to_string(), "31 passed, 0 failed");
+    }
+
+    #[test]
+    fn names_boot_tests_apart() {
+        let mut names: Vec<_> = BOOT_TESTS.iter().map(|test| test.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), BOOT_TESTS.len());
+    }
+}

@@ -1,0 +1,67 @@
+//! The table: one row for each class of exceptions. Handlers, documentation and model all read it here.
+
+use crate::Arm64Port;
+use crate::{el0, el1};
+use vestibule::{
+    Class, Critical, Debug, Error, Inherit, NmiLike, NoIrq, Process, Regular, Restored, Row, Syscall, Taken, Then, User,
+};
+
+macro_rules! classes {
+    ($($(#[$doc:meta])* $class:ident $name:literal, body $body:ty, counts $counts:ty, handler $module:ident::$handler:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $class {}
+            impl Class for $class {
+                const NAME: &'static str = $name;
+                type Body = $body;
+                type Counts = $counts;
+            }
+        )*
+
+        /// The rows.
+        pub const TABLE: &[Row] = &[$(Row::of::<$class>()),*];
+
+        /// Each row's handler is a handler of that class: another class's does not compile here.
+        #[allow(dead_code, reason = "the compiler is who reads it")]
+        fn handlers<P: Arm64Port>() {
+            $(let _: for<'f> fn(Taken<'f, P, $class>) -> Restored<'f, P, $class> = $module::$handler::<P>;)*
+        }
+    };
+}
+
+classes! {
+    /// SVC from AArch64 user mode.
+    El0Svc "el0_svc", body Process, counts Syscall, handler el0::svc;
+    /// Data and instruction aborts of user mode.
+    El0Abort "el0_abort", body Process, counts User, handler el0::abort;
+    /// BRK in user mode.
+    El0Brk "el0_brk", body Process, counts User, handler el0::brk;
+    /// Undefined instructions of user mode.
+    El0Undefined "el0_undefined", body Process, counts User, handler el0::undefined;
+    /// Interrupts from user mode.
+    El0Irq "el0_irq", body NoIrq, counts User, handler el0::irq;
+    /// SError in user mode: the error's body, then what user mode means.
+    El0Serror "el0_serror", body Then<Error, Process>, counts User, handler el0::serror;
+    /// Any other synchronous exception of user mode: the task's end.
+    El0Unhandled "el0_unhandled", body Process, counts User, handler el0::unhandled;
+    /// Data and instruction aborts of the kernel.
+    El1Abort "el1_abort", body Inherit, counts Regular, handler el1::abort;
+    /// Undefined instructions of the kernel.
+    El1Undefined "el1_undefined", body Inherit, counts Regular, handler el1::undefined;
+    /// Interrupts from the kernel.
+    El1Irq "el1_irq", body NoIrq, counts Regular, handler el1::irq;
+    /// BRK in the kernel.
+    El1Brk "el1_brk", body Critical, counts Debug, handler el1::brk;
+    /// SError in the kernel.
+    El1Serror "el1_serror", body Error, counts NmiLike, handler el1::serror;
+}
+
+/// An exception that nobody can go on after. No row: there is no body and no exit.
+#[derive(Debug)]
+pub(crate) enum Fatal {}
+impl Class for Fatal {
+    const NAME: &'static str = "fatal";
+    type Body = Critical;
+    type Counts = NmiLike;
+}

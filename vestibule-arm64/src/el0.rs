@@ -1,0 +1,86 @@
+//! Handlers of what comes from user mode, and a task's first return to it. Each shows in one place what is opened and
+//! what is closed.
+
+use crate::bodies::{self, Arm64Port, Bodies};
+use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled};
+use crate::{Frame, noinstr};
+use vestibule::{Cpu, Exception, Process, Restored, Taken};
+
+noinstr! {
+    pub(crate) fn svc<P: Arm64Port>(taken: Taken<'_, P, El0Svc>) -> Restored<'_, P, El0Svc> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(P::Kernel::syscall);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn abort<P: Arm64Port>(taken: Taken<'_, P, El0Abort>) -> Restored<'_, P, El0Abort> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(P::Kernel::user_abort);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn brk<P: Arm64Port>(taken: Taken<'_, P, El0Brk>) -> Restored<'_, P, El0Brk> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(P::Kernel::user_brk);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn undefined<P: Arm64Port>(taken: Taken<'_, P, El0Undefined>) -> Restored<'_, P, El0Undefined> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(P::Kernel::user_undefined);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn unhandled<P: Arm64Port>(taken: Taken<'_, P, El0Unhandled>) -> Restored<'_, P, El0Unhandled> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(P::Kernel::user_unhandled);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn irq<P: Arm64Port>(taken: Taken<'_, P, El0Irq>) -> Restored<'_, P, El0Irq> {
+        let x = taken.enter();
+        let x = x.on_irq_stack(#[inline(always)] |x| {
+            let x = x.open();
+            let x = x.run_hardirq(P::Kernel::interrupt);
+            x.mask()
+        });
+        let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn serror<P: Arm64Port>(taken: Taken<'_, P, El0Serror>) -> Restored<'_, P, El0Serror> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run_nmi(bodies::serror);
+        let x = x.then();
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+
+    /// The exit of a system call that was never made (C59).
+    pub(crate) fn first<P: Arm64Port>(
+        cpu: Cpu<P::Kernel, Process>,
+        frame: &mut Frame,
+    ) -> Restored<'_, P, El0Svc> {
+        let x = Exception::first(cpu, frame);
+        let x = x.mask();
+        let x = x.prepare();
+        x.restore()
+    }
+}

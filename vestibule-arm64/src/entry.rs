@@ -1,0 +1,168 @@
+//! What the vectors call: return state and syndrome into the frame, triage by exception class, the handler, return
+//! state back. A simulated CPU calls the same functions.
+//!
+//! Before each: everything masked, the general registers in `frame`, nothing told to anyone. After each: everything
+//! masked, ELR, SPSR (and SP_EL0) hold the return state, and only the general registers are left to restore.
+
+use crate::bodies::HardwareOf;
+use crate::classes::{Fatal};
+use crate::machine::Key;
+use crate::syndrome::{
+    BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER, SVC64, UNKNOWN,
+    exception_class,
+};
+use crate::{Arm64Port, Frame, Hardware, el0, el1, noinstr};
+use vestibule::{Class, Cpu, Process, Restored, Taken};
+
+noinstr! {
+    /// Synchronous, from the kernel.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el1_sync<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        match exception_class(frame.capture_syndrome::<HardwareOf<P>>()) {
+            DATA_ABORT_CURRENT | INSTRUCTION_ABORT_CURRENT => {
+                frame.capture_fault_address::<HardwareOf<P>>();
+                take(frame, el1::abort::<P>);
+            }
+            BRK64 => take(frame, el1::brk::<P>),
+            UNKNOWN => take(frame, el1::undefined::<P>),
+            _ => die::<P>(frame, "unhandled synchronous exception in the kernel"),
+        }
+        put_back::<P>(frame);
+    }
+
+    /// IRQ, from the kernel.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el1_irq<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        take(frame, el1::irq::<P>);
+        put_back::<P>(frame);
+    }
+
+    /// SError, from the kernel.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el1_serror<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        frame.capture_syndrome::<HardwareOf<P>>();
+        take(frame, el1::serror::<P>);
+        put_back::<P>(frame);
+    }
+
+    /// Synchronous, from user mode.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el0_sync<P: Arm64Port>(frame: &mut Frame) {
+        capture_user::<P>(frame);
+        match exception_class(frame.capture_syndrome::<HardwareOf<P>>()) {
+            SVC64 => take(frame, el0::svc::<P>),
+            class => {
+                core::hint::cold_path();
+                match class {
+                    DATA_ABORT_LOWER | INSTRUCTION_ABORT_LOWER => {
+                        frame.capture_fault_address::<HardwareOf<P>>();
+                        take(frame, el0::abort::<P>);
+                    }
+                    BRK64 => take(frame, el0::brk::<P>),
+                    UNKNOWN => take(frame, el0::undefined::<P>),
+                    _ => take(frame, el0::unhandled::<P>),
+                }
+            }
+        }
+        put_back_user::<P>(frame);
+    }
+
+    /// IRQ, from user mode.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el0_irq<P: Arm64Port>(frame: &mut Frame) {
+        capture_user::<P>(frame);
+        take(frame, el0::irq::<P>);
+        put_back_user::<P>(frame);
+    }
+
+    /// SError, from user mode.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el0_serror<P: Arm64Port>(frame: &mut Frame) {
+        capture_user::<P>(frame);
+        frame.capture_syndrome::<HardwareOf<P>>();
+        take(frame, el0::serror::<P>);
+        put_back_user::<P>(frame);
+    }
+
+    /// A vector that nothing should ever come to: FIQ, the kernel on SP_EL0, AArch32.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn unexpected<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        frame.capture_syndrome::<HardwareOf<P>>();
+        die::<P>(frame, "exception through a vector that nothing should come to")
+    }
+
+    /// The kernel's stack is full. Runs on the overflow stack; `frame.sp` is the stack pointer that did not fit.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn stack_overflow<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        frame.capture_syndrome::<HardwareOf<P>>();
+        frame.capture_fault_address::<HardwareOf<P>>();
+        die::<P>(frame, "kernel stack overflow")
+    }
+
+    /// A task's first return to user mode.
+    ///
+    /// # Safety
+    /// `frame` is where the assembly restores from.
+    pub unsafe fn first<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, frame: &mut Frame) {
+        leave(el0::first::<P>(cpu, frame));
+        put_back_user::<P>(frame);
+    }
+}
+
+#[inline(always)]
+fn capture_user<P: Arm64Port>(frame: &mut Frame) {
+    frame.capture::<HardwareOf<P>>();
+    HardwareOf::<P>::write(&mut frame.sp, HardwareOf::<P>::sp_el0());
+}
+
+#[inline(always)]
+fn put_back<P: Arm64Port>(frame: &Frame) {
+    // SAFETY: the handler gave back a `Restored`; the assembly restores this frame next.
+    unsafe { frame.put_back::<HardwareOf<P>>() }
+}
+
+#[inline(always)]
+fn put_back_user<P: Arm64Port>(frame: &Frame) {
+    HardwareOf::<P>::set_sp_el0(HardwareOf::<P>::read(&frame.sp));
+    put_back::<P>(frame);
+}
+
+/// The handler of class `X`, and nothing that is not its own exit.
+#[inline(always)]
+fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>) {
+    // SAFETY: only the functions of this module call this, and everything is masked when they begin.
+    leave(handler(Taken::claim(frame, unsafe { Key::new() })));
+}
+
+#[inline(always)]
+fn leave<P: Arm64Port, X: Class>(restored: Restored<'_, P, X>) {
+    // SAFETY: only `restore` makes a `Restored`, and it leaves everything masked.
+    restored.leave(unsafe { Key::new() });
+}
+
+#[inline(always)]
+fn die<P: Arm64Port>(frame: &mut Frame, what: &'static str) -> ! {
+    // SAFETY: as in `take`.
+    el1::die::<P>(Taken::<P, Fatal>::claim(frame, unsafe { Key::new() }), what)
+}

@@ -1,0 +1,148 @@
+//! Everything the port touches of the CPU and of memory that an exception could see, one call each: [`Real`] is the
+//! CPU, a simulated one runs the same port on a host.
+//!
+//! The grain is the point: whatever two accesses an exception could fall between are two calls. The registers an
+//! exception overwrites (ELR, SPSR, ESR, FAR) are here one by one; so are the frame's fields, because the frame is
+//! what survives one. The general registers are not: the assembly stores and loads them with everything masked, and
+//! nothing looks at them in between.
+//!
+//! Associated functions without `self`: an access always means the CPU that executes it, before and after a migration.
+//!
+//! [`Real`]: crate::Real
+
+use crate::Thread;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// PSTATE.F, as DAIFSet and DAIFClr name it.
+pub const F: u32 = 1;
+/// PSTATE.I.
+pub const I: u32 = 2;
+/// PSTATE.A.
+pub const A: u32 = 4;
+/// PSTATE.D.
+pub const D: u32 = 8;
+/// Where these four lie in DAIF and SPSR.
+pub const DAIF_SHIFT: u32 = 6;
+
+/// One CPU. Every function is a compiler barrier unless it says otherwise.
+///
+/// # Safety
+///
+/// [`current`](Hardware::current) gives what was last passed to [`set_current`](Hardware::set_current) on this CPU, and
+/// [`switch`](Hardware::switch) and [`on_irq_stack`](Hardware::on_irq_stack) run what they are given exactly once.
+pub unsafe trait Hardware: 'static {
+    /// Reads DAIF (D, A, I, F in bits 9:6).
+    fn daif() -> u64;
+    /// Writes DAIF.
+    ///
+    /// # Safety
+    /// The token of whoever runs here says the same afterwards.
+    unsafe fn write_daif(daif: u64);
+    /// Masks what `BITS` names.
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn daif_set<const BITS: u32>();
+    /// Opens what `BITS` names.
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn daif_clear<const BITS: u32>();
+
+    /// ELR_EL1. Before: everything masked since the exception.
+    fn elr() -> u64;
+    /// SPSR_EL1. Before: as [`elr`](Hardware::elr).
+    fn spsr() -> u64;
+    /// ESR_EL1. Before: as [`elr`](Hardware::elr).
+    fn esr() -> u64;
+    /// FAR_EL1: valid for aborts, PC alignment faults and watchpoints only. Before: as [`elr`](Hardware::elr).
+    fn far() -> u64;
+    /// The interrupted user's stack pointer.
+    fn sp_el0() -> u64;
+    /// Where ERET goes.
+    ///
+    /// # Safety
+    /// Everything is masked until ERET, and the frame that is restored is this exception's.
+    unsafe fn set_elr(pc: u64);
+    /// What PSTATE becomes there.
+    ///
+    /// # Safety
+    /// As [`set_elr`](Hardware::set_elr).
+    unsafe fn set_spsr(pstate: u64);
+    /// The user's stack pointer.
+    fn set_sp_el0(sp: u64);
+
+    /// The current task's part of the port. May be cached across a task switch: it is the task's, whatever CPU runs it.
+    fn current() -> *const Thread;
+    /// Makes another task current.
+    ///
+    /// # Safety
+    /// `thread` lives as long as it is current and has a CPU. Everything is masked.
+    unsafe fn set_current(thread: *const Thread);
+
+    /// The stack pointer, for the checks.
+    fn stack_pointer() -> u64;
+    /// Calls `f` on the stack that ends at `top`.
+    ///
+    /// # Safety
+    /// That stack is this CPU's and nobody runs on it. Everything is masked, before and after.
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R;
+    /// Saves the callee-saved registers and stack pointer of the running task in `from`, makes `to` current, and goes
+    /// on where `to` was saved; returns when somebody switches back.
+    ///
+    /// # Safety
+    /// `from` is current, `to` was saved here or prepared by [`prepare`](Hardware::prepare). Everything is masked.
+    unsafe fn switch(from: &Thread, to: &Thread);
+
+    /// Makes `thread` such that the first switch to it calls `start(first, second)`, on its stack below the place of its
+    /// user frame.
+    ///
+    /// # Safety
+    /// Its stack is its own, and it has never run.
+    unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize);
+
+    /// Waits for an interrupt to be pending, masked or not, after all that was written before can be seen.
+    fn wait_for_interrupt();
+
+    /// Reads a field of the frame.
+    #[inline(always)]
+    fn read(field: &u64) -> u64 {
+        *field
+    }
+    /// Writes a field of the frame.
+    #[inline(always)]
+    fn write(field: &mut u64, value: u64) {
+        *field = value;
+    }
+
+    /// [`Machine::load`](vestibule::Machine::load).
+    #[inline(always)]
+    fn load(cell: &AtomicU64) -> u64 {
+        cell.load(Ordering::Relaxed)
+    }
+    /// [`Machine::store`](vestibule::Machine::store).
+    #[inline(always)]
+    fn store(cell: &AtomicU64, value: u64) {
+        cell.store(value, Ordering::Relaxed);
+    }
+    /// [`Machine::add`](vestibule::Machine::add).
+    #[inline(always)]
+    fn add(cell: &AtomicU64, value: u64) -> u64 {
+        cell.fetch_add(value, Ordering::Relaxed)
+    }
+    /// [`Machine::add_ordered`](vestibule::Machine::add_ordered).
+    #[inline(always)]
+    fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
+        cell.fetch_add(value, Ordering::SeqCst)
+    }
+    /// [`Machine::set`](vestibule::Machine::set).
+    #[inline(always)]
+    fn set(cell: &AtomicU64, bits: u64) {
+        cell.fetch_or(bits, Ordering::Release);
+    }
+    /// [`Machine::clear`](vestibule::Machine::clear).
+    #[inline(always)]
+    fn clear(cell: &AtomicU64, bits: u64) {
+        cell.fetch_and(!bits, Ordering::Acquire);
+    }
+}

@@ -1,0 +1,223 @@
+//! The CPU itself.
+
+use crate::thread::offsets;
+use crate::{Frame, Hardware, Thread};
+use core::arch::{asm, naked_asm};
+use core::mem::{ManuallyDrop, MaybeUninit};
+
+/// The CPU that executes this.
+#[derive(Debug)]
+pub enum Real {}
+
+macro_rules! read {
+    ($register:literal) => {{
+        let value: u64;
+        // SAFETY: reading this register changes nothing. No `nomem`: it stays where it stands among the accesses that
+        // an exception could see.
+        unsafe { asm!(concat!("mrs {}, ", $register), out(reg) value, options(nostack, preserves_flags)) }
+        value
+    }};
+}
+
+macro_rules! write {
+    ($register:literal, $value:expr) => {
+        asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack, preserves_flags))
+    };
+}
+
+// SAFETY: TPIDR_EL1 is what `set_current` and `switch` wrote, and nobody else writes it; `switch` and `on_irq_stack`
+// call and return once.
+unsafe impl Hardware for Real {
+    #[inline(always)]
+    fn daif() -> u64 {
+        read!("daif")
+    }
+    #[inline(always)]
+    unsafe fn write_daif(daif: u64) {
+        // SAFETY: the caller's.
+        unsafe { write!("daif", daif) }
+    }
+    #[inline(always)]
+    unsafe fn daif_set<const BITS: u32>() {
+        // SAFETY: the caller's.
+        unsafe { asm!("msr daifset, {}", const BITS, options(nostack, preserves_flags)) }
+    }
+    #[inline(always)]
+    unsafe fn daif_clear<const BITS: u32>() {
+        // SAFETY: the caller's.
+        unsafe { asm!("msr daifclr, {}", const BITS, options(nostack, preserves_flags)) }
+    }
+
+    #[inline(always)]
+    fn elr() -> u64 {
+        read!("elr_el1")
+    }
+    #[inline(always)]
+    fn spsr() -> u64 {
+        read!("spsr_el1")
+    }
+    #[inline(always)]
+    fn esr() -> u64 {
+        read!("esr_el1")
+    }
+    #[inline(always)]
+    fn far() -> u64 {
+        read!("far_el1")
+    }
+    #[inline(always)]
+    fn sp_el0() -> u64 {
+        read!("sp_el0")
+    }
+    #[inline(always)]
+    unsafe fn set_elr(pc: u64) {
+        // SAFETY: the caller's.
+        unsafe { write!("elr_el1", pc) }
+    }
+    #[inline(always)]
+    unsafe fn set_spsr(pstate: u64) {
+        // SAFETY: the caller's.
+        unsafe { write!("spsr_el1", pstate) }
+    }
+    #[inline(always)]
+    fn set_sp_el0(sp: u64) {
+        // SAFETY: the kernel runs on SP_EL1 and never uses this register.
+        unsafe { write!("sp_el0", sp) }
+    }
+
+    #[inline(always)]
+    fn current() -> *const Thread {
+        let thread;
+        // SAFETY: only reads. `nomem` and `pure`: for the code that asks, it never changes.
+        unsafe { asm!("mrs {}, tpidr_el1", out(reg) thread, options(pure, nomem, nostack, preserves_flags)) }
+        thread
+    }
+    #[inline(always)]
+    unsafe fn set_current(thread: *const Thread) {
+        // SAFETY: the caller's.
+        unsafe { write!("tpidr_el1", thread) }
+    }
+
+    #[inline(always)]
+    fn stack_pointer() -> u64 {
+        let sp;
+        // SAFETY: only reads.
+        unsafe { asm!("mov {}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) }
+        sp
+    }
+
+    #[inline(always)]
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+        let mut call = Call { f: ManuallyDrop::new(f), result: MaybeUninit::uninit() };
+        // SAFETY: the caller's: the stack is free and everything is masked. X20 keeps the stack pointer; the function
+        // called preserves it.
+        unsafe {
+            asm!(
+                "mov x20, sp",
+                "mov sp, {top}",
+                "bl {call}",
+                "mov sp, x20",
+                top = in(reg) top,
+                call = sym call_it::<Body, R>,
+                in("x0") &raw mut call,
+                out("x20") _,
+                clobber_abi("C"),
+            );
+            call.result.assume_init()
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn switch(from: &Thread, to: &Thread) {
+        // SAFETY: the caller's.
+        unsafe { switch(from, to) }
+    }
+
+    unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
+        let saved = Saved {
+            x29: 0,
+            x30: begin as *const () as u64,
+            x19: first as u64,
+            x20: second as u64,
+            x21: start as *const () as u64,
+            others: [0; 7],
+        };
+        let place = thread.user_frame().cast::<Saved>().wrapping_sub(1);
+        // SAFETY: the caller's: the stack is this task's, and nobody runs on it.
+        unsafe { place.write(saved) };
+        thread.save_stack_pointer(place as u64);
+    }
+
+    #[inline(always)]
+    fn wait_for_interrupt() {
+        // SAFETY: waits. The barrier: who sends the interrupt sees what was written before the wait.
+        unsafe { asm!("dsb sy", "wfi", options(nostack, preserves_flags)) }
+    }
+}
+
+/// A closure and its result, for a call on another stack.
+struct Call<Body, R> {
+    f: ManuallyDrop<Body>,
+    result: MaybeUninit<R>,
+}
+
+/// # Safety
+/// `call` is whole, and this is called once for it.
+#[unsafe(link_section = ".noinstr.text")]
+unsafe extern "C" fn call_it<Body: FnOnce() -> R, R>(call: &mut Call<Body, R>) {
+    // SAFETY: the caller's.
+    let f = unsafe { ManuallyDrop::take(&mut call.f) };
+    call.result.write(f());
+}
+
+/// What the switch keeps on the stack of a task that does not run.
+#[repr(C)]
+struct Saved {
+    x29: u64,
+    x30: u64,
+    x19: u64,
+    x20: u64,
+    x21: u64,
+    /// X22 to X28.
+    others: [u64; 7],
+}
+
+/// In: X0 the task that runs, X1 the one that will. Out, when it runs again: nothing. Keeps X19 to X30 and SP.
+/// Context: everything masked.
+///
+/// # Safety
+/// As [`Hardware::switch`].
+#[unsafe(naked)]
+#[unsafe(link_section = ".noinstr.text")]
+unsafe extern "C" fn switch(from: &Thread, to: &Thread) {
+    naked_asm!(
+        "stp x29, x30, [sp, -{saved}]!",
+        "stp x19, x20, [sp, 16]",
+        "stp x21, x22, [sp, 32]",
+        "stp x23, x24, [sp, 48]",
+        "stp x25, x26, [sp, 64]",
+        "stp x27, x28, [sp, 80]",
+        "mov x9, sp",
+        "str x9, [x0, {stack_pointer}]",
+        "ldr x9, [x1, {stack_pointer}]",
+        "mov sp, x9",
+        "msr tpidr_el1, x1",
+        "ldp x19, x20, [sp, 16]",
+        "ldp x21, x22, [sp, 32]",
+        "ldp x23, x24, [sp, 48]",
+        "ldp x25, x26, [sp, 64]",
+        "ldp x27, x28, [sp, 80]",
+        "ldp x29, x30, [sp], {saved}",
+        "ret",
+        saved = const size_of::<Saved>(),
+        stack_pointer = const offsets::THREAD_STACK_POINTER,
+    )
+}
+
+/// Where a new task's first switch returns to. In: X19, X20 arguments, X21 where to. Context: everything masked.
+#[unsafe(naked)]
+#[unsafe(link_section = ".noinstr.text")]
+unsafe extern "C" fn begin() {
+    naked_asm!("mov x0, x19", "mov x1, x20", "mov x29, xzr", "mov x30, xzr", "br x21")
+}
+
+const _: () = assert!(size_of::<Frame>().is_multiple_of(16) && size_of::<Saved>().is_multiple_of(16));

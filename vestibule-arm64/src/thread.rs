@@ -1,0 +1,130 @@
+//! What the port keeps for each task and for each CPU. The assembly of `entry` and `switch` knows both layouts.
+
+#[cfg(target_os = "none")]
+use crate::Frame;
+use crate::Hardware;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use vestibule::{CpuState, TaskWord};
+
+/// A kernel stack's size. Stacks are aligned to twice that and the lower half of the alignment is a hole, so that one
+/// bit of the stack pointer tells an overflow without a register to spare.
+pub const STACK_SIZE: u64 = 1 << STACK_SHIFT;
+/// That bit.
+pub const STACK_SHIFT: u32 = 14;
+
+/// The port's part of a task; TPIDR_EL1 points to the current one's.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Thread {
+    word: TaskWord,
+    cpu: AtomicPtr<CpuLocal>,
+    /// Saved by the task switch.
+    stack_pointer: AtomicU64,
+    stack_top: AtomicU64,
+}
+
+/// The port's part of a CPU.
+#[derive(Debug)]
+#[repr(C)]
+pub struct CpuLocal {
+    overflow_stack_top: AtomicU64,
+    irq_stack_top: AtomicU64,
+    state: CpuState,
+}
+
+impl Thread {
+    /// A task that nobody runs yet, with its word.
+    pub const fn new(word: TaskWord) -> Thread {
+        Thread {
+            word,
+            cpu: AtomicPtr::new(core::ptr::null_mut()),
+            stack_pointer: AtomicU64::new(0),
+            stack_top: AtomicU64::new(0),
+        }
+    }
+
+    /// The task's counts and flags.
+    #[inline(always)]
+    pub const fn word(&self) -> &TaskWord {
+        &self.word
+    }
+
+    /// Says where it runs, before it does.
+    pub fn set_cpu(&self, cpu: &'static CpuLocal) {
+        self.cpu.store(core::ptr::from_ref(cpu).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Its kernel stack: where its user frame ends.
+    pub fn stack_top(&self) -> u64 {
+        self.stack_top.load(Ordering::Relaxed)
+    }
+
+    /// Gives a task that already runs (a CPU's first) the stack that it runs on.
+    pub fn set_stack_top(&self, top: u64) {
+        self.stack_top.store(top, Ordering::Relaxed);
+    }
+
+    /// Where the user's frame lies: always the top of the task's stack.
+    #[cfg(target_os = "none")]
+    pub(crate) fn user_frame(&self) -> *mut Frame {
+        (self.stack_top() as *mut Frame).wrapping_sub(1)
+    }
+
+    /// Where the switch finds the stack pointer.
+    #[cfg(target_os = "none")]
+    pub(crate) fn save_stack_pointer(&self, stack_pointer: u64) {
+        self.stack_pointer.store(stack_pointer, Ordering::Relaxed);
+    }
+
+    /// The CPU that runs it. Before: it runs.
+    ///
+    /// Two loads, so that code which moves to another CPU between them still finds a CPU's area, and code that is
+    /// pinned its own.
+    #[inline(always)]
+    pub(crate) fn cpu<H: Hardware>(&self) -> &'static CpuLocal {
+        // SAFETY: an AtomicPtr has the size and layout of a u64-sized pointer here; only the access is shared.
+        let cell = unsafe { &*core::ptr::from_ref(&self.cpu).cast::<AtomicU64>() };
+        let cpu = H::load(cell) as *const CpuLocal;
+        // SAFETY: set from a `&'static CpuLocal` before the task first ran.
+        unsafe { &*cpu }
+    }
+
+    /// Runs on this task's own stack?
+    #[inline(always)]
+    pub(crate) fn is_own_stack(&self, stack_pointer: u64) -> bool {
+        (stack_pointer ^ (self.stack_top() - 1)) >> STACK_SHIFT == 0
+    }
+}
+
+impl CpuLocal {
+    /// A CPU with its two stacks, by their ends.
+    pub const fn new(irq_stack_top: u64, overflow_stack_top: u64) -> CpuLocal {
+        CpuLocal {
+            overflow_stack_top: AtomicU64::new(overflow_stack_top),
+            irq_stack_top: AtomicU64::new(irq_stack_top),
+            state: CpuState::new(),
+        }
+    }
+
+    /// Its tracking.
+    #[inline(always)]
+    pub const fn state(&self) -> &CpuState {
+        &self.state
+    }
+
+    #[inline(always)]
+    pub(crate) fn irq_stack_top(&self) -> u64 {
+        self.irq_stack_top.load(Ordering::Relaxed)
+    }
+}
+
+/// What the assembly knows.
+#[cfg(target_os = "none")]
+pub(crate) mod offsets {
+    use super::{CpuLocal, Thread};
+    use core::mem::offset_of;
+
+    pub(crate) const THREAD_CPU: usize = offset_of!(Thread, cpu);
+    pub(crate) const THREAD_STACK_POINTER: usize = offset_of!(Thread, stack_pointer);
+    pub(crate) const CPU_OVERFLOW_STACK: usize = offset_of!(CpuLocal, overflow_stack_top);
+}

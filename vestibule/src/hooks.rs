@@ -1,0 +1,222 @@
+//! What a kernel supplies. Each concern is a trait whose methods belong together and have no defaults, so that half a
+//! pair does not compile; `()` is each of them, doing nothing and costing nothing.
+
+use crate::{Atomic, Context, Cpu, FrameOf, Machine, NoIrq, Process};
+
+/// One kernel: the machine it runs on, and who answers for each concern.
+pub trait Kernel: Sized + 'static {
+    /// The port's half of the CPU.
+    type Machine: Machine;
+    /// Who runs next.
+    type Scheduler: Scheduler<Self>;
+    /// RCU and its kind.
+    type ContextTracking: ContextTracking<Self>;
+    /// Interrupt state as tracing and lock checking see it.
+    type IrqTracing: IrqTracing<Self>;
+    /// What runs on the way back to user mode.
+    type UserWork: UserWork<Self>;
+    /// What runs when the last interrupt handler is done.
+    type Softirqs: Softirqs<Self>;
+    /// Whether each promise is held against the hardware as the code runs, and who hears of a broken one.
+    type Checks: Checks;
+}
+
+/// Why a task gives its CPU to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// The task sleeps or yields.
+    Asked,
+    /// Preempted on the way out of an exception of this class, back to the kernel.
+    KernelExit(&'static str),
+    /// On the way back to user mode.
+    UserExit,
+    /// Preempted where preemption was switched on again.
+    PreemptionEnabled,
+}
+
+/// The scheduler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not schedule for `{K}`",
+    note = "write `impl Scheduler<{K}> for {Self}`, or `type Scheduler = ();` for a kernel that never switches"
+)]
+pub trait Scheduler<K: Kernel> {
+    /// Clears the current task's reschedule flags and runs others; comes back when this task runs again, perhaps on
+    /// another CPU. Before and after: interrupts masked, everything else open.
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq>;
+}
+
+/// Whether somebody (RCU) must know that this CPU runs kernel code. Implemented by [`Tracked`](crate::Tracked), and by
+/// `()` for a kernel that wants none.
+///
+/// Every call comes with interrupts masked (C68) and must be callable from code that nothing watches yet: no calls into
+/// instrumented code, no locks, no panics.
+pub trait ContextTracking<K: Kernel> {
+    /// Nothing here does anything if `false`; the exits need not ask where they came from.
+    const ON: bool;
+    /// This CPU is watched.
+    fn watching() -> bool;
+    /// Out of user mode. Before: not watching. After: watching.
+    fn user_exit();
+    /// Into user mode. Before: watching. After: not.
+    fn user_enter();
+    /// An interrupt or exception came in the idle task, watched or not. After: watching.
+    fn irq_enter();
+    /// Its end. After: watching only if it was before.
+    fn irq_exit();
+    /// An NMI-like exception came in anything. After: watching.
+    fn nmi_enter();
+    /// Its end. After: watching only if it was before.
+    fn nmi_exit();
+    /// The idle task is about to wait. Before: watching. After: not.
+    fn idle_enter();
+    /// It goes on. Before: not watching. After: watching.
+    fn idle_exit();
+}
+
+/// Interrupt state as tracing and lock checking believe it. Two stages each way, because only the inner ones
+/// (`off_finish`, `on_prepare`) may be instrumented, and so need context tracking (C16, C43).
+pub trait IrqTracing<K: Kernel> {
+    /// Interrupts are masked. Before: they are, in hardware.
+    fn off();
+    /// Tell the tracers. Before: watching.
+    fn off_finish();
+    /// Tell the tracers that interrupts will be on. Before: watching, still masked.
+    fn on_prepare();
+    /// Believe it. Before: still masked.
+    fn on();
+    /// What is believed now: an exception that comes in the middle of anything saves it and restores exactly that (C77).
+    fn believes_on() -> bool;
+}
+
+/// What runs, with everything open, between an exception's body and the return to user mode.
+///
+/// The flags that ask for it are in the [task word](crate::TaskWord) and are cleared here, before the work is done.
+pub trait UserWork<K: Kernel> {
+    /// A signal: changes `frame` to enter the handler, or ends the task.
+    fn signal(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> Cpu<K, Process>;
+    /// Anything that asked to be told.
+    fn notify_resume(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> Cpu<K, Process>;
+    /// The architecture's and the kernel's own flags.
+    fn other(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> Cpu<K, Process>;
+}
+
+/// Soft interrupts: what handlers leave to be done with interrupts on.
+pub trait Softirqs<K: Kernel> {
+    /// Is there any on this CPU?
+    fn pending(cpu: &Cpu<K, NoIrq>) -> bool;
+    /// Runs what is pending. Interrupts are on; nothing here may sleep, or leave this CPU.
+    fn run(cpu: Cpu<K, Atomic>) -> Cpu<K, Atomic>;
+}
+
+/// A rule that did not hold: its number in `docs/constraints.md`, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// `C28` is 28.
+    pub constraint: u16,
+    /// Where it was looked at: a class's name, or a step's.
+    pub at: &'static str,
+}
+
+/// Run-time checks. `()` compiles them out.
+pub trait Checks {
+    /// Compiled in?
+    const ON: bool;
+    /// Hears of a broken rule. May stop the machine; if it returns, the exception goes on.
+    fn broken(what: Broken);
+}
+
+#[inline(always)]
+pub(crate) fn check<K: Kernel>(holds: impl FnOnce() -> bool, constraint: u16, at: &'static str) {
+    if K::Checks::ON && !holds() {
+        core::hint::cold_path();
+        K::Checks::broken(Broken { constraint, at });
+    }
+}
+
+/// The hardware is in context `C` (an inherited one is checked elsewhere, against the frame).
+#[inline(always)]
+pub(crate) fn check_context<K: Kernel, C: Context>(constraint: u16, at: &'static str) {
+    check::<K>(|| C::LEVEL.is_none_or(|level| level as u8 == K::Machine::level() as u8), constraint, at);
+}
+
+impl<K: Kernel> Scheduler<K> for () {
+    #[inline(always)]
+    fn schedule(cpu: Cpu<K, NoIrq>, _: Cause) -> Cpu<K, NoIrq> {
+        cpu.task_word().clear::<K::Machine>(crate::Flags::RESCHED.and(crate::Flags::RESCHED_LAZY));
+        cpu
+    }
+}
+
+impl<K: Kernel> ContextTracking<K> for () {
+    const ON: bool = false;
+    #[inline(always)]
+    fn watching() -> bool {
+        true
+    }
+    #[inline(always)]
+    fn user_exit() {}
+    #[inline(always)]
+    fn user_enter() {}
+    #[inline(always)]
+    fn irq_enter() {}
+    #[inline(always)]
+    fn irq_exit() {}
+    #[inline(always)]
+    fn nmi_enter() {}
+    #[inline(always)]
+    fn nmi_exit() {}
+    #[inline(always)]
+    fn idle_enter() {}
+    #[inline(always)]
+    fn idle_exit() {}
+}
+
+impl<K: Kernel> IrqTracing<K> for () {
+    #[inline(always)]
+    fn off() {}
+    #[inline(always)]
+    fn off_finish() {}
+    #[inline(always)]
+    fn on_prepare() {}
+    #[inline(always)]
+    fn on() {}
+    #[inline(always)]
+    fn believes_on() -> bool {
+        false
+    }
+}
+
+impl<K: Kernel> UserWork<K> for () {
+    #[inline(always)]
+    fn signal(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
+        cpu.task_word().clear::<K::Machine>(crate::Flags::SIGNAL);
+        cpu
+    }
+    #[inline(always)]
+    fn notify_resume(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
+        cpu.task_word().clear::<K::Machine>(crate::Flags::NOTIFY_RESUME);
+        cpu
+    }
+    #[inline(always)]
+    fn other(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
+        cpu.task_word().clear::<K::Machine>(crate::Flags::OTHER);
+        cpu
+    }
+}
+
+impl<K: Kernel> Softirqs<K> for () {
+    #[inline(always)]
+    fn pending(_: &Cpu<K, NoIrq>) -> bool {
+        false
+    }
+    #[inline(always)]
+    fn run(cpu: Cpu<K, Atomic>) -> Cpu<K, Atomic> {
+        cpu
+    }
+}
+
+impl Checks for () {
+    const ON: bool = false;
+    #[inline(always)]
+    fn broken(_: Broken) {}
+}

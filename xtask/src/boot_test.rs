@@ -1,10 +1,11 @@
 //! One boot test: what to boot, and what must come of it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::build::Built;
+use crate::build::Programs;
 use crate::machine::{Boot, Console, End, Machine};
 use crate::qemu::Qemu;
 
@@ -23,10 +24,10 @@ pub struct BootTest {
 
 impl BootTest {
     /// Boots and compares; an error says what differs and shows the console.
-    pub fn run(&self, built: &Built, qemu: &Qemu, limit: Duration) -> Result<()> {
+    pub fn run(&self, kernel: &Path, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
         let machine = Machine {
-            kernel: built.kernel()?,
-            program: built.program(self.program)?,
+            kernel,
+            program: programs.find(self.program)?,
             command_line: self.command_line,
             cpus: self.cpus,
             limit: Some(limit),

@@ -17,34 +17,37 @@ const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocati
 const KERNEL: &str = "kernel";
 const PROGRAMS: &str = "programs";
 
-/// What came out of building the kernel and the programs.
-pub struct Built {
+/// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
+pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
+    let executables = executables(toolchain, KERNEL, profile)?;
+    let kernel = executables.into_iter().find(|(name, _)| name == KERNEL);
+    kernel.map(|(_, path)| path).with_context(|| format!("the package {KERNEL} has no executable {KERNEL}"))
+}
+
+/// The programs of `programs/`, built.
+pub struct Programs {
     executables: Vec<(String, PathBuf)>,
 }
 
-impl Built {
-    /// Builds the kernel and the programs, in the profile `release` or `dev`.
+impl Programs {
+    /// Builds them in the profile `release` or `dev`.
     pub fn new(toolchain: &Toolchain, profile: &str) -> Result<Self> {
-        let mut build = cargo(toolchain, "build");
-        build.args(["--profile", profile, "--package", KERNEL, "--package", PROGRAMS]);
-        build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-        let messages = process::output(&mut build)?;
-        Ok(Self { executables: messages.lines().filter_map(executable).collect() })
+        Ok(Self { executables: executables(toolchain, PROGRAMS, profile)? })
     }
 
-    /// The kernel's ELF file.
-    pub fn kernel(&self) -> Result<&Path> {
-        self.find(KERNEL).with_context(|| format!("the package {KERNEL} has no executable {KERNEL}"))
+    /// The ELF file of the program `name`.
+    pub fn find(&self, name: &str) -> Result<&Path> {
+        let found = self.executables.iter().find(|(program, _)| program == name);
+        found.map(|(_, path)| path.as_path()).with_context(|| format!("there is no program {name} in {PROGRAMS}/"))
     }
+}
 
-    /// The program `name` of `programs/`.
-    pub fn program(&self, name: &str) -> Result<&Path> {
-        self.find(name).with_context(|| format!("there is no program {name} in {PROGRAMS}/"))
-    }
-
-    fn find(&self, name: &str) -> Option<&Path> {
-        self.executables.iter().find(|(found, _)| found == name).map(|(_, path)| path.as_path())
-    }
+/// The names and paths of the executables that `package` has.
+fn executables(toolchain: &Toolchain, package: &str, profile: &str) -> Result<Vec<(String, PathBuf)>> {
+    let mut build = cargo(toolchain, "build");
+    build.args(["--profile", profile, "--package", package, "--message-format=json-render-diagnostics"]);
+    let messages = process::output(build.stderr(Stdio::inherit()))?;
+    Ok(messages.lines().filter_map(executable).collect())
 }
 
 /// A cargo subcommand that works for [`TARGET`], as everything bare-metal is compiled.

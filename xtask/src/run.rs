@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::build::Built;
+use crate::build::{self, Programs};
 use crate::machine::{Console, End, Machine};
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
@@ -50,22 +50,27 @@ enum Preempt {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
-    let built = Built::new(&toolchain, if options.dev { "dev" } else { "release" })?;
-    let named = options.program.to_str().filter(|_| !options.program.exists());
-    let program = match named {
-        Some(name) => built.program(name)?,
-        None => &options.program,
-    };
+    let profile = if options.dev { "dev" } else { "release" };
+    let kernel = build::kernel(&toolchain, profile)?;
+    let program = program(&options.program, &toolchain, profile)?;
     let machine = Machine {
-        kernel: built.kernel()?,
-        program,
-        command_line: &command_line(options.preempt, program, &options.arguments)?,
+        kernel: &kernel,
+        program: &program,
+        command_line: &command_line(options.preempt, &program, &options.arguments)?,
         cpus: options.cpus,
         limit: options.timeout.map(Duration::from_secs),
     };
     match machine.boot(&qemu, Console::Terminal)?.end {
         End::Exited(status) => Ok(ExitCode::from(status)),
         hung => bail!("{hung}"),
+    }
+}
+
+/// The file `named`, or the program of that name in programs/.
+fn program(named: &Path, toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
+    match named.to_str() {
+        Some(name) if !named.exists() => Ok(Programs::new(toolchain, profile)?.find(name)?.to_owned()),
+        _ => Ok(named.to_owned()),
     }
 }
 

@@ -14,15 +14,24 @@ use crate::{process, progress};
 const CRATES: [&str; 3] = ["core", "alloc", "compiler_builtins"];
 
 /// Builds the crates for `target` with the toolchain unpacked under `root` and adds them to it.
+///
+/// The same packages always give the same crates: cargo hashes the sources' place relative to the workspace, so the
+/// workspace is `root` itself, wherever that lies. (What a target folder already holds stays usable after the cache was
+/// emptied and filled again.)
 pub fn build(root: &Path, target: &str) -> Result<()> {
     let _spinner = progress::spinner(&format!("building core and alloc for {target}"));
-    let source =
-        root.join("usr/lib/rustlib/src/rust/library").canonicalize().context("the source of core and alloc")?;
+    let library = root.join("usr/lib/rustlib/src/rust/library");
+    let source = library.canonicalize().with_context(|| format!("no source of core in {}", library.display()))?;
+    let files = [("Cargo.toml", manifest(source.strip_prefix(root.canonicalize()?)?)), ("lib.rs", String::new())];
+    for (name, content) in &files {
+        fs::write(root.join(name), content)?;
+    }
     let work = tempfile::tempdir_in(root)?;
-    fs::write(work.path().join("Cargo.toml"), manifest(&source))?;
-    fs::write(work.path().join("lib.rs"), "")?;
     compile(root, work.path(), target, &source)?;
-    let built = work.path().join("target").join(target).join("release/deps");
+    for name in files.iter().map(|(name, _)| *name).chain(["Cargo.lock"]) {
+        fs::remove_file(root.join(name))?;
+    }
+    let built = work.path().join(target).join("release/deps");
     lay(&built, &root.join("usr/lib/rustlib").join(target).join("lib"))
 }
 
@@ -45,6 +54,7 @@ rustflags = ["-Zforce-unstable-if-unmarked", "-Cembed-bitcode=yes", "-Cforce-fra
 [profile.release.package.compiler_builtins]
 codegen-units = 10000
 [workspace]
+exclude = ["usr"]
 "#,
         source.join("alloc").display()
     )
@@ -57,9 +67,9 @@ fn compile(root: &Path, work: &Path, target: &str, source: &Path) -> Result<()> 
     let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
     let mut cargo = Command::new(root.join("usr/bin/cargo"));
     cargo.args(["build", "-q", "--offline", "--release", "--package", "alloc", "--target", target]);
-    cargo.current_dir(work);
+    cargo.current_dir(root);
     cargo.env("RUSTC", &rustc).env("LD_LIBRARY_PATH", &libraries).env("RUSTC_BOOTSTRAP", "1");
-    cargo.env("CARGO_TARGET_DIR", work.join("target"));
+    cargo.env("CARGO_TARGET_DIR", work);
     // rustc maps this prefix back to the source beside it, in messages and for debuggers.
     cargo.env("RUSTFLAGS", format!("--remap-path-prefix={}=/rustc/{commit}/library", source.display()));
     for outer in ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {

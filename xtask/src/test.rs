@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::boot_test::BootTest;
-use crate::build::{self, Built};
+use crate::build::{self, Programs};
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
@@ -16,7 +16,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace;
 
 /// The packages that are linted for the bare-metal target too.
-const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64"];
+const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel"];
 
 /// The boots, in the order they run.
 const BOOT_TESTS: &[BootTest] = &[];
@@ -129,10 +129,12 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     say("boot tests");
     let qemu = Qemu::ready()?;
-    let built = Built::new(&Toolchain::ready()?, "release")?;
+    let toolchain = Toolchain::ready()?;
+    let kernel = build::kernel(&toolchain, "release")?;
+    let programs = Programs::new(&toolchain, "release")?;
     let before = tally.failed;
     for test in tests {
-        match test.run(&built, &qemu, Duration::from_secs(options.timeout)) {
+        match test.run(&kernel, &programs, &qemu, Duration::from_secs(options.timeout)) {
             Ok(()) => tally.passed += 1,
             Err(error) => {
                 println!("{error:#}");

@@ -28,7 +28,7 @@ pub use machine::{Arm64, Daif, Key};
 pub use real::Real;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use vectors::{enter_user, install};
-pub use thread::{CpuLocal, STACK_SHIFT, STACK_SIZE, Thread};
+pub use thread::{CpuLocal, STACK_SHIFT, STACK_SIZE, Thread, current, this_cpu};
 
 /// Code that runs before context tracking is on and after it is off: its own section, which nothing instruments and a
 /// test over the binary checks.

@@ -2,9 +2,9 @@
 
 #[cfg(target_os = "none")]
 use crate::Frame;
-use crate::Hardware;
+use crate::{Bodies, Hardware};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use vestibule::{CpuState, TaskWord};
+use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
 /// A kernel stack's size. Stacks are aligned to twice that and the lower half of the alignment is a hole, so that one
 /// bit of the stack pointer tells an overflow without a register to spare.
@@ -30,6 +30,7 @@ pub struct CpuLocal {
     overflow_stack_top: AtomicU64,
     irq_stack_top: AtomicU64,
     state: CpuState,
+    number: usize,
 }
 
 impl Thread {
@@ -97,13 +98,19 @@ impl Thread {
 }
 
 impl CpuLocal {
-    /// A CPU with its two stacks, by their ends.
-    pub const fn new(irq_stack_top: u64, overflow_stack_top: u64) -> CpuLocal {
+    /// A CPU by the kernel's number for it, with its two stacks by their ends.
+    pub const fn new(number: usize, irq_stack_top: u64, overflow_stack_top: u64) -> CpuLocal {
         CpuLocal {
             overflow_stack_top: AtomicU64::new(overflow_stack_top),
             irq_stack_top: AtomicU64::new(irq_stack_top),
             state: CpuState::new(),
+            number,
         }
+    }
+
+    /// The kernel's number for it.
+    pub const fn number(&self) -> usize {
+        self.number
     }
 
     /// Its tracking.
@@ -116,6 +123,19 @@ impl CpuLocal {
     pub(crate) fn irq_stack_top(&self) -> u64 {
         self.irq_stack_top.load(Ordering::Relaxed)
     }
+}
+
+/// The current task's part of the port.
+#[inline(always)]
+pub fn current<K: Bodies, C: Context>(_: &Cpu<K, C>) -> &Thread {
+    // SAFETY: `set_current` promised that the current task lives, and it does not change while its token is borrowed.
+    unsafe { &*K::Hardware::current() }
+}
+
+/// The CPU that this code stays on.
+#[inline(always)]
+pub fn this_cpu<K: Bodies, C: Pinned>(cpu: &Cpu<K, C>) -> &'static CpuLocal {
+    current(cpu).cpu::<K::Hardware>()
 }
 
 /// What the assembly knows.

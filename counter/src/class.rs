@@ -71,10 +71,15 @@ pub enum Cause {
 /// The distance between two vectors in bytes.
 const SLOT_SIZE: u64 = 0x80;
 
+/// Whether a vector can begin at `address`, wherever the table is.
+pub(crate) fn may_be_slot(address: u64) -> bool {
+    address.is_multiple_of(SLOT_SIZE)
+}
+
 /// The vector at `address`, if one of the 16 begins exactly there.
 pub(crate) fn slot_at(address: u64, vector_base: u64) -> Option<(Origin, Kind)> {
     let offset = address.checked_sub(vector_base)?;
-    if offset % SLOT_SIZE != 0 {
+    if !may_be_slot(offset) {
         return None;
     }
     let origin = match offset / SLOT_SIZE / 4 {

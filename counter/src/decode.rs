@@ -116,9 +116,9 @@ fn single_register(word: u32) -> (bool, bool) {
 
 fn atomic(word: u32) -> (bool, bool) {
     match (bit(word, 15), word >> 12 & 0b111) {
-        (true, 0b100 | 0b101) => LOAD,          // LDAPR, LD64B
+        (true, 0b100 | 0b101) => LOAD,  // LDAPR, LD64B
         (true, 0b001..=0b011) => STORE, // ST64B and its kin
-        _ => BOTH,                              // LDADD, SWP and their kin
+        _ => BOTH,                      // LDADD, SWP and their kin
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! | argument | meaning |
 //! |---|---|
-//! | `vbar=ADDR` | the vector table of EL1, as a virtual address in hex; needed |
+//! | `vbar=ADDR` | the vector table of EL1, a virtual address in hex; without it, the one VBAR_EL1 points to at the time |
 //! | `text=START-END` | entry text, END excluded; may be given several times |
 //! | `switch=ADDR` | an instruction that runs exactly once for each task switch, for example the first of the switch function |
 //! | `out=FILE` | where the report goes as JSON; standard error without it |

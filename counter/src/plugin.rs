@@ -1,7 +1,7 @@
 //! What QEMU calls: connects its translated instructions with a [`Tracker`] for each CPU.
 
 use crate::arguments::Arguments;
-use crate::class::{Class, slot_at};
+use crate::class::{Class, may_be_slot, slot_at};
 use crate::decode;
 use crate::ledger::Ledger;
 use crate::qemu::{self, Block, Info, Instruction, PluginId, Registers, Scoreboard};
@@ -87,7 +87,11 @@ extern "C" fn cpu_begins(_: PluginId, vcpu: c_uint) {
 }
 
 extern "C" fn translated(_: PluginId, block: Block) {
-    for instruction in block.instructions() {
+    for (index, instruction) in block.instructions().enumerate() {
+        // An exception begins a block; what is reached inside one is reached by no exception.
+        if index == 0 && counter().may_be_vector(instruction.address()) {
+            instruction.call(vector, instruction.address() as usize);
+        }
         if let Some(word) = instruction.word() {
             counter().instrument(&instruction, word);
         }
@@ -95,13 +99,17 @@ extern "C" fn translated(_: PluginId, block: Block) {
 }
 
 impl Counter {
-    /// An event includes the vector's first instruction and its ERET: calls that begin something are registered
-    /// before the additions, calls that end something after them.
+    fn may_be_vector(&self, address: u64) -> bool {
+        match self.arguments.vector_base {
+            Some(base) => slot_at(address, base).is_some(),
+            None => may_be_slot(address),
+        }
+    }
+
+    /// An event includes the vector's first instruction and its ERET, so the call for a vector is registered before
+    /// the additions made here, and the call for an ERET after them.
     fn instrument(&self, instruction: &Instruction, word: u32) {
         let address = instruction.address();
-        if slot_at(address, self.arguments.vector_base).is_some() {
-            instruction.call(vector, address as usize);
-        }
         self.count(instruction, word, offset_of!(Counts<u64>, total));
         if self.arguments.is_entry_text(address) {
             self.count(instruction, word, offset_of!(Counts<u64>, entry_text));
@@ -144,12 +152,12 @@ impl Counter {
 }
 
 extern "C" fn vector(vcpu: c_uint, address: *mut c_void) {
-    let slot = slot_at(address.addr() as u64, counter().arguments.vector_base);
-    let (origin, kind) = slot.expect("registered for vectors only");
     counter().on(vcpu, |cpu, now| {
-        let class = Class::new(origin, kind, cpu.registers.syndrome.read(), cpu.registers.x8.read());
-        let stack_pointer = cpu.registers.stack_pointer.read();
-        cpu.tracker.enter(class, stack_pointer, now);
+        let base = counter().arguments.vector_base.unwrap_or_else(|| cpu.registers.vector_base.read());
+        if let Some((origin, kind)) = slot_at(address.addr() as u64, base) {
+            let class = Class::new(origin, kind, cpu.registers.syndrome.read(), cpu.registers.x8.read());
+            cpu.tracker.enter(class, cpu.registers.stack_pointer.read(), now);
+        }
     });
 }
 

@@ -187,6 +187,7 @@ pub struct Registers {
     pub stack_pointer: Register,
     pub pstate: Register,
     pub syndrome: Register,
+    pub vector_base: Register,
     pub x8: Register,
 }
 
@@ -223,6 +224,7 @@ impl Registers {
             stack_pointer: find(c"sp")?,
             pstate: find(c"cpsr")?,
             syndrome: find(c"ESR_EL1")?,
+            vector_base: find(c"VBAR")?,
             x8: find(c"x8")?,
         })
     }

@@ -1,5 +1,7 @@
 //! The order in which the kernel comes up, on the first CPU and on the others.
 
+use alloc::boxed::Box;
+use core::fmt::Display;
 use core::mem;
 use core::panic::PanicInfo;
 
@@ -7,7 +9,7 @@ use crate::device_tree::{DeviceTree, DeviceTreeError};
 use crate::layout::{self, PhysicalAddress, image_to_physical};
 use crate::power::{self, Status};
 use crate::stacks::Stack;
-use crate::{boot, early_vectors, frames, paging, percpu, println, psci, smp, timer, uart};
+use crate::{boot, early_vectors, frames, gic, paging, percpu, println, psci, self_check, smp, timer, uart};
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
 #[unsafe(no_mangle)]
@@ -54,13 +56,27 @@ extern "C" fn first_cpu_main(device_tree: usize) -> ! {
     }
 }
 
-fn start(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
-    let tree = DeviceTree::at(device_tree)?;
+fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
+    let tree = DeviceTree::at(device_tree).map_err(boxed)?;
+    let timer_interrupt = tree.virtual_timer_interrupt().map_err(boxed)?;
     percpu::init(tree.cpus());
+    gic::init(&tree.gic().map_err(boxed)?).map_err(boxed)?;
+    cpu_up(0);
     percpu::cpu(0).set_online();
-    timer::init_cpu();
     let online = smp::start_secondaries();
-    report(&tree, online)
+    report(&tree, online).map_err(boxed)?;
+    self_check::run(timer_interrupt);
+    Ok(())
+}
+
+fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
+    Box::new(why)
+}
+
+/// What every CPU does for itself. The port's vectors and the interrupt stack come here too.
+fn cpu_up(cpu: usize) {
+    timer::init_cpu();
+    gic::init_cpu(cpu);
 }
 
 fn report(tree: &DeviceTree, online: usize) -> Result<(), DeviceTreeError> {
@@ -85,10 +101,8 @@ fn report(tree: &DeviceTree, online: usize) -> Result<(), DeviceTreeError> {
 extern "C" fn secondary_main(cpu: usize) -> ! {
     early_vectors::install();
     boot::leave_identity_map();
-    timer::init_cpu();
-    println!("CPU {cpu} is up");
-    percpu::cpu(cpu).set_online();
-    power::halt()
+    cpu_up(cpu);
+    self_check::answer_ipis(cpu)
 }
 
 #[panic_handler]

@@ -5,10 +5,9 @@
 
 use core::ops::Range;
 
+pub use crate::regions::PAGE_SIZE;
 pub use aarch64_paging::descriptor::PhysicalAddress;
 
-/// Bytes in a page, the only granule in use.
-pub const PAGE_SIZE: usize = 4096;
 /// Width of each half of the address space; `boot` programs TCR_EL1 with it.
 pub const VIRTUAL_ADDRESS_BITS: usize = 39;
 /// First address above user memory.

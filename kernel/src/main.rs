@@ -9,7 +9,15 @@ extern crate alloc;
 
 #[cfg(any(test, target_os = "none"))]
 mod bitmap;
+#[cfg(any(test, target_os = "none"))]
+mod elf;
+#[cfg(any(test, target_os = "none"))]
+mod regions;
+#[cfg(any(test, target_os = "none"))]
+mod user_stack;
 
+#[cfg(target_os = "none")]
+mod address_space;
 #[cfg(target_os = "none")]
 mod boot;
 #[cfg(target_os = "none")]
@@ -22,6 +30,8 @@ mod device_tree;
 mod early_vectors;
 #[cfg(target_os = "none")]
 mod frames;
+#[cfg(target_os = "none")]
+mod gic;
 #[cfg(target_os = "none")]
 mod heap;
 #[cfg(target_os = "none")]
@@ -41,6 +51,8 @@ mod psci;
 #[cfg(target_os = "none")]
 mod registers;
 #[cfg(target_os = "none")]
+mod self_check;
+#[cfg(target_os = "none")]
 mod smp;
 #[cfg(target_os = "none")]
 mod stacks;
@@ -50,6 +62,8 @@ mod timer;
 mod uart;
 #[cfg(target_os = "none")]
 mod user_copy;
+#[cfg(target_os = "none")]
+mod user_tables;
 
 #[cfg(not(target_os = "none"))]
 fn main() {}

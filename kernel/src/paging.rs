@@ -160,6 +160,11 @@ pub fn unmap_kernel(page: usize) -> Option<PhysicalAddress> {
     Some(physical)
 }
 
+/// Whether the kernel page `page` is mapped.
+pub fn is_kernel_mapped(page: usize) -> bool {
+    query(&KERNEL.lock().as_ref().expect("paging::init has run").0, page).is_some()
+}
+
 /// The frame and attributes of the mapped page at `page`.
 pub fn query(tables: &Mapping<TableMemory, El1And0>, page: usize) -> Option<(PhysicalAddress, El1Attributes)> {
     let mut found = None;

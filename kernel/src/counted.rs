@@ -1,0 +1,101 @@
+//! The CPU, with its mask writes counted: what the checked build runs on.
+
+use vestibule_arm64::{Hardware, Real, Thread};
+
+use crate::statistics::MASK_WRITES;
+
+/// [`Real`], counting.
+#[derive(Debug)]
+pub enum Counted {}
+
+// SAFETY: every promise is `Real`'s, to which every call goes.
+unsafe impl Hardware for Counted {
+    #[inline(always)]
+    fn daif() -> u64 {
+        Real::daif()
+    }
+    #[inline(always)]
+    unsafe fn write_daif(daif: u64) {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::write_daif(daif) }
+    }
+    #[inline(always)]
+    unsafe fn daif_set<const BITS: u32>() {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::daif_set::<BITS>() }
+    }
+    #[inline(always)]
+    unsafe fn daif_clear<const BITS: u32>() {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::daif_clear::<BITS>() }
+    }
+    #[inline(always)]
+    fn elr() -> u64 {
+        Real::elr()
+    }
+    #[inline(always)]
+    fn spsr() -> u64 {
+        Real::spsr()
+    }
+    #[inline(always)]
+    fn esr() -> u64 {
+        Real::esr()
+    }
+    #[inline(always)]
+    fn far() -> u64 {
+        Real::far()
+    }
+    #[inline(always)]
+    fn sp_el0() -> u64 {
+        Real::sp_el0()
+    }
+    #[inline(always)]
+    unsafe fn set_elr(pc: u64) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_elr(pc) }
+    }
+    #[inline(always)]
+    unsafe fn set_spsr(pstate: u64) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_spsr(pstate) }
+    }
+    #[inline(always)]
+    fn set_sp_el0(sp: u64) {
+        Real::set_sp_el0(sp);
+    }
+    #[inline(always)]
+    fn current() -> *const Thread {
+        Real::current()
+    }
+    #[inline(always)]
+    unsafe fn set_current(thread: *const Thread) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_current(thread) }
+    }
+    #[inline(always)]
+    fn stack_pointer() -> u64 {
+        Real::stack_pointer()
+    }
+    #[inline(always)]
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+        // SAFETY: the caller's.
+        unsafe { Real::on_irq_stack(top, f) }
+    }
+    #[inline(always)]
+    unsafe fn switch(from: &Thread, to: &Thread) {
+        // SAFETY: the caller's.
+        unsafe { Real::switch(from, to) }
+    }
+    #[inline(always)]
+    unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
+        // SAFETY: the caller's.
+        unsafe { Real::prepare(thread, start, first, second) }
+    }
+    #[inline(always)]
+    fn wait_for_interrupt() {
+        Real::wait_for_interrupt();
+    }
+}

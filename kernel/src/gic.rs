@@ -1,0 +1,151 @@
+//! The GICv3: set-up of the distributor, the redistributors and each CPU's interface, and the three operations of an
+//! interrupt's life: acknowledge, end, send. All interrupts are group 1; nothing here masks or unmasks the CPU.
+
+use core::arch::asm;
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use arm_gic::gicv3::registers::{Gicd, GicrSgi};
+use arm_gic::gicv3::{GicCpuInterface, GicError, GicV3};
+use arm_gic::{IntId, UniqueMmioPointer};
+
+use crate::device_tree::GicRegions;
+use crate::layout;
+use crate::lock::IrqLock;
+use crate::percpu::{self, MAX_CPUS};
+use crate::registers::{read_register, write_register};
+
+/// Priority of ordinary interrupts. Lower values are more urgent.
+pub const PRIORITY_IRQ: u8 = 0xa0;
+/// Priority of pseudo-NMIs.
+pub const PRIORITY_NMI: u8 = 0x20;
+/// The priority mask that lets everything through; the CPU interfaces start with it.
+pub const PRIORITY_MASK_OPEN: u8 = 0xf0;
+/// The priority mask that lets only pseudo-NMIs through.
+pub const PRIORITY_MASK_NMI: u8 = 0x60;
+
+/// Acknowledging found nothing, or nothing any more.
+const SPECIAL: core::ops::RangeInclusive<u32> = 1020..=1023;
+
+static GIC: IrqLock<Option<GicV3<'static>>> = IrqLock::new(None);
+
+/// Which redistributor belongs to which CPU.
+static REDISTRIBUTOR: [AtomicUsize; MAX_CPUS] = [const { AtomicUsize::new(0) }; MAX_CPUS];
+
+/// Why the interrupt controller does not come up.
+#[derive(Debug)]
+pub enum GicSetupError {
+    /// The redistributors are of a kind this driver does not know.
+    Driver(GicError),
+    /// None of the redistributors in the device tree's region belongs to the CPU.
+    NoRedistributor(usize),
+}
+
+impl fmt::Display for GicSetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver(why) => write!(f, "GIC: {why}"),
+            Self::NoRedistributor(cpu) => write!(f, "GIC: no redistributor for CPU {cpu}"),
+        }
+    }
+}
+
+/// Puts every interrupt into group 1, disabled, at [`PRIORITY_IRQ`], and starts distribution. Once, on the first CPU,
+/// after `percpu::init`; each CPU then calls [`init_cpu`].
+pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
+    let distributor = NonNull::new(layout::device(regions.distributor.start).cast::<Gicd>());
+    let redistributors = NonNull::new(layout::device(regions.redistributors.start).cast::<GicrSgi>());
+    let (Some(distributor), Some(redistributors)) = (distributor, redistributors) else { unreachable!() };
+    // SAFETY: the device tree says that the registers are there, `paging` maps them, and this driver is their only user.
+    let mut gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, percpu::count()) }
+        .map_err(GicSetupError::Driver)?;
+
+    gic.distributor().configure_default_settings();
+    for cpu in 0..percpu::count() {
+        let index = redistributor_of(&mut gic, cpu)?;
+        REDISTRIBUTOR[cpu].store(index, Ordering::Relaxed);
+        let mut redistributor = gic.redistributor(index).map_err(GicSetupError::Driver)?;
+        redistributor.configure_default_settings();
+        for interrupt in (0..16).map(IntId::sgi).chain((0..16).map(IntId::ppi)) {
+            redistributor.set_interrupt_priority(interrupt, PRIORITY_IRQ).map_err(GicSetupError::Driver)?;
+        }
+    }
+    *GIC.lock() = Some(gic);
+    Ok(())
+}
+
+fn redistributor_of(gic: &mut GicV3, cpu: usize) -> Result<usize, GicSetupError> {
+    let affinity = percpu::cpu(cpu).affinity();
+    let owner = |index| gic.gicr_typer(index).map(|typer| typer.core_mpidr());
+    (0..percpu::count())
+        .map(owner)
+        .position(|owner| owner.is_ok_and(|owner| owner == affinity))
+        .ok_or(GicSetupError::NoRedistributor(cpu))
+}
+
+/// Wakes CPU `cpu`'s redistributor and opens its interface: every priority, group 1, an end also deactivates.
+/// On that CPU, once.
+pub fn init_cpu(cpu: usize) {
+    let mut gic = GIC.lock();
+    let gic = gic.as_mut().expect("gic::init has run");
+    gic.init_cpu(REDISTRIBUTOR[cpu].load(Ordering::Relaxed));
+    GicCpuInterface::set_priority_mask(PRIORITY_MASK_OPEN);
+    GicCpuInterface::enable_group1(true);
+    // SAFETY: only orders what was just written before anything that follows.
+    unsafe { asm!("isb", options(nostack, preserves_flags)) };
+}
+
+/// Lets CPU `cpu`'s private interrupt `interrupt` (SGI or PPI, 0 to 31) through at `priority`.
+pub fn enable_private(cpu: usize, interrupt: u32, priority: u8) {
+    let (index, interrupt) = (REDISTRIBUTOR[cpu].load(Ordering::Relaxed), private(interrupt));
+    let mut gic = GIC.lock();
+    let gic = gic.as_mut().expect("gic::init has run");
+    gic.set_interrupt_priority(interrupt, Some(index), priority).expect("a private interrupt has a priority");
+    gic.enable_interrupt(interrupt, Some(index), true).expect("a private interrupt can be enabled");
+}
+
+/// Holds CPU `cpu`'s private interrupt `interrupt` back.
+pub fn disable_private(cpu: usize, interrupt: u32) {
+    let index = REDISTRIBUTOR[cpu].load(Ordering::Relaxed);
+    let mut gic = GIC.lock();
+    let gic = gic.as_mut().expect("gic::init has run");
+    gic.enable_interrupt(private(interrupt), Some(index), false).expect("a private interrupt can be disabled");
+}
+
+fn private(interrupt: u32) -> IntId {
+    match interrupt {
+        0..16 => IntId::sgi(interrupt),
+        16..32 => IntId::ppi(interrupt - 16),
+        _ => panic!("interrupt {interrupt} is not private to a CPU"),
+    }
+}
+
+/// Takes the most urgent pending interrupt that the priority mask lets through: it becomes active, and until
+/// [`end_of_interrupt`] only more urgent ones follow. None if there is none (any more).
+pub fn acknowledge() -> Option<u32> {
+    let interrupt = read_register!("icc_iar1_el1") as u32 & 0xff_ffff;
+    // SAFETY: a barrier; what the interrupt announces is read after it was acknowledged.
+    unsafe { asm!("dsb sy", options(nostack, preserves_flags)) };
+    (!SPECIAL.contains(&interrupt)).then_some(interrupt)
+}
+
+/// Ends `interrupt`, the last one acknowledged on this CPU and not yet ended.
+pub fn end_of_interrupt(interrupt: u32) {
+    // SAFETY: lowers the running priority; at worst another interrupt becomes pending.
+    unsafe { write_register!("icc_eoir1_el1", u64::from(interrupt)) };
+}
+
+/// Raises software-generated interrupt `interrupt` (0 to 15) on CPU `cpu`, after everything this CPU has written.
+pub fn send_ipi(cpu: usize, interrupt: u32) {
+    assert!(interrupt < 16, "interrupt {interrupt} is not software-generated");
+    let affinity = percpu::cpu(cpu).affinity();
+    let [aff0, aff1, aff2, _, aff3, ..] = affinity.to_le_bytes().map(u64::from);
+    let target = (1 << (aff0 & 0xf)) | ((aff0 >> 4) << 44);
+    let value = (aff3 << 48) | (aff2 << 32) | (u64::from(interrupt) << 24) | (aff1 << 16) | target;
+    // SAFETY: raises an interrupt, which is what the caller asks for.
+    unsafe {
+        asm!("dsb ishst", options(nostack, preserves_flags));
+        write_register!("icc_sgi1r_el1", value);
+    }
+}

@@ -1,0 +1,29 @@
+//! The interrupt's body: acknowledge, handle, end. And the interrupts that CPUs send one another.
+
+use vestibule::NoIrq;
+
+use crate::reference::Cpu;
+use crate::{cpu_time, gic, println, scheduler, softirqs, timer};
+
+/// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
+pub const RESCHEDULE: u32 = 0;
+
+/// Handles what the controller has. One interrupt each time: another that is pending comes right after the return.
+pub fn handle(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
+    let Some(interrupt) = gic::acknowledge() else { return cpu };
+    if interrupt == timer::interrupt() {
+        timer::next_tick();
+        cpu_time::tick(&cpu);
+        scheduler::tick(&cpu);
+        softirqs::raise_timer(&cpu);
+    } else if interrupt != RESCHEDULE {
+        println!("interrupt {interrupt}, which nobody asked for");
+    }
+    gic::end_of_interrupt(interrupt);
+    cpu
+}
+
+/// Interrupts CPU `number`.
+pub fn send(number: usize, interrupt: u32) {
+    gic::send_ipi(number, interrupt);
+}

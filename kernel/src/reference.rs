@@ -1,0 +1,80 @@
+//! The kernel as the library sees it: which machine, and who answers for each concern.
+//!
+//! Two builds of one source. Plain, nothing is tracked and nothing but the task switch is checked. With the feature
+//! `checked`, context tracking and interrupt-state tracking are on, every promise is held against the hardware as it
+//! runs, and mask writes are counted.
+
+use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
+use vestibule_arm64::{Arm64, Daif, On};
+
+use crate::{cpu_time, scheduler, signals, softirqs};
+
+/// The kernel.
+#[derive(Debug)]
+pub enum Reference {}
+
+/// A token of this kernel.
+pub type Cpu<C> = vestibule::Cpu<Reference, C>;
+/// The machine code that runs under it.
+#[cfg(not(feature = "checked"))]
+pub type Hardware = vestibule_arm64::Real;
+/// The machine code that runs under it, and counts.
+#[cfg(feature = "checked")]
+pub type Hardware = crate::counted::Counted;
+/// The port that exceptions come through.
+pub type Port = On<Daif<Hardware>, Reference>;
+/// The CPU as the generic half sees it.
+pub type Machine = Arm64<Hardware>;
+
+impl Kernel for Reference {
+    type Machine = Machine;
+    type Scheduler = scheduler::Scheduler;
+    #[cfg(not(feature = "checked"))]
+    type ContextTracking = ();
+    #[cfg(feature = "checked")]
+    type ContextTracking = vestibule::Tracked;
+    #[cfg(not(feature = "checked"))]
+    type IrqTracing = ();
+    #[cfg(feature = "checked")]
+    type IrqTracing = vestibule::TrackedIrqs;
+    type UserWork = Work;
+    type Softirqs = softirqs::Softirqs;
+    type Checks = Loud;
+}
+
+/// Run-time checks end the kernel: a kernel whose entry code is wrong proves nothing by going on.
+#[derive(Debug)]
+pub enum Loud {}
+
+impl Checks for Loud {
+    const ON: bool = cfg!(feature = "checked");
+
+    #[cold]
+    fn broken(Broken { constraint, at }: Broken) {
+        panic!("constraint C{constraint} is broken at {at}");
+    }
+}
+
+/// What runs on the way back to user mode.
+#[derive(Debug)]
+pub enum Work {}
+
+impl UserWork<Reference> for Work {
+    fn signal(cpu: Cpu<Process>, frame: &mut FrameOf<Reference>) -> Cpu<Process> {
+        cpu.task_word().clear::<Machine>(Flags::SIGNAL);
+        signals::deliver(cpu, frame)
+    }
+
+    /// Asked for when a task has moved to another CPU.
+    fn notify_resume(cpu: Cpu<Process>, _: &mut FrameOf<Reference>) -> Cpu<Process> {
+        cpu.task_word().clear::<Machine>(Flags::NOTIFY_RESUME);
+        scheduler::publish_cpu_number(cpu)
+    }
+
+    /// Asked for by the tick.
+    fn other(cpu: Cpu<Process>, _: &mut FrameOf<Reference>) -> Cpu<Process> {
+        cpu.task_word().clear::<Machine>(Flags::OTHER);
+        cpu_time::charge(&cpu);
+        cpu
+    }
+}

@@ -1,0 +1,244 @@
+//! The scheduler: a queue for each CPU, round robin, idle CPUs take from others.
+//!
+//! A queue's lock is held over the switch and released by the task that is switched to, so that nobody runs a task
+//! whose registers are not saved yet.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use vestibule::{Asking, Atomic, Cause, Flags, IrqsSaved, NoIrq, Preemption, Process as ProcessContext};
+use vestibule_arm64::{switch, this_cpu};
+
+use crate::lock::IrqLock;
+use crate::percpu::{self, MAX_CPUS};
+use crate::reference::{Cpu, Machine, Reference};
+use crate::registers::{read_register, write_register};
+use crate::task::{State, Task};
+use crate::wait::WaitQueue;
+use crate::{interrupts, statistics, user_tables};
+
+/// One CPU's.
+struct Queue {
+    waiting: VecDeque<Arc<Task>>,
+    current: Option<Arc<Task>>,
+    idle: Option<Arc<Task>>,
+    /// Switched from, not yet switched to the end.
+    previous: Option<Arc<Task>>,
+}
+
+static QUEUES: [IrqLock<Queue>; MAX_CPUS] =
+    [const { IrqLock::new(Queue { waiting: VecDeque::new(), current: None, idle: None, previous: None }) }; MAX_CPUS];
+static MODEL: AtomicU8 = AtomicU8::new(Preemption::Full as u8);
+static DEAD: IrqLock<Vec<Arc<Task>>> = IrqLock::new(Vec::new());
+static REAPER: WaitQueue = WaitQueue::new();
+
+/// Chooses the preemption model. Before anything is scheduled.
+pub fn set_model(model: Preemption) {
+    MODEL.store(model as u8, Ordering::Relaxed);
+}
+
+fn model() -> Preemption {
+    [Preemption::None, Preemption::Lazy, Preemption::Full]
+        .into_iter()
+        .find(|model| *model as u8 == MODEL.load(Ordering::Relaxed))
+        .unwrap_or(Preemption::Full)
+}
+
+/// This CPU's first task, which runs, becomes its idle task.
+pub fn adopt(number: usize, idle: Arc<Task>) {
+    idle.set_cpu(number);
+    let mut queue = QUEUES[number].lock();
+    queue.current = Some(idle.clone());
+    queue.idle = Some(idle);
+}
+
+/// The idle task's life.
+pub fn idle(mut cpu: Cpu<ProcessContext>) -> ! {
+    loop {
+        cpu.schedule(|_| true);
+        cpu.idle();
+    }
+}
+
+/// Lets a new task run, on the CPU with the least to do.
+pub fn start(task: Arc<Task>) {
+    let length = |number: &usize| {
+        let queue = QUEUES[*number].lock();
+        let busy = queue.current.as_ref().is_some_and(|task| !task.word().read::<Machine>().is_idle());
+        queue.waiting.len() + usize::from(busy)
+    };
+    let number = (0..percpu::count()).filter(|number| percpu::cpu(*number).is_online()).min_by_key(length);
+    enqueue(task, number.unwrap_or(0));
+}
+
+/// Wakes a sleeping task. From any context but an NMI-like one.
+pub fn wake(task: &Arc<Task>) {
+    if !task.rouse() {
+        return;
+    }
+    loop {
+        let number = task.cpu();
+        let queue = QUEUES[number].lock();
+        if task.cpu() != number {
+            continue;
+        }
+        // Still on its way to sleep: it looks at its state again with this lock held.
+        if queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task)) {
+            return;
+        }
+        drop(queue);
+        return enqueue(task.clone(), number);
+    }
+}
+
+/// Puts a runnable task, which is on no queue and runs nowhere, on one, and asks for its CPU.
+fn enqueue(task: Arc<Task>, number: usize) {
+    let mut queue = QUEUES[number].lock();
+    task.set_cpu(number);
+    queue.waiting.push_back(task);
+    ask(&queue, number, Asking::Wakeup);
+}
+
+/// Sets the flag that the model says in what runs on CPU `number`, and interrupts it if that is another one: two steps,
+/// in this order.
+fn ask(queue: &Queue, number: usize, asking: Asking) {
+    let Some(current) = &queue.current else { return };
+    let word = current.word().read::<Machine>();
+    let flag = if word.is_idle() { Flags::RESCHED } else { model().flag(asking, word) };
+    current.word().set::<Machine>(flag);
+    let here = IrqsSaved::<Reference>::save();
+    if this_cpu(here.cpu()).number() != number {
+        interrupts::send(number, interrupts::RESCHEDULE);
+    }
+}
+
+/// The tick, from the interrupt's body: whoever runs has had its time if somebody waits.
+pub fn tick(cpu: &Cpu<NoIrq>) {
+    let number = this_cpu(cpu).number();
+    let queue = QUEUES[number].lock();
+    if !queue.waiting.is_empty() {
+        ask(&queue, number, Asking::Tick);
+    }
+}
+
+/// Sets the reschedule flag of what runs on CPU `number`, and tells nobody: what another CPU's wake-up has done a moment
+/// before its interrupt. For tests.
+pub fn ask_silently(number: usize) {
+    if let Some(current) = &QUEUES[number].lock().current {
+        current.word().set::<Machine>(Flags::RESCHED);
+    }
+}
+
+/// Who answers the library.
+#[derive(Debug)]
+pub enum Scheduler {}
+
+impl vestibule::Scheduler<Reference> for Scheduler {
+    fn schedule(cpu: Cpu<NoIrq>, cause: Cause) -> Cpu<NoIrq> {
+        statistics::scheduled(cause);
+        let number = this_cpu(&cpu).number();
+        take_from_others(number);
+        let mut queue = QUEUES[number].lock();
+        let current = queue.current.clone().expect("a CPU that schedules has a current task");
+        current.word().clear::<Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+        let runs_on = current.is(State::Runnable);
+        let is_idle = current.word().read::<Machine>().is_idle();
+        let next = match queue.waiting.pop_front() {
+            Some(next) => next,
+            None if runs_on => return cpu,
+            None => queue.idle.clone().expect("a CPU that schedules has an idle task"),
+        };
+        if runs_on && !is_idle {
+            queue.waiting.push_back(current.clone());
+        }
+        queue.current = Some(next.clone());
+        queue.previous = Some(current.clone());
+        mem::forget(queue);
+        switch_to(cpu, current, next)
+    }
+}
+
+fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
+    let here = this_cpu(&cpu);
+    to.thread().set_cpu(here);
+    from.user_thread_pointer.store(read_register!("tpidr_el0"), Ordering::Relaxed);
+    // SAFETY: a user register; the task that it belongs to runs next.
+    unsafe { write_register!("tpidr_el0", to.user_thread_pointer.load(Ordering::Relaxed)) };
+    match to.process() {
+        // SAFETY: the process outlives its tasks, of which this is one.
+        Some(process) => unsafe { user_tables::activate(process.ttbr0()) },
+        None => user_tables::deactivate(),
+    }
+    // The queue holds a count of both; what the stack holds would be lost with a task that never comes back.
+    let (from, to) = (Arc::into_raw(from), Arc::into_raw(to));
+    // SAFETY: both counts were just given up to be taken back here, while the queue holds its own.
+    let (from, to) = unsafe {
+        Arc::decrement_strong_count(from);
+        Arc::decrement_strong_count(to);
+        (&*from, &*to)
+    };
+    // SAFETY: `from` is current; `to` came off a queue whose lock is held, so nobody runs it; this CPU is its own now.
+    let cpu = unsafe { switch::switch(cpu, from.thread(), to.thread()) };
+    finish_switch(cpu)
+}
+
+/// The other side of a switch: the task that was switched from is nobody's any more, or another CPU's.
+pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
+    let number = this_cpu(&cpu).number();
+    // SAFETY: the lock is held, by whoever switched to this task on this CPU.
+    let previous = unsafe { (*QUEUES[number].data_ptr()).previous.take() };
+    // SAFETY: as above; nobody else will release it.
+    unsafe { QUEUES[number].force_unlock() };
+    if let Some(previous) = previous.filter(|task| task.is(State::Dead)) {
+        DEAD.lock().push(previous);
+        REAPER.wake_all();
+    }
+    cpu
+}
+
+/// An idle CPU's chance: a task that waits for another CPU moves here.
+fn take_from_others(number: usize) {
+    if !QUEUES[number].lock().waiting.is_empty() || percpu::count() == 1 {
+        return;
+    }
+    for other in (0..percpu::count()).filter(|other| *other != number) {
+        let task = QUEUES[other].lock().waiting.pop_front();
+        if let Some(task) = task {
+            let mut queue = QUEUES[number].lock();
+            task.set_cpu(number);
+            task.word().set::<Machine>(Flags::NOTIFY_RESUME);
+            queue.waiting.push_back(task);
+            return;
+        }
+    }
+}
+
+/// Tells user mode where it runs: TPIDRRO_EL0 is the number of the CPU.
+pub fn publish_cpu_number(mut cpu: Cpu<ProcessContext>) -> Cpu<ProcessContext> {
+    {
+        let pinned = cpu.preempt_off();
+        let number = this_cpu::<Reference, Atomic>(&pinned).number();
+        // SAFETY: a register that user mode reads and the kernel does not.
+        unsafe { write_register!("tpidrro_el0", number as u64) };
+    }
+    cpu
+}
+
+/// The current task's end.
+pub fn end(mut cpu: Cpu<ProcessContext>) -> ! {
+    Task::current(&cpu).set(State::Dead);
+    cpu.schedule(|_| true);
+    unreachable!("a dead task was scheduled")
+}
+
+/// A kernel thread that frees dead tasks: their stacks cannot be freed by who runs on them, nor with interrupts masked.
+pub fn reap(mut cpu: Cpu<ProcessContext>) -> Cpu<ProcessContext> {
+    loop {
+        REAPER.wait_until(&mut cpu, || !DEAD.lock().is_empty());
+        let dead = mem::take(&mut *DEAD.lock());
+        drop(dead);
+    }
+}

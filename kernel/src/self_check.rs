@@ -1,0 +1,151 @@
+//! What the kernel checks about itself at each boot, before anything depends on it: each check drives the real part and
+//! panics with what it found.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hint::spin_loop;
+
+use crate::address_space::{AddressSpace, FaultError, MapError};
+use crate::layout::{LINEAR_BASE, PAGE_SIZE, USER_END};
+use crate::regions::{Access, Protection};
+use crate::stacks::{STACK_SIZE, Stack};
+use crate::user_copy::{Fault, copy_from_user, copy_to_user, read_user, read_user_string, write_user};
+use crate::{frames, gic, paging, percpu, println, timer, user_tables};
+
+/// The software-generated interrupt that the checks send.
+const CHECK_IPI: u32 = 15;
+const PATIENCE_NANOSECONDS: u64 = 1_000_000_000;
+
+/// Runs every check on the first CPU, all masked; the others run [`answer_ipis`].
+pub fn run(timer_interrupt: u32) {
+    heap();
+    stacks();
+    user_memory();
+    interrupts();
+    tick(timer_interrupt);
+    println!("self-check: heap, stacks, user memory, interrupts and timer are sound");
+}
+
+fn heap() {
+    let boxes: Vec<Box<usize>> = (0..10_000).map(Box::new).collect();
+    assert!(boxes.iter().enumerate().all(|(index, value)| index == **value), "heap: a box lost its value");
+    let aligned = Vec::<Box<Aligned>>::from_iter((0..8).map(|_| Box::new(Aligned([7; 512]))));
+    let sound =
+        |page: &Aligned| (page as *const Aligned as usize).is_multiple_of(512) && page.0.iter().all(|&byte| byte == 7);
+    assert!(aligned.iter().all(|page| sound(page)), "heap: an aligned box is not aligned");
+}
+
+#[repr(align(512))]
+struct Aligned([u8; 512]);
+
+fn stacks() {
+    // The first round may leave page tables behind, which stay.
+    drop(Stack::new());
+    let free = frames::free_count();
+    let stacks: Vec<Stack> = (0..4).map(|_| Stack::new().expect("memory for a stack")).collect();
+    for stack in &stacks {
+        let range = stack.range();
+        assert!(range.start.is_multiple_of(2 * STACK_SIZE) && stack.top() == range.start + STACK_SIZE);
+        assert!(range.clone().step_by(PAGE_SIZE).all(paging::is_kernel_mapped), "stack {range:x?} is not mapped");
+        let mut guard = (range.start - STACK_SIZE..range.start).step_by(PAGE_SIZE);
+        assert!(!guard.any(paging::is_kernel_mapped), "the guard below stack {range:x?} is mapped");
+    }
+    let range = stacks[0].range();
+    drop(stacks);
+    assert!(!range.step_by(PAGE_SIZE).any(paging::is_kernel_mapped), "a freed stack is still mapped");
+    assert_eq!(frames::free_count(), free, "stacks: frames leak");
+}
+
+fn user_memory() {
+    let free = frames::free_count();
+    let mut space = AddressSpace::new().expect("memory for an address space");
+    // SAFETY: `space` is dropped only after `deactivate` below.
+    unsafe { user_tables::activate(space.ttbr0()) };
+
+    let start = space.map(None, 3 * PAGE_SIZE, Protection::READ_WRITE).expect("room for three pages");
+    let across = start + PAGE_SIZE - 3;
+    assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "nothing is there before the first fault");
+    space.fault(start, Access::Write).expect("demand-zero");
+    assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "the second page is not there yet");
+    space.fault(start + PAGE_SIZE, Access::Write).expect("demand-zero");
+    assert_eq!(copy_to_user(across, b"crosses a page\0"), Ok(()));
+    assert_eq!(read_user_string(across, 64), Ok(Some(b"crosses a page".to_vec())));
+    assert_eq!(read_user_string(across, 3), Ok(None));
+    let tagged = (0x5a << 56) | start;
+    assert_eq!(write_user(tagged, &0x0123_4567_89ab_cdefu64), Ok(()));
+    assert_eq!(read_user::<[u8; 2]>(start), Ok([0xef, 0xcd]));
+
+    space.protect(start, PAGE_SIZE, Protection::READ).expect("protect a mapped page");
+    assert_eq!((write_user(start, &1u8), read_user::<u8>(start)), (Err(Fault), Ok(0xef)), "read-only user page");
+    assert_eq!(space.fault(start, Access::Write), Err(FaultError::NotAllowed));
+    space.protect(start, PAGE_SIZE, Protection::NONE).expect("protect a mapped page");
+    assert_eq!(read_user::<u8>(start), Err(Fault), "inaccessible user page");
+    space.unmap(start, PAGE_SIZE).expect("unmap a mapped page");
+    assert_eq!(space.fault(start, Access::Read), Err(FaultError::NotMapped));
+    assert_eq!(
+        space.map(Some(start), 1, Protection { execute: true, ..Protection::READ_WRITE }),
+        Err(MapError::WritableAndExecutable)
+    );
+
+    let kernel = &raw const start as usize;
+    for outside in [kernel, LINEAR_BASE, USER_END - 4, USER_END, usize::MAX - 3] {
+        assert_eq!(copy_from_user(&mut [0; 8], outside), Err(Fault), "user copy from {outside:#x}");
+        assert_eq!(copy_to_user(outside, &[0; 8]), Err(Fault), "user copy to {outside:#x}");
+    }
+    user_tables::deactivate();
+    drop(space);
+    assert_eq!(frames::free_count(), free, "address spaces: frames leak");
+}
+
+fn interrupts() {
+    gic::enable_private(0, CHECK_IPI, gic::PRIORITY_IRQ);
+    for cpu in (0..percpu::count()).filter(|&cpu| percpu::cpu(cpu).is_online()) {
+        gic::send_ipi(cpu, CHECK_IPI);
+        // Every CPU, this one included, answers to the first.
+        assert_eq!(wait_for_interrupt(), CHECK_IPI, "IPI to CPU {cpu}");
+        gic::end_of_interrupt(CHECK_IPI);
+    }
+    assert_eq!(gic::acknowledge(), None, "an interrupt nobody raised");
+    gic::disable_private(0, CHECK_IPI);
+}
+
+fn tick(timer_interrupt: u32) {
+    const HERTZ: u64 = 1000;
+    gic::enable_private(0, timer_interrupt, gic::PRIORITY_IRQ);
+    let start = timer::nanoseconds();
+    timer::start_tick(HERTZ);
+    for _ in 0..5 {
+        assert_eq!(wait_for_interrupt(), timer_interrupt, "tick");
+        timer::next_tick();
+        gic::end_of_interrupt(timer_interrupt);
+    }
+    let passed = timer::nanoseconds() - start;
+    timer::stop_tick();
+    gic::disable_private(0, timer_interrupt);
+    assert!(passed >= 5 * 1_000_000_000 / HERTZ, "five ticks of a millisecond took {passed} ns");
+}
+
+fn wait_for_interrupt() -> u32 {
+    let start = timer::nanoseconds();
+    loop {
+        if let Some(interrupt) = gic::acknowledge() {
+            return interrupt;
+        }
+        assert!(timer::nanoseconds() - start < PATIENCE_NANOSECONDS, "no interrupt within a second");
+        spin_loop();
+    }
+}
+
+/// What the other CPUs do during the checks, all masked: answer the first CPU's IPIs.
+pub fn answer_ipis(cpu: usize) -> ! {
+    gic::enable_private(cpu, CHECK_IPI, gic::PRIORITY_IRQ);
+    percpu::cpu(cpu).set_online();
+    loop {
+        // SAFETY: waits for an interrupt to become pending, masked or not.
+        unsafe { core::arch::asm!("wfi", options(nostack, preserves_flags)) };
+        if let Some(interrupt) = gic::acknowledge() {
+            gic::end_of_interrupt(interrupt);
+            gic::send_ipi(0, CHECK_IPI);
+        }
+    }
+}

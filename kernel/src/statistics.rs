@@ -1,0 +1,108 @@
+//! What happened: entries by class, preemptions by where, mask writes. Printed on power-off.
+//!
+//! Entries and mask writes are counted by the checked build alone: the plain one is for measuring, and counts nothing on
+//! the paths that are measured.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vestibule::Cause;
+use vestibule_arm64::classes::TABLE;
+
+use crate::println;
+
+/// Something that is counted.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// One more.
+    #[inline(always)]
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Writes of the mask register, by entry, exit and guards.
+pub static MASK_WRITES: Counter = Counter::new();
+/// Preemptions on the way out of an interrupt.
+pub static INTERRUPT_EXIT: Counter = Counter::new();
+/// Preemptions on the way out of a synchronous exception from the kernel.
+pub static SYNCHRONOUS_EXIT: Counter = Counter::new();
+/// Preemptions where preemption was switched on.
+pub static PREEMPT_ENABLE: Counter = Counter::new();
+/// Reschedules on the way to user mode.
+pub static USER_EXIT: Counter = Counter::new();
+/// Tasks that slept or yielded.
+pub static ASKED: Counter = Counter::new();
+static ENTRIES: [Counter; TABLE.len()] = [const { Counter::new() }; TABLE.len()];
+
+/// An exception of class `X` has reached its body.
+#[inline(always)]
+pub fn entered<X: vestibule::Class>() {
+    #[cfg(feature = "checked")]
+    ENTRIES[const { row_of(X::NAME) }].add();
+}
+
+#[cfg(feature = "checked")]
+const fn row_of(name: &str) -> usize {
+    let mut row = 0;
+    while row < TABLE.len() {
+        if same(TABLE[row].name.as_bytes(), name.as_bytes()) {
+            return row;
+        }
+        row += 1;
+    }
+    panic!("a class that is not in the table")
+}
+
+#[cfg(feature = "checked")]
+const fn same(left: &[u8], right: &[u8]) -> bool {
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    left.len() == right.len() && at == left.len()
+}
+
+/// The scheduler was entered.
+pub fn scheduled(cause: Cause) {
+    let counter = match cause {
+        Cause::KernelExit(class) if class.ends_with("_irq") => &INTERRUPT_EXIT,
+        Cause::KernelExit(_) => &SYNCHRONOUS_EXIT,
+        Cause::PreemptionEnabled => &PREEMPT_ENABLE,
+        Cause::UserExit => &USER_EXIT,
+        Cause::Asked => &ASKED,
+    };
+    counter.add();
+}
+
+/// Prints all of it.
+pub fn print() {
+    println!("--- entries by class");
+    if cfg!(feature = "checked") {
+        for (row, entries) in TABLE.iter().zip(&ENTRIES) {
+            println!("{:<16}{:>12}", row.name, entries.get());
+        }
+    } else {
+        println!("not counted by a plain build");
+    }
+    println!("--- preemptions");
+    println!("{:<16}{:>12}", "interrupt exit", INTERRUPT_EXIT.get());
+    println!("{:<16}{:>12}", "sync exit", SYNCHRONOUS_EXIT.get());
+    println!("{:<16}{:>12}", "preempt enable", PREEMPT_ENABLE.get());
+    println!("--- other reschedules");
+    println!("{:<16}{:>12}", "user exit", USER_EXIT.get());
+    println!("{:<16}{:>12}", "sleep, yield", ASKED.get());
+    if cfg!(feature = "checked") {
+        println!("--- mask writes");
+        println!("{:<16}{:>12}", "DAIF", MASK_WRITES.get());
+    }
+}

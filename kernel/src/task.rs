@@ -1,0 +1,156 @@
+//! Tasks: what the scheduler switches between.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use vestibule::{Context, Process as ProcessContext, TaskWord};
+use vestibule_arm64::{Thread, current, switch};
+
+use crate::frames::OutOfMemory;
+use crate::process::Process;
+use crate::reference::{Cpu, Port};
+use crate::scheduler;
+use crate::stacks::Stack;
+
+/// A task. The port's part comes first: the current task is found through it.
+#[repr(C)]
+pub struct Task {
+    thread: Thread,
+    id: u32,
+    state: AtomicU32,
+    /// The CPU whose queue it belongs to, or that runs it.
+    cpu: AtomicUsize,
+    /// TPIDR_EL0 while it does not run.
+    pub user_thread_pointer: AtomicU64,
+    /// Where to write zero and wake a futex when it ends, or zero.
+    pub clear_on_exit: AtomicUsize,
+    /// Ticks that it has been running for since they were last charged.
+    pub ticks: AtomicU64,
+    process: Option<Arc<Process>>,
+    /// None for a CPU's first task, whose stack is the boot's.
+    _stack: Option<Stack>,
+}
+
+/// What a task is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum State {
+    /// Runs, or waits for a CPU.
+    Runnable,
+    /// Waits to be woken.
+    Sleeping,
+    /// Has ended; somebody else frees it.
+    Dead,
+}
+
+type Main = Box<dyn FnOnce(Cpu<ProcessContext>) -> Cpu<ProcessContext>>;
+
+impl Task {
+    /// A task that does not run yet: `main`, then its end. [`scheduler::start`] lets it go.
+    pub fn new(
+        process: Option<Arc<Process>>,
+        main: impl FnOnce(Cpu<ProcessContext>) -> Cpu<ProcessContext> + 'static,
+    ) -> Result<Arc<Task>, OutOfMemory> {
+        let stack = Stack::new()?;
+        let top = stack.top() as u64;
+        let task = Arc::new(Task::with(process, Some(stack), TaskWord::new()));
+        let main: Box<Main> = Box::new(Box::new(main));
+        // SAFETY: the stack is new, of the size and alignment that the port asks for, and this task's.
+        unsafe { switch::prepare::<Port>(&task.thread, top, run, Box::into_raw(main) as usize) };
+        Ok(task)
+    }
+
+    /// The task that a CPU boots in and idles in, on the stack that ends at `top`.
+    pub fn for_idle(top: usize) -> Arc<Task> {
+        let task = Task::with(None, None, TaskWord::idle());
+        task.thread.set_stack_top(top as u64);
+        Arc::new(task)
+    }
+
+    fn with(process: Option<Arc<Process>>, stack: Option<Stack>, word: TaskWord) -> Task {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        Task {
+            thread: Thread::new(word),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            state: AtomicU32::new(State::Runnable as u32),
+            cpu: AtomicUsize::new(0),
+            user_thread_pointer: AtomicU64::new(0),
+            clear_on_exit: AtomicUsize::new(0),
+            ticks: AtomicU64::new(0),
+            process,
+            _stack: stack,
+        }
+    }
+
+    /// The task that runs.
+    #[inline(always)]
+    pub fn current<C: Context>(cpu: &Cpu<C>) -> &Task {
+        // SAFETY: every thread of this kernel is the first field of a task.
+        unsafe { &*core::ptr::from_ref(current(cpu)).cast::<Task>() }
+    }
+
+    /// The same, shared.
+    pub fn current_shared<C: Context>(cpu: &Cpu<C>) -> Arc<Task> {
+        let task = core::ptr::from_ref(Task::current(cpu));
+        // SAFETY: tasks are made in an `Arc`, and whoever runs one holds a count.
+        unsafe {
+            Arc::increment_strong_count(task);
+            Arc::from_raw(task)
+        }
+    }
+
+    /// The port's part.
+    pub fn thread(&self) -> &Thread {
+        &self.thread
+    }
+
+    /// Its word.
+    pub fn word(&self) -> &TaskWord {
+        self.thread.word()
+    }
+
+    /// Its number, as user mode sees it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The CPU that it belongs to.
+    pub fn cpu(&self) -> usize {
+        self.cpu.load(Ordering::Relaxed)
+    }
+
+    /// Moves it to another CPU. It does not run.
+    pub fn set_cpu(&self, cpu: usize) {
+        self.cpu.store(cpu, Ordering::Relaxed);
+    }
+
+    /// What it is part of; none for a kernel thread.
+    pub fn process(&self) -> Option<&Arc<Process>> {
+        self.process.as_ref()
+    }
+
+    /// What it is about.
+    pub fn is(&self, state: State) -> bool {
+        self.state.load(Ordering::Acquire) == state as u32
+    }
+
+    /// Says what it is about; its own business alone, but for waking.
+    pub fn set(&self, state: State) {
+        self.state.store(state as u32, Ordering::SeqCst);
+    }
+
+    /// Makes a sleeping task runnable; false if it does not sleep.
+    pub fn rouse(&self) -> bool {
+        let (from, to) = (State::Sleeping as u32, State::Runnable as u32);
+        self.state.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+/// A new task's life.
+fn run(cpu: Cpu<ProcessContext>, main: usize) -> ! {
+    // SAFETY: `new` passed it, and this runs once.
+    let main = unsafe { Box::from_raw(main as *mut Main) };
+    let cpu = main(cpu);
+    scheduler::end(cpu)
+}

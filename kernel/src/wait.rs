@@ -1,0 +1,106 @@
+//! Sleeping until something is so, and a lock whose waiters sleep.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use vestibule::Process;
+
+use crate::lock::IrqLock;
+use crate::reference::Cpu;
+use crate::scheduler;
+use crate::task::{State, Task};
+
+/// Tasks that wait for the same thing.
+pub struct WaitQueue(IrqLock<VecDeque<Arc<Task>>>);
+
+impl WaitQueue {
+    /// Nobody waits.
+    pub const fn new() -> Self {
+        Self(IrqLock::new(VecDeque::new()))
+    }
+
+    /// Sleeps until `holds`. Who makes it hold does so first and wakes then; a wake-up in between is not lost, because
+    /// the task is in the queue and asleep by name before it looks.
+    pub fn wait_until(&self, cpu: &mut Cpu<Process>, holds: impl Fn() -> bool) {
+        let task = Task::current_shared(cpu);
+        loop {
+            self.0.lock().push_back(task.clone());
+            task.set(State::Sleeping);
+            let done = holds();
+            if !done {
+                cpu.schedule(|_| true);
+            }
+            task.set(State::Runnable);
+            self.0.lock().retain(|waiter| !Arc::ptr_eq(waiter, &task));
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Wakes everybody; who still has to wait sleeps again.
+    pub fn wake_all(&self) {
+        // One by one: a waiter on its way out takes this lock, and waking takes a run queue's.
+        let waiting = self.0.lock().clone();
+        waiting.iter().for_each(scheduler::wake);
+    }
+}
+
+/// A lock for code that may sleep, faults in user copies among it.
+pub struct Mutex<T> {
+    locked: AtomicBool,
+    waiting: WaitQueue,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: one task at a time has the value.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    /// Unlocked.
+    pub const fn new(value: T) -> Self {
+        Self { locked: AtomicBool::new(false), waiting: WaitQueue::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// Sleeps until it is free, and takes it.
+    pub fn lock(&self, cpu: &mut Cpu<Process>) -> MutexGuard<'_, T> {
+        if !self.try_lock() {
+            self.waiting.wait_until(cpu, || self.try_lock());
+        }
+        MutexGuard { mutex: self }
+    }
+
+    fn try_lock(&self) -> bool {
+        self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Holds a [`Mutex`].
+pub struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the guard is the one that `try_lock` let through.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        self.mutex.locked.store(false, Ordering::Release);
+        self.mutex.waiting.wake_all();
+    }
+}

@@ -19,7 +19,7 @@ pub fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
     let segments = segments(elf)?;
     let start = segments.iter().map(|segment| segment.address).min().context("the kernel has nothing to load")?;
     let mut image = Vec::new();
-    for Segment { address, bytes } in &segments {
+    for Segment { address, bytes, .. } in &segments {
         let offset = address - start;
         if offset.saturating_add(bytes.len() as u64) > LARGEST {
             bail!("the kernel's segments are too far apart: one at {start:#x}, one at {address:#x} (physical)");
@@ -34,22 +34,28 @@ pub fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
     Ok(image)
 }
 
-struct Segment<'elf> {
-    address: u64,
-    bytes: &'elf [u8],
+/// A part of a program that is loaded into memory.
+pub struct Segment<'elf> {
+    /// Where it lies physically.
+    pub address: u64,
+    /// Where the program, once it has the MMU on, finds it.
+    pub virtual_address: u64,
+    /// What the file has of it; zeros may follow in memory.
+    pub bytes: &'elf [u8],
 }
 
-fn segments(elf: &[u8]) -> Result<Vec<Segment<'_>>> {
-    let header = FileHeader64::<LittleEndian>::parse(elf).context("the kernel is not a 64-bit ELF file")?;
+/// The loadable segments of `elf` that are not empty.
+pub fn segments(elf: &[u8]) -> Result<Vec<Segment<'_>>> {
+    let header = FileHeader64::<LittleEndian>::parse(elf).context("this is not a 64-bit ELF file")?;
     let endian = header.endian()?;
     let mut segments = Vec::new();
     for program in header.program_headers(endian, elf)? {
         let address = program.p_paddr(endian);
         let Ok(bytes) = program.data(endian, elf) else {
-            bail!("the kernel's segment at {address:#x} reaches past the end of its file");
+            bail!("the segment at {address:#x} reaches past the end of its file");
         };
         if program.p_type(endian) == PT_LOAD && !bytes.is_empty() {
-            segments.push(Segment { address, bytes });
+            segments.push(Segment { address, virtual_address: program.p_vaddr(endian), bytes });
         }
     }
     Ok(segments)

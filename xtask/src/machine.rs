@@ -102,7 +102,7 @@ impl Machine<'_> {
     /// Describes what the machine does and ends it.
     fn end_hung(&self, socket: &Path) -> Result<String> {
         let mut monitor = Monitor::connect(socket)?;
-        let report = monitor.report(self.cpus, &Symbols::read(self.kernel)?);
+        let report = monitor.report(self.cpus, &Symbols::read(self.kernel, self.program)?);
         monitor.quit()?;
         report
     }

@@ -44,7 +44,9 @@ impl Monitor {
             for (depth, address) in self.call_stack(cpu, &registers)?.into_iter().enumerate() {
                 // A return address follows the call; the call is what one wants to see.
                 let place = if depth == 0 { address } else { address.wrapping_sub(4) };
-                writeln!(report, "  {depth:2} {address:016x} {}", symbols.describe(place))?;
+                for name in symbols.describe(place) {
+                    writeln!(report, "  {depth:2} {address:016x} {name}")?;
+                }
             }
         }
         Ok(report)

@@ -14,6 +14,9 @@ use crate::toolchain::Toolchain;
 
 const DEFAULT_PROGRAM: &str = "hello";
 
+/// The exit code when the machine had to be ended, as that of `timeout`.
+const HUNG: u8 = 124;
+
 #[derive(clap::Args)]
 pub struct Options {
     /// How many CPUs the machine has
@@ -25,6 +28,9 @@ pub struct Options {
     /// The ELF file of the program to run, or the name of one in programs/
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PROGRAM)]
     program: PathBuf,
+    /// The ELF file of the kernel, in place of the one built from kernel/
+    #[arg(long, value_name = "FILE")]
+    kernel: Option<PathBuf>,
     /// End the machine after so many seconds and show what its CPUs did
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
@@ -51,7 +57,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let profile = if options.dev { "dev" } else { "release" };
-    let kernel = build::kernel(&toolchain, profile)?;
+    let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile), Ok)?;
     let program = program(&options.program, &toolchain, profile)?;
     let machine = Machine {
         kernel: &kernel,
@@ -62,7 +68,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     match machine.boot(&qemu, Console::Terminal)?.end {
         End::Exited(status) => Ok(ExitCode::from(status)),
-        hung => bail!("{hung}"),
+        hung => {
+            eprintln!("xtask: error: {hung}");
+            Ok(ExitCode::from(HUNG))
+        }
     }
 }
 

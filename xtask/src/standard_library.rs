@@ -70,9 +70,12 @@ fn compile(root: &Path, work: &Path, target: &str, source: &Path) -> Result<()> 
     cargo.current_dir(root);
     cargo.env("RUSTC", &rustc).env("LD_LIBRARY_PATH", &libraries).env("RUSTC_BOOTSTRAP", "1");
     cargo.env("CARGO_TARGET_DIR", work);
-    // rustc maps this prefix back to the source beside it, in messages and for debuggers.
-    cargo.env("RUSTFLAGS", format!("--remap-path-prefix={}=/rustc/{commit}/library", source.display()));
-    for outer in ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
+    // rustc maps the second back to the source beside it, in messages and for debuggers. The last that fits counts.
+    let origin = format!("/rustc/{commit}");
+    let maps = [(root, origin.clone()), (source, format!("{origin}/library"))];
+    let maps = maps.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", maps.join("\x1f"));
+    for outer in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         cargo.env_remove(outer);
     }
     process::run(&mut cargo)

@@ -6,7 +6,7 @@
 //! the body. As an `rlib` it gives the reader of the numbers their types: [`report`].
 //!
 //! ```text
-//! qemu-system-aarch64 -icount shift=0 … \
+//! qemu-system-aarch64 -smp 1 -icount shift=0,sleep=off -rtc clock=vm -seed 1 … \
 //!     -plugin libvestibule_counter.so,vbar=ADDR,text=START-END,switch=ADDR,out=FILE
 //! ```
 //!
@@ -23,7 +23,8 @@
 //! What the numbers do not mean: an instruction that faults counts once for each attempt, so an event with a fault inside is a
 //! little dearer than its text; such events are *disturbed* and stay out of the medians. Loads and stores are instructions
 //! of the general and SIMD load/store class (a pair is one, an atomic read-modify-write is one of each); prefetches, `DC ZVA`
-//! and SVE accesses are none. Instructions at EL2 count like those of EL1: count kernels that were started at EL1.
+//! and SVE accesses are none. With several CPUs the plugin wants `-accel tcg,thread=multi` without `-icount`: on one
+//! thread QEMU 10 tells a plugin the wrong CPU, which the plugin refuses. Instructions at EL2 count like those of EL1: count kernels that were started at EL1.
 
 mod arguments;
 mod class;

@@ -12,7 +12,9 @@ use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::thread::{self, ThreadId};
 
 struct Counter {
     arguments: Arguments,
@@ -23,11 +25,15 @@ struct Counter {
 }
 
 struct Cpu {
+    thread: ThreadId,
     registers: Registers,
     tracker: Tracker,
 }
 
 static COUNTER: OnceLock<Counter> = OnceLock::new();
+
+/// The counter ended the run itself: there is nothing to report.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// QEMU's entry point into the plugin. Returns 0 if it can count, else QEMU gives up.
 ///
@@ -77,13 +83,27 @@ fn open_report(arguments: &Arguments) -> Result<Box<dyn Write + Send>, String> {
 }
 
 extern "C" fn cpu_begins(_: PluginId, vcpu: c_uint) {
-    let registers = Registers::of_this_cpu().unwrap_or_else(|error| panic!("vestibule-counter: CPU {vcpu}: {error}"));
+    if let Err(error) = begin(vcpu) {
+        eprintln!("vestibule-counter: CPU {vcpu}: {error}");
+        REFUSED.store(true, Ordering::Relaxed);
+        std::process::exit(1);
+    }
+}
+
+fn begin(vcpu: c_uint) -> Result<(), String> {
+    let registers = Registers::of_this_cpu()?;
+    let thread = thread::current().id();
     let mut cpus = counter().cpus();
+    if cpus.iter().flatten().any(|cpu| cpu.thread == thread) {
+        // The code QEMU translates then has the number of the translating CPU in it, whichever executes it.
+        return Err("QEMU 10 mixes up several CPUs on one thread: count with -smp 1, or without -icount".into());
+    }
     let index = vcpu as usize;
     if cpus.len() <= index {
         cpus.resize_with(index + 1, || None);
     }
-    cpus[index] = Some(Cpu { registers, tracker: Tracker::default() });
+    cpus[index] = Some(Cpu { thread, registers, tracker: Tracker::default() });
+    Ok(())
 }
 
 extern "C" fn translated(_: PluginId, block: Block) {
@@ -179,6 +199,9 @@ extern "C" fn phase_mark(vcpu: c_uint, word: *mut c_void) {
 }
 
 extern "C" fn qemu_ends(_: PluginId, _: *mut c_void) {
+    if REFUSED.load(Ordering::Relaxed) {
+        return;
+    }
     let mut ledger = Ledger::default();
     for cpu in counter().cpus().drain(..).flatten() {
         ledger.merge(cpu.tracker.finish());

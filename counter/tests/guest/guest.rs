@@ -4,6 +4,15 @@
 //! serve them. Everything from 0x40200000 to 0x40201000 is entry text, the task switch is at 0x40201000. Addresses are
 //! physical: the MMU stays off. A comment `n:` gives the number of an instruction in its path, followed by what else it
 //! counts as: M a mask write, B a barrier, L a load, S a store.
+//!
+//! ```text
+//! rustc --edition 2024 --target aarch64-unknown-none-softfloat -O -Cpanic=abort -Crelocation-model=static \
+//!     -Clink-arg=-Tguest.ld guest.rs -o guest
+//! qemu-system-aarch64 -M virt,gic-version=3 -cpu cortex-a76 -m 256M -display none -nic none -icount shift=0 \
+//!     -semihosting-config enable=on,target=native -kernel guest \
+//!     -plugin libvestibule_counter.so,text=40200000-40201000,switch=40201000,out=report.json
+//! cmp report.json expected.json       # and QEMU's exit status is 93
+//! ```
 
 #![no_std]
 #![no_main]

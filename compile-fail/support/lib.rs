@@ -1,0 +1,91 @@
+//! What every case starts from: the library's names, and a kernel and CPU to instantiate handlers for. Nothing here
+//! ever runs.
+#![no_std]
+
+pub use core::marker::PhantomData;
+pub use vestibule::*;
+pub use vestibule_arm64::classes::*;
+pub use vestibule_arm64::{Arm64, Arm64Port, Bodies, Daif, Frame, Hardware, Key, On, Thread};
+
+use core::hint::black_box;
+
+/// A kernel that supplies nothing.
+pub enum SomeKernel {}
+
+impl Kernel for SomeKernel {
+    type Machine = Arm64<NoCpu>;
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type Softirqs = ();
+    type Checks = ();
+}
+
+impl Bodies for SomeKernel {
+    type Hardware = NoCpu;
+
+    fn die(_: &'static str, _: &Frame) -> ! {
+        loop {}
+    }
+}
+
+/// Another kernel on the same machine.
+pub enum OtherKernel {}
+
+impl Kernel for OtherKernel {
+    type Machine = Arm64<NoCpu>;
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type Softirqs = ();
+    type Checks = ();
+}
+
+/// What handlers are instantiated for.
+pub type SomePort = On<Daif<NoCpu>, SomeKernel>;
+
+/// A CPU that is only compiled for; `black_box` hides from the compiler that nothing is behind it.
+pub enum NoCpu {}
+
+// SAFETY: never runs.
+unsafe impl Hardware for NoCpu {
+    fn daif() -> u64 {
+        black_box(0)
+    }
+    unsafe fn write_daif(_: u64) {}
+    unsafe fn daif_set<const BITS: u32>() {}
+    unsafe fn daif_clear<const BITS: u32>() {}
+    fn elr() -> u64 {
+        black_box(0)
+    }
+    fn spsr() -> u64 {
+        black_box(0)
+    }
+    fn esr() -> u64 {
+        black_box(0)
+    }
+    fn far() -> u64 {
+        black_box(0)
+    }
+    fn sp_el0() -> u64 {
+        black_box(0)
+    }
+    unsafe fn set_elr(_: u64) {}
+    unsafe fn set_spsr(_: u64) {}
+    fn set_sp_el0(_: u64) {}
+    fn current() -> *const Thread {
+        black_box(core::ptr::null())
+    }
+    unsafe fn set_current(_: *const Thread) {}
+    fn stack_pointer() -> u64 {
+        black_box(0)
+    }
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(_: u64, f: Body) -> R {
+        f()
+    }
+    unsafe fn switch(_: &Thread, _: &Thread) {}
+    unsafe fn prepare(_: &Thread, _: extern "C" fn(usize, usize) -> !, _: usize, _: usize) {}
+    fn wait_for_interrupt() {}
+}

@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use core::fmt::Display;
 use core::mem;
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::device_tree::{DeviceTree, DeviceTreeError};
 use crate::layout::{self, PhysicalAddress, image_to_physical};
 use crate::power::{self, Status};
+use crate::registers::read_register;
 use crate::stacks::Stack;
 use crate::{boot, early_vectors, frames, gic, paging, percpu, println, psci, self_check, smp, timer, uart};
 
@@ -73,8 +75,11 @@ fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
     Box::new(why)
 }
 
-/// What every CPU does for itself. The port's vectors and the interrupt stack come here too.
+/// What every CPU does for itself. The port's vectors come here too.
 fn cpu_up(cpu: usize) {
+    let irq_stack = Stack::new().expect("memory for an interrupt stack");
+    percpu::cpu(cpu).irq_stack_top.store(irq_stack.top(), Ordering::Relaxed);
+    mem::forget(irq_stack);
     timer::init_cpu();
     gic::init_cpu(cpu);
 }
@@ -107,6 +112,15 @@ extern "C" fn secondary_main(cpu: usize) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
+    static PANICKING: AtomicU64 = AtomicU64::new(0);
+    let this_cpu = read_register!("mpidr_el1") | 1 << 63;
+    match PANICKING.compare_exchange(0, this_cpu, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {}
+        // The report itself has failed.
+        Err(first) if first == this_cpu => power::exit(Status::Failure),
+        // Another CPU is at its report and about to end the machine.
+        Err(_) => power::halt(),
+    }
     println!("CPU {}: {info}", percpu::boot_index());
     power::exit(Status::Failure)
 }

@@ -62,9 +62,9 @@ pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
         .map_err(GicSetupError::Driver)?;
 
     gic.distributor().configure_default_settings();
-    for cpu in 0..percpu::count() {
+    for (cpu, its_redistributor) in REDISTRIBUTOR.iter().enumerate().take(percpu::count()) {
         let index = redistributor_of(&mut gic, cpu)?;
-        REDISTRIBUTOR[cpu].store(index, Ordering::Relaxed);
+        its_redistributor.store(index, Ordering::Relaxed);
         let mut redistributor = gic.redistributor(index).map_err(GicSetupError::Driver)?;
         redistributor.configure_default_settings();
         for interrupt in (0..16).map(IntId::sgi).chain((0..16).map(IntId::ppi)) {

@@ -1,9 +1,10 @@
 //! The interrupt's body: acknowledge, handle, end. And the interrupts that CPUs send one another.
 
 use vestibule::NoIrq;
+use vestibule_arm64::this_cpu;
 
 use crate::reference::Cpu;
-use crate::{cpu_time, gic, println, scheduler, softirqs, timer};
+use crate::{cpu_time, gic, println, scheduler, softirqs, test_hooks, timer};
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
@@ -15,6 +16,7 @@ pub fn handle(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
         timer::next_tick();
         cpu_time::tick(&cpu);
         scheduler::tick(&cpu);
+        test_hooks::ask_if_told(this_cpu(&cpu).number());
         softirqs::raise_timer(&cpu);
     } else if interrupt != RESCHEDULE {
         println!("interrupt {interrupt}, which nobody asked for");

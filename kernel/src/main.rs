@@ -4,9 +4,13 @@
 //! protocol at EL1. Built for the host it is an empty program whose pure modules can be tested.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(test, allow(dead_code, reason = "what only the kernel itself uses is not built for the tests"))]
+#![cfg_attr(target_os = "none", expect(dead_code, reason = "system calls and scheduler come with the port's vectors"))]
 
 extern crate alloc;
 
+#[cfg(any(test, target_os = "none"))]
+mod archive;
 #[cfg(any(test, target_os = "none"))]
 mod bitmap;
 #[cfg(any(test, target_os = "none"))]

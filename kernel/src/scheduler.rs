@@ -85,8 +85,9 @@ pub fn wake(task: &Arc<Task>) {
         if task.cpu() != number {
             continue;
         }
-        // Still on its way to sleep: it looks at its state again with this lock held.
-        if queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task)) {
+        // Still on its way to sleep (it looks at its state again with this lock held), or preempted on that way.
+        let is_it = |other: &Arc<Task>| Arc::ptr_eq(other, task);
+        if queue.current.as_ref().is_some_and(is_it) || queue.waiting.iter().any(is_it) {
             return;
         }
         drop(queue);
@@ -144,7 +145,8 @@ impl vestibule::Scheduler<Reference> for Scheduler {
         let mut queue = QUEUES[number].lock();
         let current = queue.current.clone().expect("a CPU that schedules has a current task");
         current.word().clear::<Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
-        let runs_on = current.is(State::Runnable);
+        // Who is preempted on the way to sleep has not looked yet at what it sleeps for: it keeps its place.
+        let runs_on = current.is(State::Runnable) || cause != Cause::Asked;
         let is_idle = current.word().read::<Machine>().is_idle();
         let next = match queue.waiting.pop_front() {
             Some(next) => next,
@@ -201,16 +203,17 @@ pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
 
 /// An idle CPU's chance: a task that waits for another CPU moves here.
 fn take_from_others(number: usize) {
-    if !QUEUES[number].lock().waiting.is_empty() || percpu::count() == 1 {
+    if percpu::count() == 1 || !QUEUES[number].lock().waiting.is_empty() {
         return;
     }
     for other in (0..percpu::count()).filter(|other| *other != number) {
-        let task = QUEUES[other].lock().waiting.pop_front();
-        if let Some(task) = task {
-            let mut queue = QUEUES[number].lock();
+        // Both, in the order of their numbers: nobody sees the task on neither.
+        let (mut first, mut second) = (QUEUES[number.min(other)].lock(), QUEUES[number.max(other)].lock());
+        let (ours, theirs) = if number < other { (&mut first, &mut second) } else { (&mut second, &mut first) };
+        if let Some(task) = theirs.waiting.pop_front() {
             task.set_cpu(number);
             task.word().set::<Machine>(Flags::NOTIFY_RESUME);
-            queue.waiting.push_back(task);
+            ours.waiting.push_back(task);
             return;
         }
     }
@@ -227,9 +230,9 @@ pub fn publish_cpu_number(mut cpu: Cpu<ProcessContext>) -> Cpu<ProcessContext> {
     cpu
 }
 
-/// The current task's end.
-pub fn end(mut cpu: Cpu<ProcessContext>) -> ! {
-    Task::current(&cpu).set(State::Dead);
+/// The current task's end. Whatever its stack still holds counts of is lost.
+pub fn end(cpu: &mut Cpu<ProcessContext>) -> ! {
+    Task::current(cpu).set(State::Dead);
     cpu.schedule(|_| true);
     unreachable!("a dead task was scheduled")
 }

@@ -3,6 +3,7 @@
 //! So bit [`STACK_SHIFT`] of SP is clear inside a stack and set in the guard below it: the vectors' overflow test is
 //! one bit, and an overflow that slips past it faults.
 
+use alloc::vec;
 use core::ops::Range;
 
 use crate::bitmap::Bitmap;
@@ -73,11 +74,9 @@ impl Drop for Stack {
 }
 
 fn take_slot() -> Result<usize, OutOfMemory> {
-    static mut WORDS: [u64; Bitmap::words_for(SLOTS)] = [0; Bitmap::words_for(SLOTS)];
     let mut slots = SLOTS_IN_USE.lock();
     let slots = slots.get_or_insert_with(|| {
-        // SAFETY: this closure runs once, under the lock, so the reference is the only one.
-        let mut bitmap = Bitmap::new(unsafe { &mut *&raw mut WORDS }, SLOTS);
+        let mut bitmap = Bitmap::new(vec![0; Bitmap::words_for(SLOTS)].leak(), SLOTS);
         bitmap.release(0, SLOTS);
         bitmap
     });

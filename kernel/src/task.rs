@@ -151,6 +151,6 @@ impl Task {
 fn run(cpu: Cpu<ProcessContext>, main: usize) -> ! {
     // SAFETY: `new` passed it, and this runs once.
     let main = unsafe { Box::from_raw(main as *mut Main) };
-    let cpu = main(cpu);
-    scheduler::end(cpu)
+    let mut cpu = main(cpu);
+    scheduler::end(&mut cpu)
 }

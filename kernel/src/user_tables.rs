@@ -1,5 +1,6 @@
 //! Page tables of one user address space, with an address space identifier (ASID) of their own.
 
+use alloc::vec;
 use core::arch::asm;
 
 use aarch64_paging::Mapping;
@@ -161,11 +162,9 @@ static ASIDS: IrqLock<Option<Bitmap<'static>>> = IrqLock::new(None);
 const ASID_COUNT: usize = 256;
 
 fn take_asid() -> Result<usize, OutOfMemory> {
-    static mut WORDS: [u64; Bitmap::words_for(ASID_COUNT)] = [0; Bitmap::words_for(ASID_COUNT)];
     let mut asids = ASIDS.lock();
     let asids = asids.get_or_insert_with(|| {
-        // SAFETY: this closure runs once, under the lock, so the reference is the only one.
-        let mut bitmap = Bitmap::new(unsafe { &mut *&raw mut WORDS }, ASID_COUNT);
+        let mut bitmap = Bitmap::new(vec![0; Bitmap::words_for(ASID_COUNT)].leak(), ASID_COUNT);
         bitmap.release(1, ASID_COUNT - 1);
         bitmap
     });

@@ -1,0 +1,169 @@
+//! What exceptions are taken for: the kernel's half of every handler.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vestibule::{Cpu, Critical, Error, Inherit, NoIrq, Process, Resolved};
+use vestibule_arm64::classes::{
+    El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
+    El1Undefined,
+};
+use vestibule_arm64::{Bodies, Frame};
+
+use crate::address_space::FaultError;
+use crate::reference::{Hardware, Reference};
+use crate::regions::Access;
+use crate::signals::{Signal, raise};
+use crate::statistics::entered;
+use crate::task::Task;
+use crate::{interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
+
+/// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
+pub const BREAKPOINT: u64 = 0x800;
+/// How many of those there were.
+pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
+
+impl Bodies for Reference {
+    type Hardware = Hardware;
+
+    fn die(what: &'static str, frame: &Frame) -> ! {
+        report::die(what, frame)
+    }
+
+    fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
+        scheduler::finish_switch(cpu)
+    }
+
+    #[inline(always)]
+    fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Svc>();
+        syscalls::call(cpu, frame)
+    }
+
+    fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Abort>();
+        let fault = Fault::of(frame);
+        if let Err((signal, what)) = fault.and_then(|fault| resolve(&mut cpu, fault)) {
+            raise(&mut cpu, signal, what, frame);
+        }
+        cpu
+    }
+
+    fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        entered::<El1Abort>();
+        let Some(landing) = user_copy::fixup(frame.pc as usize) else { report::die("kernel abort", frame) };
+        if frame.fault_address as usize & layout::LINEAR_BASE == layout::LINEAR_BASE {
+            report::die("a user copy that went for kernel memory", frame);
+        }
+        // Who may not sleep may not fault either: the copy ends there.
+        let resolved = match cpu.resolve() {
+            Resolved::Process(mut cpu) => {
+                let resolved = Fault::of(frame).and_then(|fault| resolve(&mut cpu, fault));
+                if resolved.is_err() {
+                    frame.pc = landing as u64;
+                }
+                Resolved::Process(cpu)
+            }
+            masked => {
+                frame.pc = landing as u64;
+                masked
+            }
+        };
+        let cpu = resolved.inherit();
+        test_hooks::faulted_in_copy(&cpu);
+        cpu
+    }
+
+    fn user_brk(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Brk>();
+        raise(&mut cpu, Signal::SIGTRAP, "BRK", frame);
+        cpu
+    }
+
+    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        entered::<El1Brk>();
+        if frame.syndrome & 0xffff != BREAKPOINT {
+            report::die("BRK in the kernel", frame);
+        }
+        BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
+        frame.pc += 4;
+        cpu
+    }
+
+    fn user_undefined(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Undefined>();
+        raise(&mut cpu, Signal::SIGILL, "undefined instruction", frame);
+        cpu
+    }
+
+    fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        entered::<El1Undefined>();
+        match user_copy::fixup(frame.pc as usize) {
+            Some(landing) => frame.pc = landing as u64,
+            None => report::die("undefined instruction in the kernel", frame),
+        }
+        cpu
+    }
+
+    #[inline(always)]
+    fn interrupt(cpu: Cpu<Self, NoIrq>, frame: &mut Frame) -> Cpu<Self, NoIrq> {
+        if frame.from_user() {
+            entered::<El0Irq>();
+        } else {
+            entered::<El1Irq>();
+        }
+        interrupts::handle(cpu)
+    }
+
+    fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+        if frame.from_user() {
+            entered::<El0Serror>();
+        } else {
+            entered::<El1Serror>();
+        }
+        cpu
+    }
+
+    fn user_unhandled(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Unhandled>();
+        raise(&mut cpu, Signal::SIGILL, "exception that no class is for", frame);
+        cpu
+    }
+}
+
+/// An abort that memory management may resolve. ESR_EL1.ISS for aborts: Arm ARM D24.2.40.
+#[derive(Clone, Copy)]
+struct Fault {
+    address: usize,
+    access: Access,
+}
+
+impl Fault {
+    fn of(frame: &Frame) -> Result<Fault, (Signal, &'static str)> {
+        const INSTRUCTION_ABORT: u64 = 0x20;
+        const WRITE: u64 = 1 << 6;
+        let class = frame.syndrome >> 26;
+        let access = match () {
+            () if class == INSTRUCTION_ABORT => Access::Execute,
+            () if frame.syndrome & WRITE != 0 => Access::Write,
+            () => Access::Read,
+        };
+        // The level is in the lower two bits.
+        match frame.syndrome & 0x3c {
+            0x04 | 0x08 | 0x0c => Ok(Fault { address: frame.fault_address as usize, access }),
+            0x00 => Err((Signal::SIGSEGV, "address out of range")),
+            0x20 => Err((Signal::SIGBUS, "misaligned access")),
+            _ => Err((Signal::SIGBUS, "memory error")),
+        }
+    }
+}
+
+fn resolve(cpu: &mut Cpu<Reference, Process>, fault: Fault) -> Result<(), (Signal, &'static str)> {
+    let task = Task::current_shared(cpu);
+    let Some(process) = task.process() else { return Err((Signal::SIGSEGV, "no user memory")) };
+    let resolved = process.memory.lock(cpu).fault(fault.address, fault.access);
+    resolved.map_err(|why| match why {
+        FaultError::NotMapped => (Signal::SIGSEGV, "nothing is mapped there"),
+        FaultError::NotAllowed => (Signal::SIGSEGV, "access not allowed"),
+        FaultError::OutOfMemory => (Signal::SIGBUS, "out of memory"),
+    })
+}

@@ -1,0 +1,111 @@
+//! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
+
+mod memory;
+mod tasks;
+mod time;
+mod transfer;
+
+use linux_raw_sys::{errno, general as linux};
+use vestibule::Process as ProcessContext;
+use vestibule_arm64::Frame;
+
+use crate::process::Process;
+use crate::reference::Cpu;
+use crate::task::Task;
+use crate::test_hooks;
+
+/// Linux's error numbers, positive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(u32);
+
+#[allow(missing_docs, reason = "their names are what they are known by")]
+impl Errno {
+    pub const EAGAIN: Errno = Errno(errno::EAGAIN);
+    pub const EACCES: Errno = Errno(errno::EACCES);
+    pub const EBADF: Errno = Errno(errno::EBADF);
+    pub const EFAULT: Errno = Errno(errno::EFAULT);
+    pub const EINTR: Errno = Errno(errno::EINTR);
+    pub const EINVAL: Errno = Errno(errno::EINVAL);
+    pub const ENOMEM: Errno = Errno(errno::ENOMEM);
+    pub const ENOSYS: Errno = Errno(errno::ENOSYS);
+    pub const EPIPE: Errno = Errno(errno::EPIPE);
+    pub const ESRCH: Errno = Errno(errno::ESRCH);
+    pub const ETIMEDOUT: Errno = Errno(errno::ETIMEDOUT);
+}
+
+impl From<crate::user_copy::Fault> for Errno {
+    fn from(_: crate::user_copy::Fault) -> Self {
+        Errno::EFAULT
+    }
+}
+
+type Result = core::result::Result<usize, Errno>;
+
+/// What a system call works on: the CPU, the task's process, the arguments.
+struct Call<'a> {
+    cpu: &'a mut Cpu<ProcessContext>,
+    process: &'a Process,
+    frame: &'a mut Frame,
+}
+
+impl Call<'_> {
+    fn argument(&self, n: usize) -> usize {
+        self.frame.regs[n] as usize
+    }
+}
+
+/// The system call in `frame`.
+#[inline(never)]
+pub fn call(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
+    // The one that is nothing but entry and exit, so that it can be measured.
+    if frame.syscall == u64::from(linux::__NR_getppid) {
+        frame.regs[0] = u64::from(Task::current(&cpu).process().map_or(0, |process| process.parent()));
+        return cpu;
+    }
+    dispatch(&mut cpu, frame);
+    cpu
+}
+
+fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
+    let task = core::ptr::from_ref(Task::current(cpu));
+    // SAFETY: the current task lives as long as this call, which it makes, and so does its process.
+    let Some(process) = unsafe { &*task }.process() else {
+        unreachable!("a kernel thread made a system call")
+    };
+    let number = frame.syscall;
+    let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
+    frame.regs[0] = match result {
+        Ok(value) => value as u64,
+        Err(Errno(errno)) => u64::from(errno).wrapping_neg(),
+    };
+}
+
+fn run(number: u32, call: &mut Call) -> Result {
+    match number {
+        linux::__NR_read => transfer::read(call),
+        linux::__NR_write => transfer::write(call),
+        linux::__NR_close => transfer::close(call),
+        linux::__NR_pipe2 => transfer::pipe(call),
+        linux::__NR_mmap => memory::map(call),
+        linux::__NR_munmap => memory::unmap(call),
+        linux::__NR_mprotect => memory::protect(call),
+        linux::__NR_brk => memory::set_break(call),
+        linux::__NR_exit => tasks::exit(call),
+        linux::__NR_exit_group => tasks::exit_group(call),
+        linux::__NR_clone => tasks::clone(call),
+        linux::__NR_getpid => Ok(call.process.id() as usize),
+        linux::__NR_gettid => Ok(Task::current(call.cpu).id() as usize),
+        linux::__NR_set_tid_address => tasks::set_tid_address(call),
+        linux::__NR_kill => tasks::kill(call),
+        linux::__NR_tgkill => tasks::tgkill(call),
+        linux::__NR_sched_yield => tasks::sched_yield(call),
+        linux::__NR_getcpu => tasks::getcpu(call),
+        linux::__NR_futex => tasks::futex(call),
+        linux::__NR_nanosleep => time::nanosleep(call),
+        linux::__NR_clock_nanosleep => time::clock_nanosleep(call),
+        linux::__NR_clock_gettime => time::clock_gettime(call),
+        test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
+        test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
+        _ => Err(Errno::ENOSYS),
+    }
+}

@@ -1,0 +1,131 @@
+//! Tasks: making and ending them, signals, futexes, giving way.
+
+use core::sync::atomic::Ordering;
+
+use linux_raw_sys::general as linux;
+use vestibule::Atomic;
+use vestibule_arm64::{enter_user, this_cpu};
+
+use super::time::read_time;
+use super::{Call, Errno, Result};
+use crate::futex::{self, Woken};
+use crate::reference::{Port, Reference};
+use crate::task::Task;
+use crate::user_copy::write_user;
+use crate::{scheduler, signals, timer};
+
+pub(super) fn exit(call: &mut Call) -> Result {
+    // The last task's status is the process's.
+    if call.process.is_last() {
+        call.process.end(call.argument(0) as i32 & 0xff);
+    }
+    signals::exit_task(call.cpu)
+}
+
+pub(super) fn exit_group(call: &mut Call) -> Result {
+    call.process.end(call.argument(0) as i32 & 0xff);
+    signals::exit_task(call.cpu)
+}
+
+pub(super) fn set_tid_address(call: &mut Call) -> Result {
+    let task = Task::current(call.cpu);
+    task.clear_on_exit.store(call.argument(0), Ordering::Relaxed);
+    Ok(task.id() as usize)
+}
+
+/// Threads only: what shares everything.
+pub(super) fn clone(call: &mut Call) -> Result {
+    const THREAD: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_THREAD;
+    let (flags, stack) = (call.argument(0) as u32, call.argument(1));
+    let (parent_id, thread_pointer, child_id) = (call.argument(2), call.argument(3), call.argument(4));
+    if flags & THREAD != THREAD || stack == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut frame = *call.frame;
+    frame.regs[0] = 0;
+    frame.sp = stack as u64;
+    let process = Task::current(call.cpu).process().cloned();
+    let task = Task::new(process, move |cpu| enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame))
+        .map_err(|_| Errno::ENOMEM)?;
+    if flags & linux::CLONE_SETTLS != 0 {
+        task.user_thread_pointer.store(thread_pointer as u64, Ordering::Relaxed);
+    }
+    if flags & linux::CLONE_CHILD_CLEARTID != 0 {
+        task.clear_on_exit.store(child_id, Ordering::Relaxed);
+    }
+    if flags & linux::CLONE_PARENT_SETTID != 0 {
+        write_user(parent_id, &task.id())?;
+    }
+    let id = task.id();
+    call.process.add(&task);
+    scheduler::start(task);
+    Ok(id as usize)
+}
+
+pub(super) fn kill(call: &mut Call) -> Result {
+    if call.argument(0) != call.process.id() as usize {
+        return Err(Errno::ESRCH);
+    }
+    signal_self(call, call.argument(1))
+}
+
+pub(super) fn tgkill(call: &mut Call) -> Result {
+    if call.argument(0) != call.process.id() as usize || !call.process.has_task(call.argument(1) as u32) {
+        return Err(Errno::ESRCH);
+    }
+    signal_self(call, call.argument(2))
+}
+
+/// No program has a handler yet: a signal ends the process, or is one of those that are ignored.
+fn signal_self(call: &mut Call, signal: usize) -> Result {
+    const IGNORED: [u32; 4] = [linux::SIGCHLD, linux::SIGCONT, linux::SIGURG, linux::SIGWINCH];
+    match u32::try_from(signal) {
+        Ok(0) => Ok(0),
+        Ok(signal) if signal > 64 => Err(Errno::EINVAL),
+        Ok(signal) if IGNORED.contains(&signal) => Ok(0),
+        Ok(signal) => {
+            call.process.end(128 + signal as i32);
+            Ok(0)
+        }
+        Err(_) => Err(Errno::EINVAL),
+    }
+}
+
+pub(super) fn sched_yield(call: &mut Call) -> Result {
+    call.cpu.schedule(|_| true);
+    Ok(0)
+}
+
+pub(super) fn getcpu(call: &mut Call) -> Result {
+    let number = this_cpu::<Reference, Atomic>(&call.cpu.preempt_off()).number();
+    if call.argument(0) != 0 {
+        write_user(call.argument(0), &(number as u32))?;
+    }
+    if call.argument(1) != 0 {
+        write_user(call.argument(1), &0_u32)?;
+    }
+    Ok(0)
+}
+
+pub(super) fn futex(call: &mut Call) -> Result {
+    let (address, operation, value) = (call.argument(0), call.argument(1) as u32, call.argument(2));
+    if !address.is_multiple_of(4) {
+        return Err(Errno::EINVAL);
+    }
+    match operation & !linux::FUTEX_PRIVATE_FLAG {
+        linux::FUTEX_WAIT => {
+            let due = match call.argument(3) {
+                0 => None,
+                time => Some(timer::nanoseconds().saturating_add(read_time(time)?)),
+            };
+            match futex::wait(call.cpu, call.process, address, value as u32, due)? {
+                Woken::Yes => Ok(0),
+                Woken::Different => Err(Errno::EAGAIN),
+                Woken::TimedOut => Err(Errno::ETIMEDOUT),
+                Woken::Stopped => Err(Errno::EINTR),
+            }
+        }
+        linux::FUTEX_WAKE => Ok(futex::wake(call.process.id(), address, value)),
+        _ => Err(Errno::ENOSYS),
+    }
+}

@@ -1,0 +1,70 @@
+//! System calls for tests alone, by numbers that Linux will not have: what programs cannot bring about by themselves.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vestibule::{Inherit, Process};
+
+use crate::reference::Cpu;
+use crate::syscalls::Errno;
+use crate::user_copy::copy_to_user;
+use crate::task::Task;
+use crate::{percpu, scheduler, timer};
+
+/// Spins in the kernel for X0 milliseconds, with nothing masked.
+pub const SPIN: u32 = 0x1000;
+/// Copies X1 bytes to X0 and beyond; meanwhile, for each fault on the way, the other CPU sets this one's reschedule flag
+/// and withholds its interrupt.
+pub const COPY: u32 = 0x1001;
+
+/// The CPU, plus one, whose current task is to be asked; zero if none.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+static COPYING: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, Errno> {
+    let end = timer::nanoseconds().saturating_add((milliseconds as u64).saturating_mul(1_000_000));
+    while timer::nanoseconds() < end {
+        core::hint::spin_loop();
+    }
+    Ok(0)
+}
+
+pub(crate) fn copy(cpu: &mut Cpu<Process>, to: usize, count: usize) -> Result<usize, Errno> {
+    let task = u64::from(Task::current(cpu).id());
+    COPYING.store(task, Ordering::Relaxed);
+    let piece = [0x5a; 64];
+    let mut done = 0;
+    let mut result = Ok(count);
+    while done < count {
+        let piece = &piece[..piece.len().min(count - done)];
+        if let Err(fault) = copy_to_user(to.wrapping_add(done), piece) {
+            result = Err(fault.into());
+            break;
+        }
+        done += piece.len();
+    }
+    COPYING.store(0, Ordering::Relaxed);
+    result
+}
+
+/// From the body of an abort in the kernel: has another CPU ask for this one, and waits until it has.
+pub(crate) fn faulted_in_copy(cpu: &Cpu<Inherit>) {
+    let task = u64::from(Task::current(cpu).id());
+    if COPYING.load(Ordering::Relaxed) != task || percpu::count() == 1 {
+        return;
+    }
+    let number = Task::current(cpu).cpu() as u64;
+    ASKED.store(number + 1, Ordering::Release);
+    // Only the other CPU answers; should this task have moved there meanwhile, it is that CPU's tick that does.
+    while ASKED.load(Ordering::Acquire) != 0 && Task::current(cpu).cpu() as u64 == number {
+        core::hint::spin_loop();
+    }
+}
+
+/// From the tick: asks for whom another CPU told this one to.
+pub(crate) fn ask_if_told(here: usize) {
+    let asked = ASKED.load(Ordering::Acquire);
+    if asked != 0 && asked != here as u64 + 1 {
+        scheduler::ask_silently(asked as usize - 1);
+        ASKED.store(0, Ordering::Release);
+    }
+}

@@ -4,6 +4,7 @@
 //! //! What is promised.
 //! //@ codegen                                    optional: build it, do not only check it
 //! //@ fault_name: E0277 "words of the error" "and more"
+//! //@ fault_name: E0308 "words of a second error"
 //! //@ other_name: compiles                       in holes/ only
 //! ```
 //!
@@ -13,10 +14,11 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::compiler::Emit;
+use crate::compiler::{Diagnostic, Emit};
 
 pub struct Case {
     pub path: PathBuf,
@@ -26,10 +28,11 @@ pub struct Case {
 
 pub struct Fault {
     pub name: String,
-    /// None: a known hole, which compiles.
-    pub error: Option<Expected>,
+    /// All of them. None: a known hole, which compiles.
+    pub errors: Vec<Expected>,
 }
 
+/// One error: its code, and what its message, labels and notes say. Modules are left out of paths.
 pub struct Expected {
     pub code: String,
     pub words: Vec<String>,
@@ -42,14 +45,24 @@ impl Case {
         for line in text.lines().filter_map(|line| line.strip_prefix("//@ ")) {
             match line {
                 "codegen" => case.codegen = true,
-                _ => case.faults.push(fault(line).with_context(|| format!("{}: //@ {line}", path.display()))?),
+                _ => case.promise(line).with_context(|| format!("{}: //@ {line}", path.display()))?,
             }
         }
         let is_hole = case.folder() == "holes";
-        let fits = case.faults.iter().all(|fault| fault.error.is_none() == is_hole);
+        let fits = case.faults.iter().all(|fault| fault.errors.is_empty() == is_hole);
         ensure!(fits, "{}: what compiles belongs to holes/, what does not to cases/", path.display());
         ensure!(!text.contains("bad = ") || !case.faults.is_empty(), "{}: no fault is named", path.display());
         Ok(case)
+    }
+
+    fn promise(&mut self, line: &str) -> Result<()> {
+        let (name, promise) = line.split_once(": ").context("no `name: code`")?;
+        let errors = if promise == "compiles" { vec![] } else { vec![promise.parse()?] };
+        match self.faults.iter_mut().find(|fault| fault.name == name) {
+            Some(fault) => fault.errors.extend(errors),
+            None => self.faults.push(Fault { name: name.to_owned(), errors }),
+        }
+        Ok(())
     }
 
     pub fn name(&self) -> &str {
@@ -66,23 +79,23 @@ impl Case {
     }
 }
 
-/// `name: code "words" "words"`
-fn fault(line: &str) -> Result<Fault> {
-    let (name, promise) = line.split_once(": ").context("no `name: code`")?;
-    if promise == "compiles" {
-        return Ok(Fault { name: name.to_owned(), error: None });
+impl FromStr for Expected {
+    type Err = anyhow::Error;
+
+    /// `code "words" "words"`
+    fn from_str(promise: &str) -> Result<Expected> {
+        let (code, rest) = promise.split_once(' ').context("no words after the code")?;
+        let list = rest.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).context("words stand in quotes")?;
+        let words: Vec<_> = list.split("\" \"").map(str::to_owned).collect();
+        ensure!(words.iter().all(|words| !words.is_empty() && !words.contains('"')), "not a list of quoted words");
+        Ok(Expected { code: code.to_owned(), words })
     }
-    let (code, rest) = promise.split_once(' ').context("no words after the code")?;
-    let mut parts = rest.split('"');
-    let mut words = Vec::new();
-    while let (Some(between), Some(quoted)) = (parts.next(), parts.next()) {
-        if !between.trim().is_empty() || quoted.is_empty() {
-            bail!("not a list of quoted words: {rest}");
-        }
-        words.push(quoted.to_owned());
+}
+
+impl Expected {
+    pub fn is(&self, error: &Diagnostic) -> bool {
+        self.code == error.code && self.words.iter().all(|words| error.text.contains(words))
     }
-    ensure!(!words.is_empty(), "no quoted words after the code");
-    Ok(Fault { name: name.to_owned(), error: Some(Expected { code: code.to_owned(), words }) })
 }
 
 impl fmt::Display for Expected {

@@ -109,7 +109,7 @@ fn diagnostic(message: &Value) -> Result<Diagnostic> {
     let Some(rendered) = message["rendered"].as_str() else { bail!("an error without text: {message}") };
     Ok(Diagnostic {
         code: message["code"]["code"].as_str().unwrap_or("error").to_owned(),
-        text: text.join("\n"),
+        text: without_modules(&text.join("\n")),
         rendered: rendered.to_owned(),
     })
 }
@@ -123,6 +123,21 @@ fn collect_text<'m>(message: &'m Value, text: &mut Vec<&'m str>) {
     for child in message["children"].as_array().into_iter().flatten() {
         collect_text(child, text);
     }
+}
+
+/// `vestibule::Ready` as `Ready`: rustc shows paths in full wherever something else has the same name.
+fn without_modules(text: &str) -> String {
+    let mut short = String::new();
+    for (index, part) in text.split("::").enumerate() {
+        let module = short.len() - short.chars().rev().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').count();
+        if index > 0 && short[module..].starts_with(|c: char| c.is_ascii_lowercase()) {
+            short.truncate(module);
+        } else if index > 0 {
+            short.push_str("::");
+        }
+        short.push_str(part);
+    }
+    short
 }
 
 fn rendered(output: &Output) -> Result<String> {

@@ -12,8 +12,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Trial};
 
-use case::{Case, Fault};
-use compiler::{Compiler, Diagnostic, Emit};
+use case::{Case, Expected, Fault};
+use compiler::{Compiler, Diagnostic};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::from_args();
@@ -52,32 +52,29 @@ fn trial(compiler: &Arc<Compiler>, case: &Arc<Case>, fault: Option<usize>) -> Tr
 fn check(compiler: &Compiler, case: &Case, fault: Option<&Fault>) -> Result<()> {
     for emit in case.emits() {
         let errors = compiler.compile(case, fault, *emit)?;
-        match fault.and_then(|fault| fault.error.as_ref()) {
-            Some(expected) => is_what_was_promised(&errors, expected, *emit)?,
-            None => compiles(&errors, fault)?,
+        match fault {
+            None => ensure!(errors.is_empty(), "the good twin does not compile:\n{}", render(&errors)),
+            Some(hole) if hole.errors.is_empty() => {
+                let advice = "a known hole is closed: move it from holes/ to cases/, with the error that closes it";
+                ensure!(errors.is_empty(), "{advice}:\n{}", render(&errors));
+            }
+            Some(fault) => {
+                is_as_promised(&errors, &fault.errors).with_context(|| format!("{emit:?}:\n{}", render(&errors)))?;
+            }
         }
     }
     Ok(())
 }
 
-fn compiles(errors: &[Diagnostic], hole: Option<&Fault>) -> Result<()> {
-    let whose = match hole {
-        None => "the good twin does not compile",
-        Some(_) => "a known hole is closed: move it from holes/ to cases/ with the error that closes it",
-    };
-    ensure!(errors.is_empty(), "{whose}:\n{}", render(errors));
-    Ok(())
-}
-
-fn is_what_was_promised(errors: &[Diagnostic], expected: &case::Expected, emit: Emit) -> Result<()> {
-    ensure!(!errors.is_empty(), "compiles ({emit:?}), but {expected} is expected");
-    ensure!(errors.len() == 1, "one error is expected, {expected}, but there are {}:\n{}", errors.len(), render(errors));
-    let error = &errors[0];
-    ensure!(error.code == expected.code, "{expected} is expected, but the code is {}:\n{}", error.code, render(errors));
-    let missing = expected.words.iter().find(|words| !error.text.contains(words.as_str()));
-    if let Some(words) = missing {
-        anyhow::bail!("{expected} is expected, but nothing says {words:?}:\n{}", render(errors));
+/// Each promised error comes, and no other.
+fn is_as_promised(errors: &[Diagnostic], promised: &[Expected]) -> Result<()> {
+    ensure!(!errors.is_empty(), "it compiles");
+    let mut left: Vec<_> = errors.iter().collect();
+    for expected in promised {
+        let found = left.iter().position(|error| expected.is(error));
+        left.remove(found.with_context(|| format!("there is no {expected}"))?);
     }
+    ensure!(left.is_empty(), "there are errors that nobody promised");
     Ok(())
 }
 

@@ -1,0 +1,40 @@
+//! A kernel writes each of its bodies for the context that the class promises.
+//@ syscall: E0053 "expected `Process`, found `NoIrq`"
+//@ interrupt: E0053 "expected `NoIrq`, found `Process`"
+//@ fault: E0053 "expected `Inherit`, found `Process`"
+//@ brk: E0053 "expected `Critical`, found `Process`"
+
+use support::*;
+
+pub enum ThisKernel {}
+impl Kernel for ThisKernel {
+    type Machine = Arm64<NoCpu>;
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type Softirqs = ();
+    type Checks = ();
+}
+impl Bodies for ThisKernel {
+    type Hardware = NoCpu;
+    fn die(_: &'static str, _: &Frame) -> ! {
+        loop {}
+    }
+    #[cfg(bad = "syscall")]
+    fn syscall(cpu: Cpu<Self, NoIrq>, _: &mut Frame) -> Cpu<Self, NoIrq> {
+        cpu
+    }
+    #[cfg(bad = "interrupt")]
+    fn interrupt(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
+        cpu
+    }
+    #[cfg(bad = "fault")]
+    fn kernel_abort(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
+        cpu
+    }
+    #[cfg(bad = "brk")]
+    fn kernel_brk(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
+        cpu
+    }
+}

@@ -1,0 +1,38 @@
+//! What is borrowed from a token ends where the token may move to another CPU.
+//@ hook: E0505 "cannot move out of `cpu` because it is borrowed"
+//@ method: E0502 "cannot borrow `*cpu` as mutable because it is also borrowed as immutable"
+//@ guard: E0505 "cannot move out of `guard` because it is borrowed"
+//@ body: E0505 "cannot move out of `cpu` because it is borrowed"
+
+use support::*;
+
+pub fn preempt<K: Kernel>(cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
+    let state = cpu.state();
+    let before = state.snapshot();
+    let cpu = K::Scheduler::schedule(cpu, Cause::Asked);
+    #[cfg(bad = "hook")]
+    let after = state.snapshot();
+    cpu
+}
+
+pub fn sleep<K: Kernel>(cpu: &mut Cpu<K, Process>) {
+    let word = cpu.task_word();
+    cpu.schedule(|_| true);
+    #[cfg(bad = "method")]
+    word.read::<K::Machine>();
+    let guard = cpu.irqs_off();
+    let state = guard.state();
+    let before = state.snapshot();
+    drop(guard);
+    #[cfg(bad = "guard")]
+    let after = state.snapshot();
+}
+
+pub fn body<K: Kernel>(cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
+    #[cfg(bad = "body")]
+    let state = cpu.state();
+    let back = cpu;
+    #[cfg(bad = "body")]
+    state.snapshot();
+    back
+}

@@ -1,0 +1,34 @@
+//! Every step is taken once: each consumes what it starts from.
+//@ enter_twice: E0382 "use of moved value: `taken`"
+//@ open_twice: E0382 "use of moved value: `entered`"
+//@ mask_twice: E0382 "use of moved value: `open`"
+//@ run_after_mask: E0382 "use of moved value: `open`"
+//@ prepare_twice: E0382 "use of moved value: `masked`"
+//@ restore_twice: E0382 "use of moved value: `ready`"
+//@ look_after_restore: E0382 "borrow of moved value: `ready`"
+
+use support::*;
+
+pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
+    let entered = taken.enter();
+    #[cfg(bad = "enter_twice")]
+    let entered = taken.enter();
+    let open = entered.open();
+    #[cfg(bad = "open_twice")]
+    let open = entered.open();
+    let open = open.run(P::Kernel::kernel_abort);
+    let masked = open.mask();
+    #[cfg(bad = "mask_twice")]
+    let masked = open.mask();
+    #[cfg(bad = "run_after_mask")]
+    let open = open.run(P::Kernel::kernel_abort);
+    let ready = masked.prepare();
+    #[cfg(bad = "prepare_twice")]
+    let ready = masked.prepare();
+    let restored = ready.restore();
+    #[cfg(bad = "restore_twice")]
+    let restored = ready.restore();
+    #[cfg(bad = "look_after_restore")]
+    ready.frame();
+    restored
+}

@@ -1,0 +1,69 @@
+//! An exception that was entered is not dropped on any path that goes on, at any stage; a path that ends there may.
+//@ codegen
+//@ on_one_path: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
+//@ with_its_parts: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
+//@ nested: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Brk>"
+//@ on_irq_stack: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Irq>"
+//@ instantiated_later: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
+
+use support::*;
+
+#[unsafe(no_mangle)]
+pub fn abort(taken: Taken<'_, SomePort, El1Abort>) -> Option<Restored<'_, SomePort, El1Abort>> {
+    let x = taken.enter().open().run(SomeKernel::kernel_abort);
+    if x.frame().pc == 0 {
+        SomeKernel::die("a path that ends here", x.frame());
+    }
+    #[cfg(bad = "on_one_path")]
+    if x.frame().fault_address == 0 {
+        return None;
+    }
+    let x = x.mask();
+    #[cfg(bad = "with_its_parts")]
+    if x.frame().fault_address == 0 {
+        let boxed = (0, x);
+        return None;
+    }
+    Some(x.prepare().restore())
+}
+
+#[unsafe(no_mangle)]
+pub fn nested<'f>(
+    outer: Taken<'f, SomePort, El1Abort>,
+    inner: Taken<'_, SomePort, El1Brk>,
+) -> Restored<'f, SomePort, El1Abort> {
+    let outer = outer.enter().open();
+    let inner = inner.enter().open().mask();
+    #[cfg(not(bad = "nested"))]
+    let _inner = inner.restore();
+    outer.mask().prepare().restore()
+}
+
+#[unsafe(no_mangle)]
+pub fn irq(taken: Taken<'_, SomePort, El1Irq>) -> Option<Restored<'_, SomePort, El1Irq>> {
+    let mut left = None;
+    let x = taken.enter().on_irq_stack(|x| {
+        #[cfg(bad = "on_irq_stack")]
+        left.replace(0);
+        x.open().run_hardirq(SomeKernel::interrupt).mask()
+    });
+    #[cfg(bad = "on_irq_stack")]
+    left?;
+    left.get_or_insert(0);
+    Some(x.prepare().restore())
+}
+
+/// A generic handler is as wrong as what it is instantiated for.
+pub fn generic<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Option<Restored<'_, P, El1Abort>> {
+    let x = taken.enter();
+    #[cfg(bad = "instantiated_later")]
+    if x.frame().pc == 0 {
+        return None;
+    }
+    Some(x.open().mask().prepare().restore())
+}
+
+#[unsafe(no_mangle)]
+pub fn instance(taken: Taken<'_, SomePort, El1Abort>) -> Option<Restored<'_, SomePort, El1Abort>> {
+    generic(taken)
+}

@@ -1,0 +1,19 @@
+//! A body's second half is more open than its first, never less.
+//@ codegen
+//@ closes: E0080 "`lower` opens, it never closes"
+
+use support::*;
+
+pub enum Halves {}
+impl Class for Halves {
+    const NAME: &'static str = "halves";
+    #[cfg(good)]
+    type Body = Then<Error, NoIrq>;
+    #[cfg(bad = "closes")]
+    type Body = Then<NoIrq, Error>;
+    type Counts = User;
+}
+
+pub fn handler(taken: Taken<'_, SomePort, Halves>) -> Restored<'_, SomePort, Halves> {
+    taken.enter().open().then().mask().prepare().restore()
+}

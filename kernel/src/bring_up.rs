@@ -8,10 +8,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::device_tree::{DeviceTree, DeviceTreeError};
 use crate::layout::{self, PhysicalAddress, image_to_physical};
+use crate::options::Options;
 use crate::power::{self, Status};
 use crate::registers::read_register;
 use crate::stacks::Stack;
-use crate::{boot, early_vectors, frames, gic, paging, percpu, println, psci, self_check, smp, timer, uart};
+use crate::{boot, early_vectors, frames, gic, paging, percpu, println, psci, self_check, smp, system, timer, uart};
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
 #[unsafe(no_mangle)]
@@ -68,7 +69,9 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     let online = smp::start_secondaries();
     report(&tree, online).map_err(boxed)?;
     self_check::run(timer_interrupt);
-    Ok(())
+    timer::set_interrupt(timer_interrupt);
+    let options = Options::parse(tree.command_line()).map_err(boxed)?;
+    system::run_first(&options, tree.initrd().map_err(boxed)?)
 }
 
 fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
@@ -107,7 +110,8 @@ extern "C" fn secondary_main(cpu: usize) -> ! {
     early_vectors::install();
     boot::leave_identity_map();
     cpu_up(cpu);
-    self_check::answer_ipis(cpu)
+    self_check::answer_ipis(cpu);
+    system::run_other(cpu)
 }
 
 #[panic_handler]

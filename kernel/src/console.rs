@@ -8,7 +8,10 @@ use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::registers::read_register;
-use crate::{irqs, uart};
+use vestibule::IrqsSaved;
+
+use crate::reference::Reference;
+use crate::uart;
 
 /// MPIDR_EL1 of the CPU that prints, with [`TAKEN`] set; zero if nobody does.
 static OWNER: AtomicU64 = AtomicU64::new(0);
@@ -31,7 +34,7 @@ impl Write for Console {
 
 /// Prints `arguments` in one piece. What [`print!`](crate::print) and [`println!`](crate::println) call.
 pub fn print(arguments: fmt::Arguments) {
-    let saved = irqs::mask();
+    let _masked = IrqsSaved::<Reference>::save();
     let this_cpu = read_register!("mpidr_el1") | TAKEN;
     let taken_here = take(this_cpu);
     // The console cannot fail, and a `Display` that fails has printed what it could.
@@ -39,12 +42,11 @@ pub fn print(arguments: fmt::Arguments) {
     if taken_here {
         OWNER.store(0, Ordering::Release);
     }
-    irqs::restore(saved);
 }
 
 /// Sends raw bytes in one piece, as a program's `write` to its standard output does.
 pub fn write_bytes(bytes: &[u8]) {
-    let saved = irqs::mask();
+    let _masked = IrqsSaved::<Reference>::save();
     let this_cpu = read_register!("mpidr_el1") | TAKEN;
     let taken_here = take(this_cpu);
     for &byte in bytes {
@@ -56,7 +58,6 @@ pub fn write_bytes(bytes: &[u8]) {
     if taken_here {
         OWNER.store(0, Ordering::Release);
     }
-    irqs::restore(saved);
 }
 
 /// Takes the console for `this_cpu`; false if it goes on without being the owner.

@@ -8,7 +8,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::{GuardNoSend, RawMutex};
 
-use crate::irqs::{self, SavedMask};
+use vestibule::IrqsSaved;
+
+use crate::reference::Reference;
 
 /// Mutual exclusion between CPUs and against this CPU's interrupts.
 pub type IrqLock<T> = lock_api::Mutex<RawIrqLock, T>;
@@ -18,11 +20,13 @@ pub type IrqLockGuard<'a, T> = lock_api::MutexGuard<'a, RawIrqLock, T>;
 /// The lock under [`IrqLock`].
 pub struct RawIrqLock {
     locked: AtomicBool,
-    saved: UnsafeCell<Option<SavedMask>>,
+    saved: UnsafeCell<Option<IrqsSaved<Reference>>>,
 }
 
-// SAFETY: `saved` is touched only by the holder.
+// SAFETY: `saved` is touched only by the holder, on the CPU that it holds the lock on.
 unsafe impl Sync for RawIrqLock {}
+// SAFETY: as above.
+unsafe impl Send for RawIrqLock {}
 
 // SAFETY: the compare-exchange in `try_lock` lets one holder in until `unlock`.
 unsafe impl RawMutex for RawIrqLock {
@@ -39,9 +43,8 @@ unsafe impl RawMutex for RawIrqLock {
     }
 
     fn try_lock(&self) -> bool {
-        let saved = irqs::mask();
+        let saved = IrqsSaved::save();
         if self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            irqs::restore(saved);
             return false;
         }
         // SAFETY: this CPU holds the lock now, so nobody else reads or writes `saved`.
@@ -53,6 +56,6 @@ unsafe impl RawMutex for RawIrqLock {
         // SAFETY: the caller holds the lock.
         let saved = unsafe { (*self.saved.get()).take() };
         self.locked.store(false, Ordering::Release);
-        irqs::restore(saved.expect("a held lock has recorded the mask"));
+        drop(saved);
     }
 }

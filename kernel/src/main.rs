@@ -5,16 +5,15 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![cfg_attr(test, allow(dead_code, reason = "what only the kernel itself uses is not built for the tests"))]
-#![cfg_attr(target_os = "none", expect(dead_code, reason = "system calls and scheduler come with the port's vectors"))]
 
 extern crate alloc;
 
 #[cfg(any(test, target_os = "none"))]
-mod archive;
-#[cfg(any(test, target_os = "none"))]
 mod bitmap;
 #[cfg(any(test, target_os = "none"))]
 mod elf;
+#[cfg(any(test, target_os = "none"))]
+mod options;
 #[cfg(any(test, target_os = "none"))]
 mod regions;
 #[cfg(any(test, target_os = "none"))]
@@ -23,11 +22,15 @@ mod user_stack;
 #[cfg(target_os = "none")]
 mod address_space;
 #[cfg(target_os = "none")]
+mod bodies;
+#[cfg(target_os = "none")]
 mod boot;
 #[cfg(target_os = "none")]
 mod bring_up;
 #[cfg(target_os = "none")]
 mod console;
+#[cfg(target_os = "none")]
+mod cpu_time;
 #[cfg(target_os = "none")]
 mod device_tree;
 #[cfg(target_os = "none")]
@@ -35,11 +38,13 @@ mod early_vectors;
 #[cfg(target_os = "none")]
 mod frames;
 #[cfg(target_os = "none")]
+mod futex;
+#[cfg(target_os = "none")]
 mod gic;
 #[cfg(target_os = "none")]
 mod heap;
 #[cfg(target_os = "none")]
-mod irqs;
+mod interrupts;
 #[cfg(target_os = "none")]
 mod layout;
 #[cfg(target_os = "none")]
@@ -49,17 +54,43 @@ mod paging;
 #[cfg(target_os = "none")]
 mod percpu;
 #[cfg(target_os = "none")]
+mod pipe;
+#[cfg(target_os = "none")]
 mod power;
+#[cfg(target_os = "none")]
+mod process;
 #[cfg(target_os = "none")]
 mod psci;
 #[cfg(target_os = "none")]
+mod reference;
+#[cfg(target_os = "none")]
 mod registers;
+#[cfg(target_os = "none")]
+mod report;
+#[cfg(target_os = "none")]
+mod scheduler;
 #[cfg(target_os = "none")]
 mod self_check;
 #[cfg(target_os = "none")]
+mod signals;
+#[cfg(target_os = "none")]
+mod sleep;
+#[cfg(target_os = "none")]
 mod smp;
 #[cfg(target_os = "none")]
+mod softirqs;
+#[cfg(target_os = "none")]
 mod stacks;
+#[cfg(target_os = "none")]
+mod statistics;
+#[cfg(target_os = "none")]
+mod syscalls;
+#[cfg(target_os = "none")]
+mod system;
+#[cfg(target_os = "none")]
+mod task;
+#[cfg(target_os = "none")]
+mod test_hooks;
 #[cfg(target_os = "none")]
 mod timer;
 #[cfg(target_os = "none")]
@@ -68,6 +99,10 @@ mod uart;
 mod user_copy;
 #[cfg(target_os = "none")]
 mod user_tables;
+#[cfg(target_os = "none")]
+mod wait;
+#[cfg(all(target_os = "none", feature = "checked"))]
+mod counted;
 
 #[cfg(not(target_os = "none"))]
 fn main() {}

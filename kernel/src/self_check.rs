@@ -3,9 +3,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::arch::asm;
 use core::hint::spin_loop;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::address_space::{AddressSpace, FaultError, MapError};
+use crate::bodies::{BREAKPOINT, BREAKPOINTS};
 use crate::layout::{LINEAR_BASE, PAGE_SIZE, USER_END};
 use crate::regions::{Access, Protection};
 use crate::stacks::{STACK_SIZE, Stack};
@@ -23,7 +26,36 @@ pub fn run(timer_interrupt: u32) {
     user_memory();
     interrupts();
     tick(timer_interrupt);
+    DONE.store(true, Ordering::Release);
+    (1..percpu::count()).filter(|&cpu| percpu::cpu(cpu).is_online()).for_each(|cpu| gic::send_ipi(cpu, CHECK_IPI));
     println!("self-check: heap, stacks, user memory, interrupts and timer are sound");
+}
+
+/// The exceptions that the kernel itself can take, now that the port's vectors are in. In `NoIrq`, on a task.
+pub fn exceptions() {
+    let before = BREAKPOINTS.load(Ordering::Relaxed);
+    // SAFETY: the handler counts this one and goes on after it.
+    unsafe { asm!("brk {}", const BREAKPOINT, options(nostack)) };
+    assert_eq!(BREAKPOINTS.load(Ordering::Relaxed), before + 1, "BRK in the kernel");
+    // SAFETY: no address is mapped there; the routine goes on at its landing and comes back.
+    assert_eq!(read_user::<u64>(PAGE_SIZE), Err(Fault), "a user copy with interrupts masked");
+    let undefined: u64;
+    // SAFETY: the table sends the undefined instruction on to the next one.
+    unsafe {
+        asm!(
+            "mov {0}, #1",
+            "1: udf #0",
+            "mov {0}, #2",
+            "2:",
+            ".pushsection .fixup_table, \"a\"",
+            ".quad 1b, 2b",
+            ".popsection",
+            out(reg) undefined,
+            options(nostack)
+        );
+    }
+    assert_eq!(undefined, 1, "an undefined instruction with a fix-up");
+    println!("self-check: BRK, abort and undefined instruction in the kernel are sound");
 }
 
 fn heap() {
@@ -136,8 +168,11 @@ fn wait_for_interrupt() -> u32 {
     }
 }
 
+/// The checks are over; the other CPUs go on.
+static DONE: AtomicBool = AtomicBool::new(false);
+
 /// What the other CPUs do during the checks, all masked: answer the first CPU's IPIs.
-pub fn answer_ipis(cpu: usize) -> ! {
+pub fn answer_ipis(cpu: usize) {
     gic::enable_private(cpu, CHECK_IPI, gic::PRIORITY_IRQ);
     percpu::cpu(cpu).set_online();
     loop {
@@ -145,6 +180,9 @@ pub fn answer_ipis(cpu: usize) -> ! {
         unsafe { core::arch::asm!("wfi", options(nostack, preserves_flags)) };
         if let Some(interrupt) = gic::acknowledge() {
             gic::end_of_interrupt(interrupt);
+            if DONE.load(Ordering::Acquire) {
+                return gic::disable_private(cpu, CHECK_IPI);
+            }
             gic::send_ipi(0, CHECK_IPI);
         }
     }

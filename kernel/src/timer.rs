@@ -1,6 +1,6 @@
 //! The EL1 virtual timer: a clock in nanoseconds and the periodic tick.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::registers::{read_register, write_register};
 
@@ -9,6 +9,18 @@ const MASKED: u64 = 1 << 1;
 
 /// Counter steps between ticks.
 static TICK: AtomicU64 = AtomicU64::new(0);
+
+static INTERRUPT: AtomicU32 = AtomicU32::new(0);
+
+/// Says which interrupt it raises. Once, on the first CPU.
+pub fn set_interrupt(interrupt: u32) {
+    INTERRUPT.store(interrupt, Ordering::Relaxed);
+}
+
+/// The interrupt that it raises.
+pub fn interrupt() -> u32 {
+    INTERRUPT.load(Ordering::Relaxed)
+}
 
 /// Counter steps a second.
 pub fn frequency() -> u64 {

@@ -1,0 +1,97 @@
+//! From a machine that is up to one that runs programs: each CPU's first task, the interrupts, the first process.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Display;
+use core::slice;
+use core::sync::atomic::Ordering;
+
+use vestibule::{NoIrq, Process as ProcessContext};
+use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, enter_user, install, switch};
+
+use crate::address_space::AddressSpace;
+use crate::device_tree::PhysicalRange;
+use crate::options::Options;
+use crate::process::Process;
+use crate::reference::{Cpu, Hardware, Port, Reference};
+use crate::task::Task;
+use crate::{cpu_time, gic, interrupts, layout, percpu, println, scheduler, self_check, stacks, timer};
+
+type Failure = Box<dyn Display>;
+
+/// The first CPU: the first process, and then its idle task's life.
+pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
+    scheduler::set_model(options.preemption);
+    let cpu = become_task(0);
+    self_check::exceptions();
+    let reaper = Task::new(None, scheduler::reap).map_err(boxed)?;
+    scheduler::start(reaper);
+    start_program(options, program)?;
+    live(cpu)
+}
+
+/// Another CPU: its idle task's life.
+pub fn run_other(number: usize) -> ! {
+    let cpu = become_task(number);
+    live(cpu)
+}
+
+/// From here on this CPU has a current task and takes exceptions through the port.
+fn become_task(number: usize) -> Cpu<NoIrq> {
+    // Whoever boots a CPU does so on a stack of its own: it ends where the alignment does.
+    let stack_top = (Hardware::stack_pointer() | (STACK_SIZE - 1)) + 1;
+    let irq_stack_top = percpu::cpu(number).irq_stack_top.load(Ordering::Relaxed) as u64;
+    let local = CpuLocal::new(number, irq_stack_top, stacks::overflow_stack_top(number) as u64);
+    let idle = Task::for_idle(stack_top as usize);
+    idle.thread().set_cpu(Box::leak(Box::new(local)));
+    scheduler::adopt(number, idle.clone());
+    // The CPU idles in it for ever.
+    let idle = Box::leak(Box::new(idle));
+    // SAFETY: everything has been masked since the CPU started, and nobody has a token; the task is whole and stays.
+    unsafe {
+        install::<Port>();
+        switch::boot::<Reference>(idle.thread())
+    }
+}
+
+/// Interrupts come, and the idle task idles.
+fn live(cpu: Cpu<NoIrq>) -> ! {
+    let number = vestibule_arm64::this_cpu(&cpu).number();
+    for interrupt in [interrupts::RESCHEDULE, timer::interrupt()] {
+        gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
+    }
+    timer::start_tick(cpu_time::HERTZ);
+    // SAFETY: this is where the CPU came up to, and no exception.
+    let cpu: Cpu<ProcessContext> = unsafe { switch::open_first(cpu) };
+    scheduler::idle(cpu)
+}
+
+/// Loads the initial RAM disk, which is one program, as the first process.
+fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
+    let range = program.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
+    // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it, and the linear map shows it.
+    let file = unsafe { slice::from_raw_parts(layout::linear(range.start), range.end - range.start) };
+    let arguments: Vec<&[u8]> = options.arguments().map(str::as_bytes).collect();
+    let name = options.arguments().next().unwrap_or("program");
+
+    let mut memory = AddressSpace::new().map_err(boxed)?;
+    let random = timer::nanoseconds().to_le_bytes();
+    let random = core::array::from_fn(|index| random[index % 8]);
+    let start = memory.load(file, &arguments, &[], random).map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
+    let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
+
+    let process = Process::first(String::from(name), memory);
+    let task = Task::new(Some(process.clone()), move |cpu| {
+        enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame)
+    });
+    let task = task.map_err(boxed)?;
+    process.add(&task);
+    println!("--- {name}");
+    scheduler::start(task);
+    Ok(())
+}
+
+fn boxed(why: impl Display + 'static) -> Failure {
+    Box::new(why)
+}

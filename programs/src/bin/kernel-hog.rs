@@ -1,0 +1,3 @@
+//! The program `programs::kernel_hog`.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+programs::program!(kernel_hog);

@@ -1,0 +1,8 @@
+//! What every program needs: a beginning, system calls, threads, a clock and something to print with.
+
+pub mod clock;
+pub mod print;
+pub mod start;
+pub mod syscall;
+pub mod test_calls;
+pub mod thread;

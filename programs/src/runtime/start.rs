@@ -1,0 +1,45 @@
+//! From the kernel's first instruction in user mode to `main`, and out again.
+
+use core::ffi::{CStr, c_char};
+
+use super::print::println;
+use super::syscall::exit_group;
+
+/// What the program was started with; the first is its own name.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments {
+    count: usize,
+    strings: *const *const c_char,
+}
+
+impl Arguments {
+    /// The argument at `index`, 0 being the program's name.
+    pub fn get(self, index: usize) -> Option<&'static str> {
+        if index >= self.count {
+            return None;
+        }
+        // SAFETY: the kernel lays `count` pointers to strings that end in zero on the first stack, which stays.
+        unsafe { CStr::from_ptr(*self.strings.add(index)) }.to_str().ok()
+    }
+
+    /// The argument at `index` as a number.
+    pub fn number(self, index: usize) -> Option<usize> {
+        self.get(index)?.parse().ok()
+    }
+}
+
+/// What `_start` calls.
+///
+/// # Safety
+/// `stack` is the stack pointer that the kernel started the program with.
+pub unsafe fn run(stack: *const usize, main: fn(Arguments) -> u8) -> ! {
+    // SAFETY: the kernel puts the count there, and the pointers behind it.
+    let arguments = unsafe { Arguments { count: *stack, strings: stack.add(1).cast() } };
+    exit_group(main(arguments))
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo) -> ! {
+    println!("{info}");
+    exit_group(101)
+}

@@ -1,0 +1,32 @@
+//! The system calls that only the reference kernel has, for tests: each makes something happen inside the kernel that no
+//! ordinary call does on purpose.
+
+use core::time::Duration;
+
+use super::syscall::{Result, call, check};
+
+const SPIN: u32 = 0x1000;
+const COPY: u32 = 0x1001;
+
+/// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
+/// much time has passed by the clock. Result 0.
+pub fn spin(time: Duration) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SPIN, [time.as_millis() as usize, 0, 0, 0, 0, 0]) })
+}
+
+/// Which way [`copy`] goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Direction {
+    /// From the kernel: writes user memory.
+    ToUser = 0,
+    /// Into the kernel: reads user memory.
+    FromUser = 1,
+}
+
+/// `copy(address, bytes, direction)`, number 0x1001: the kernel copies between a buffer of its own, full of zeros, and
+/// user memory; meanwhile another CPU asks this one to reschedule and withholds the interrupt. Result `bytes`, or EFAULT.
+pub fn copy(address: *mut u8, bytes: usize, direction: Direction) -> Result<usize> {
+    // SAFETY: the caller's memory at `address`, if it is any, is only ever used through that pointer.
+    check(unsafe { call(COPY, [address as usize, bytes, direction as usize, 0, 0, 0]) })
+}

@@ -1,0 +1,186 @@
+//! `syscalls`: what each system call gives, above all for arguments that it must refuse.
+
+use core::ptr::from_ref;
+use core::slice::from_raw_parts;
+use core::time::Duration;
+
+use crate::runtime::print::println;
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{abi, call, errno, mmap, munmap, pipe, timespec};
+
+const PAGE: usize = 4096;
+/// In the upper half, where no user memory ever is.
+const KERNEL_ADDRESS: usize = 0xffff_ffc0_4020_0000;
+
+/// The program.
+pub fn main(_: Arguments) -> u8 {
+    let mut checks = Checks { made: 0, failed: 0 };
+    identity(&mut checks);
+    unknown_numbers(&mut checks);
+    bad_pointers(&mut checks);
+    memory(&mut checks);
+    pipes(&mut checks);
+    times(&mut checks);
+    signals(&mut checks);
+    println!("syscalls: {} checks, {} failed", checks.made, checks.failed);
+    u8::from(checks.failed > 0)
+}
+
+struct Checks {
+    made: u32,
+    failed: u32,
+}
+
+impl Checks {
+    fn equal(&mut self, what: &str, result: isize, expected: isize) {
+        self.that(what, result == expected, result);
+    }
+
+    fn refused(&mut self, what: &str, result: isize, error: u32) {
+        self.that(what, result == -(error as isize), result);
+    }
+
+    fn that(&mut self, what: &str, holds: bool, result: isize) {
+        self.made += 1;
+        if !holds {
+            self.failed += 1;
+            println!("syscalls: {what} gave {result}");
+        }
+    }
+}
+
+/// Calls with up to three arguments; the others are zero.
+fn plain<const N: usize>(number: u32, arguments: [usize; N]) -> isize {
+    let mut six = [0; 6];
+    six[..N].copy_from_slice(&arguments);
+    // SAFETY: what is passed here is refused, or is memory of the caller's.
+    unsafe { call(number, six) }
+}
+
+fn identity(checks: &mut Checks) {
+    let process = plain(abi::__NR_getpid, []);
+    checks.that("getpid", process > 0, process);
+    checks.equal("gettid of the first thread", plain(abi::__NR_gettid, []), process);
+    let parent = plain(abi::__NR_getppid, []);
+    checks.that("getppid", parent >= 0 && parent != process, parent);
+    checks.equal("sched_yield", plain(abi::__NR_sched_yield, []), 0);
+}
+
+/// Also the number that the kernel itself uses for "no system call".
+fn unknown_numbers(checks: &mut Checks) {
+    for number in [0x5000, 0x7fff_ffff, u32::MAX] {
+        checks.refused("an unknown number", plain(number, []), errno::ENOSYS);
+    }
+}
+
+/// Every call that takes a pointer, with every kind of pointer that is none.
+fn bad_pointers(checks: &mut Checks) {
+    let unmapped = unmapped_page();
+    let read_only = from_ref(&KERNEL_ADDRESS) as usize;
+    let [from, to] = pipe().unwrap_or([-1; 2]).map(|end| end as usize);
+    let byte = 0_u8;
+    // So that the reads below find something and would have to store it.
+    checks.equal("write to a pipe", plain(abi::__NR_write, [to, from_ref(&byte) as usize, 1]), 1);
+
+    for (kind, pointer) in [("null", 0), ("unmapped", unmapped), ("kernel", KERNEL_ADDRESS), ("wrapping", usize::MAX - 3)]
+    {
+        for (name, result) in [
+            ("write", plain(abi::__NR_write, [to, pointer, 8])),
+            ("read", plain(abi::__NR_read, [from, pointer, 8])),
+            ("pipe2", plain(abi::__NR_pipe2, [pointer, 0])),
+            ("clock_gettime", plain(abi::__NR_clock_gettime, [abi::CLOCK_MONOTONIC as usize, pointer])),
+            ("nanosleep", plain(abi::__NR_nanosleep, [pointer, 0])),
+            ("clock_nanosleep", plain(abi::__NR_clock_nanosleep, [abi::CLOCK_MONOTONIC as usize, 0, pointer])),
+        ] {
+            checks.that(name, result == -(errno::EFAULT as isize), result);
+            if result != -(errno::EFAULT as isize) {
+                println!("syscalls: that was a {kind} pointer");
+            }
+        }
+    }
+    for (name, number) in [("read", abi::__NR_read), ("clock_gettime", abi::__NR_clock_gettime)] {
+        let first = if number == abi::__NR_read { from } else { abi::CLOCK_MONOTONIC as usize };
+        checks.refused(name, plain(number, [first, read_only, 1]), errno::EFAULT);
+    }
+    let stack = from_ref(&byte) as usize;
+    checks.refused("write of a length that wraps", plain(abi::__NR_write, [to, stack, usize::MAX - 7]), errno::EFAULT);
+    checks.refused("write into the kernel", plain(abi::__NR_write, [to, stack, KERNEL_ADDRESS - stack]), errno::EFAULT);
+}
+
+/// A page that was there and is no more.
+fn unmapped_page() -> usize {
+    let page = mmap(PAGE).expect("a page can be mapped");
+    // SAFETY: nothing refers to it.
+    unsafe { munmap(page, PAGE) }.expect("a page can be unmapped");
+    page as usize
+}
+
+fn memory(checks: &mut Checks) {
+    let (protection, flags) = (abi::PROT_READ | abi::PROT_WRITE, abi::MAP_PRIVATE | abi::MAP_ANONYMOUS);
+    let map = |length| plain(abi::__NR_mmap, [0, length, protection as usize, flags as usize, usize::MAX, 0]);
+    checks.refused("mmap of nothing", map(0), errno::EINVAL);
+    checks.refused("mmap of everything", map(usize::MAX - PAGE), errno::ENOMEM);
+
+    let region = map(4 * PAGE);
+    checks.that("mmap", region > 0 && (region as usize).is_multiple_of(PAGE), region);
+    // SAFETY: just mapped, and used only through this.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(region as *mut u8, 4 * PAGE) };
+    let sum: isize = bytes.iter().map(|byte| isize::from(*byte)).sum();
+    checks.equal("the sum of fresh memory", sum, 0);
+    bytes[3 * PAGE] = 7;
+    checks.equal("a byte written to fresh memory", bytes[3 * PAGE].into(), 7);
+    checks.refused("munmap of half a page", plain(abi::__NR_munmap, [region as usize + 8, PAGE]), errno::EINVAL);
+    checks.refused("munmap of nothing", plain(abi::__NR_munmap, [region as usize, 0]), errno::EINVAL);
+    checks.equal("munmap", plain(abi::__NR_munmap, [region as usize, 4 * PAGE]), 0);
+}
+
+fn pipes(checks: &mut Checks) {
+    let [from, to] = pipe().unwrap_or([-1; 2]).map(|end| end as usize);
+    checks.that("pipe2", from > 2 && to > 2 && from != to, from as isize);
+    // Pages that only the kernel's copies have touched: both directions fault inside the kernel.
+    let fresh = mmap(2 * PAGE).expect("two pages can be mapped");
+    let (source, destination) = (fresh as usize, fresh as usize + PAGE);
+    checks.equal("write from a fresh page", plain(abi::__NR_write, [to, source, 100]), 100);
+    checks.equal("read to a fresh page", plain(abi::__NR_read, [from, destination, 200]), 100);
+
+    let text = b"through the pipe";
+    let written = plain(abi::__NR_write, [to, text.as_ptr() as usize, text.len()]);
+    checks.equal("write to the pipe", written, text.len() as isize);
+    let read = plain(abi::__NR_read, [from, destination, text.len()]);
+    checks.equal("read from the pipe", read, text.len() as isize);
+    // SAFETY: the page is mapped, and the kernel has stopped writing to it.
+    let came = unsafe { from_raw_parts(destination as *const u8, text.len()) };
+    checks.that("what was read", came == text, came[0].into());
+
+    checks.equal("write of nothing", plain(abi::__NR_write, [to, source, 0]), 0);
+    checks.refused("write to the read end", plain(abi::__NR_write, [from, source, 1]), errno::EBADF);
+    checks.refused("read from the write end", plain(abi::__NR_read, [to, source, 1]), errno::EBADF);
+    checks.refused("write to no descriptor", plain(abi::__NR_write, [99, source, 1]), errno::EBADF);
+    checks.refused("read from no descriptor", plain(abi::__NR_read, [usize::MAX, source, 1]), errno::EBADF);
+}
+
+fn times(checks: &mut Checks) {
+    let mut first = timespec(Duration::ZERO);
+    let mut second = timespec(Duration::ZERO);
+    for time in [&mut first, &mut second] {
+        let place = &raw mut *time as usize;
+        checks.equal("clock_gettime", plain(abi::__NR_clock_gettime, [abi::CLOCK_MONOTONIC as usize, place]), 0);
+    }
+    let forward = (second.tv_sec, second.tv_nsec) >= (first.tv_sec, first.tv_nsec);
+    checks.that("the clock", forward && (0..1_000_000_000).contains(&first.tv_nsec), first.tv_sec as isize);
+    checks.refused("clock_gettime of no clock", plain(abi::__NR_clock_gettime, [77, &raw mut first as usize]), errno::EINVAL);
+
+    let mut bad = timespec(Duration::ZERO);
+    bad.tv_nsec = 1_000_000_000;
+    checks.refused("nanosleep of too many nanoseconds", plain(abi::__NR_nanosleep, [&raw mut bad as usize]), errno::EINVAL);
+    let no_time = timespec(Duration::ZERO);
+    checks.equal("nanosleep of no time", plain(abi::__NR_nanosleep, [from_ref(&no_time) as usize]), 0);
+}
+
+fn signals(checks: &mut Checks) {
+    let process = plain(abi::__NR_getpid, []) as usize;
+    checks.equal("kill with no signal", plain(abi::__NR_kill, [process, 0]), 0);
+    checks.equal("tgkill with no signal", plain(abi::__NR_tgkill, [process, process, 0]), 0);
+    checks.refused("kill with an unknown signal", plain(abi::__NR_kill, [process, 99]), errno::EINVAL);
+    checks.refused("kill of nobody", plain(abi::__NR_kill, [0x3fff_fff0, 0]), errno::ESRCH);
+}

@@ -15,18 +15,12 @@ pub fn spin(time: Duration) -> Result<usize> {
     check(unsafe { call(SPIN, [time.as_millis() as usize, 0, 0, 0, 0, 0]) })
 }
 
-/// Which way [`copy`] goes.
-#[derive(Clone, Copy, Debug)]
-pub enum Direction {
-    /// From the kernel: writes user memory.
-    ToUser = 0,
-    /// Into the kernel: reads user memory.
-    FromUser = 1,
-}
+/// What [`copy`] writes.
+pub const PATTERN: u8 = 0x5a;
 
-/// `copy(address, bytes, direction)`, number 0x1001: the kernel copies between a buffer of its own, full of zeros, and
-/// user memory; meanwhile another CPU asks this one to reschedule and withholds the interrupt. Result `bytes`, or EFAULT.
-pub fn copy(address: *mut u8, bytes: usize, direction: Direction) -> Result<usize> {
+/// `copy(address, bytes)`, number 0x1001: the kernel writes so many bytes of [`PATTERN`] to user memory; while it handles
+/// a fault of that copy, another CPU asks this one to reschedule and withholds the interrupt. Result `bytes`, or EFAULT.
+pub fn copy(address: *mut u8, bytes: usize) -> Result<usize> {
     // SAFETY: the caller's memory at `address`, if it is any, is only ever used through that pointer.
-    check(unsafe { call(COPY, [address as usize, bytes, direction as usize, 0, 0, 0]) })
+    check(unsafe { call(COPY, [address as usize, bytes, 0, 0, 0, 0]) })
 }

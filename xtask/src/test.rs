@@ -15,8 +15,8 @@ use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
 use crate::workspace;
 
-/// The packages that are linted for the bare-metal target too.
-const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel"];
+/// The packages that are compiled for the bare-metal target too.
+const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs"];
 
 /// The boots, in the order they run.
 const BOOT_TESTS: &[BootTest] = &[];
@@ -64,15 +64,19 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     boot_tests(options, tally)
 }
 
-/// Formatting, lints and documentation.
+/// Formatting, lints and documentation, of what is compiled for the host and of what is not.
 fn check_source(tally: &mut Tally) -> Result<()> {
+    const LINTS: [&str; 3] = ["--", "-D", "warnings"];
+    const STRICT: (&str, &str) = ("RUSTDOCFLAGS", "-D warnings");
     step("formatting", host("fmt").args(["--all", "--check"]), tally)?;
-    step("lints", host("clippy").args(["--all-targets", "--", "-D", "warnings"]), tally)?;
+    step("lints", host("clippy").args(["--workspace", "--all-targets"]).args(LINTS), tally)?;
+    step("documentation", host("doc").args(["--workspace", "--no-deps"]).env(STRICT.0, STRICT.1), tally)?;
     let toolchain = Toolchain::ready()?;
-    let mut clippy = build::cargo(&toolchain, "clippy");
     let packages = BARE_METAL.iter().flat_map(|package| ["--package", package]);
-    step("bare-metal lints", clippy.args(packages).args(["--", "-D", "warnings"]), tally)?;
-    step("documentation", host("doc").arg("--no-deps").env("RUSTDOCFLAGS", "-D warnings"), tally)
+    let lints = &mut build::cargo(&toolchain, "clippy");
+    step("bare-metal lints", lints.args(packages.clone()).args(LINTS), tally)?;
+    let documentation = &mut build::cargo(&toolchain, "doc");
+    step("bare-metal documentation", documentation.arg("--no-deps").args(packages).env(STRICT.0, STRICT.1), tally)
 }
 
 /// A cargo subcommand for the host's crates.
@@ -94,7 +98,7 @@ fn step(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
 fn host_tests(tally: &mut Tally) -> Result<()> {
     say("host tests");
     let mut command = host("test");
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let mut child = command.arg("--workspace").stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     for line in BufReader::new(child.stdout.take().expect("its output is piped")).lines() {
         let line = line?;
         println!("{line}");

@@ -156,7 +156,10 @@ fn note_as<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, unit: u64) -> BelievedOn {
     let believed = K::IrqTracing::believes_on();
     let before = cpu.task_word().add::<K::Machine>(unit);
     check::<K>(|| unit == PREEMPT || !before.nmi_is_full(), 82, "enter NMI");
-    K::IrqTracing::off();
+    // Believed off, it may be just about to be believed on: between the two stages of that, nothing changes (C76).
+    if believed {
+        K::IrqTracing::off();
+    }
     K::ContextTracking::nmi_enter();
     K::IrqTracing::off_finish();
     BelievedOn(believed)

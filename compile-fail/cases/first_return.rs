@@ -14,11 +14,7 @@ impl Class for FromKernel {
     type Counts = Regular;
 }
 
-pub fn handler<'f, P: Arm64Port>(
-    cpu: Cpu<P::Kernel, Process>,
-    no_irq: Cpu<P::Kernel, NoIrq>,
-    frame: &'f mut Frame,
-) {
+pub fn handler<'f, P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, no_irq: Cpu<P::Kernel, NoIrq>, frame: &'f mut Frame) {
     #[cfg(good)]
     let x: Exception<'f, P, El0Svc, _> = Exception::first(cpu, frame);
     #[cfg(bad = "masked_body")]

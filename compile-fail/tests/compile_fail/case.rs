@@ -6,6 +6,7 @@
 //! //@ fault_name: E0277 "words of the error" "and more"
 //! //@ fault_name: E0308 "words of a second error"
 //! //@ other_name: compiles                       in holes/ only
+//! //@ rejected: "what the check says of this case"   in self-test/ only
 //! ```
 //!
 //! `cfg(good)` holds without a fault, `cfg(bad = "fault_name")` with it. An error without a code is called `error`, one
@@ -23,6 +24,8 @@ use crate::compiler::{Diagnostic, Emit};
 pub struct Case {
     pub path: PathBuf,
     pub faults: Vec<Fault>,
+    /// In self-test/: what the check says of it.
+    pub rejected: Option<String>,
     codegen: bool,
 }
 
@@ -41,17 +44,17 @@ pub struct Expected {
 impl Case {
     pub fn read(path: &Path) -> Result<Case> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut case = Case { path: path.to_owned(), faults: Vec::new(), codegen: false };
+        let mut case = Case { path: path.to_owned(), faults: Vec::new(), rejected: None, codegen: false };
         for line in text.lines().filter_map(|line| line.strip_prefix("//@ ")) {
             match line {
                 "codegen" => case.codegen = true,
+                _ if line.starts_with("rejected: ") => case.rejected = line.split('"').nth(1).map(str::to_owned),
                 _ => case.promise(line).with_context(|| format!("{}: //@ {line}", path.display()))?,
             }
         }
         let is_hole = case.folder() == "holes";
-        let fits = case.faults.iter().all(|fault| fault.errors.is_empty() == is_hole);
+        let fits = case.rejected.is_some() || case.faults.iter().all(|fault| fault.errors.is_empty() == is_hole);
         ensure!(fits, "{}: what compiles belongs to holes/, what does not to cases/", path.display());
-        ensure!(!text.contains("bad = ") || !case.faults.is_empty(), "{}: no fault is named", path.display());
         Ok(case)
     }
 
@@ -67,6 +70,12 @@ impl Case {
 
     pub fn name(&self) -> &str {
         self.path.file_stem().and_then(|name| name.to_str()).expect("cases are named in ASCII")
+    }
+
+    /// Another one for each compilation, because they write to one folder.
+    pub fn crate_name(&self, fault: Option<&Fault>) -> String {
+        let fault = fault.map_or("good", |fault| &fault.name);
+        format!("{}_{}_{fault}", self.folder(), self.name()).replace('-', "_")
     }
 
     pub fn folder(&self) -> &str {

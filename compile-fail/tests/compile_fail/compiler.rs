@@ -1,6 +1,5 @@
 //! The compiler: builds the two libraries once, as a kernel does, and then compiles cases against exactly these.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -35,7 +34,6 @@ pub struct Diagnostic {
 impl Compiler {
     /// Builds vestibule, its arm64 port and `support`, all without dependencies. Panics abort, as in every kernel.
     pub fn with_libraries(folder: &Path, scratch: &Path) -> Result<Compiler> {
-        fs::create_dir_all(scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let compiler = Compiler { scratch: scratch.to_owned() };
         let workspace = folder.parent().context("the workspace is the folder above")?;
         compiler.library("vestibule", &workspace.join("vestibule/src/lib.rs"), &[])?;
@@ -56,9 +54,8 @@ impl Compiler {
     pub fn compile(&self, case: &Case, fault: Option<&Fault>, emit: Emit) -> Result<Vec<Diagnostic>> {
         let mut rustc = self.rustc(&case.path, &["vestibule", "vestibule_arm64", "support"]);
         let faults = case.faults.iter().map(|fault| format!("{:?}", fault.name)).collect::<Vec<_>>().join(", ");
-        let variant = fault.map_or("good", |fault| &fault.name);
         rustc
-            .args(["--crate-name", &format!("{}_{}_{variant}", case.folder(), case.name())])
+            .args(["--crate-name", &case.crate_name(fault)])
             .args(["-Aunused", "-Dunused_must_use", "-Dunexpected_cfgs"])
             .args(["--check-cfg", &format!("cfg(bad, values({faults}))"), "--check-cfg", "cfg(good)"])
             .args(["--cfg", &fault.map_or("good".to_owned(), |fault| format!("bad={:?}", fault.name))]);
@@ -68,7 +65,12 @@ impl Compiler {
         };
         let output = run(&mut rustc)?;
         let errors = errors(&output)?;
-        ensure!(output.status.success() == errors.is_empty(), "rustc ended with {}:\n{} errors", output.status, errors.len());
+        ensure!(
+            output.status.success() == errors.is_empty(),
+            "rustc ended with {}:\n{} errors",
+            output.status,
+            errors.len()
+        );
         Ok(errors)
     }
 

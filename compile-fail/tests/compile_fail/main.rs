@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::{env, fs};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Trial};
 
 use case::{Case, Expected, Fault};
@@ -18,13 +18,17 @@ use compiler::{Compiler, Diagnostic};
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail");
-    let compiler = Arc::new(Compiler::with_libraries(folder, &scratch)?);
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).context("no place to compile in")?;
+    let compiler = Arc::new(Compiler::with_libraries(folder, scratch.path())?);
     let mut trials = Vec::new();
-    for path in sources(&folder.join("cases"))?.into_iter().chain(sources(&folder.join("holes"))?) {
-        let case = Arc::new(Case::read(&path)?);
-        trials.push(trial(&compiler, &case, None));
-        trials.extend((0..case.faults.len()).map(|index| trial(&compiler, &case, Some(index))));
+    for kind in ["self-test", "cases", "holes"] {
+        for path in sources(&folder.join(kind))? {
+            let case = Arc::new(Case::read(&path)?);
+            let faults = (0..case.faults.len()).map(Some);
+            // A case of the self-test is rejected by its fault, or has none and is rejected itself.
+            let good = (case.rejected.is_none() || case.faults.is_empty()).then_some(None);
+            trials.extend(good.into_iter().chain(faults).map(|fault| trial(&compiler, &case, fault)));
+        }
     }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
@@ -45,7 +49,11 @@ fn trial(compiler: &Arc<Compiler>, case: &Arc<Case>, fault: Option<usize>) -> Tr
     let name = format!("{}/{}::{fault_name}", case.folder(), case.name());
     Trial::test(name, move || {
         let fault = fault.map(|index| &case.faults[index]);
-        Ok(check(&compiler, &case, fault).map_err(|error| format!("{}: {error:#}", case.path.display()))?)
+        let checked = match &case.rejected {
+            None => check(&compiler, &case, fault),
+            Some(words) => is_rejected(check(&compiler, &case, fault), words),
+        };
+        Ok(checked.map_err(|error| format!("{}: {error:#}", case.path.display()))?)
     })
 }
 
@@ -63,6 +71,13 @@ fn check(compiler: &Compiler, case: &Case, fault: Option<&Fault>) -> Result<()> 
             }
         }
     }
+    Ok(())
+}
+
+/// The check sees what is wrong with a case.
+fn is_rejected(checked: Result<()>, words: &str) -> Result<()> {
+    let Err(error) = checked else { bail!("the check finds nothing wrong") };
+    ensure!(format!("{error:#}").contains(words), "the check does not say {words:?}, but:\n{error:#}");
     Ok(())
 }
 

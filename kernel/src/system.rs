@@ -25,9 +25,9 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<()
     scheduler::set_model(options.preemption);
     let cpu = become_task(0);
     self_check::exceptions();
+    start_program(options, program)?;
     let reaper = Task::new(None, scheduler::reap).map_err(boxed)?;
     scheduler::start(reaper);
-    start_program(options, program)?;
     live(cpu)
 }
 

@@ -54,7 +54,9 @@ impl Task {
     ) -> Result<Arc<Task>, OutOfMemory> {
         let stack = Stack::new()?;
         let top = stack.top() as u64;
-        let task = Arc::new(Task::with(process, Some(stack), TaskWord::new()));
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let task = Arc::new(Task::with(id, process, Some(stack), TaskWord::new()));
         let main: Box<Main> = Box::new(Box::new(main));
         // SAFETY: the stack is new, of the size and alignment that the port asks for, and this task's.
         unsafe { switch::prepare::<Port>(&task.thread, top, run, Box::into_raw(main) as usize) };
@@ -63,16 +65,15 @@ impl Task {
 
     /// The task that a CPU boots in and idles in, on the stack that ends at `top`.
     pub fn for_idle(top: usize) -> Arc<Task> {
-        let task = Task::with(None, None, TaskWord::idle());
+        let task = Task::with(0, None, None, TaskWord::idle());
         task.thread.set_stack_top(top as u64);
         Arc::new(task)
     }
 
-    fn with(process: Option<Arc<Process>>, stack: Option<Stack>, word: TaskWord) -> Task {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+    fn with(id: u32, process: Option<Arc<Process>>, stack: Option<Stack>, word: TaskWord) -> Task {
         Task {
             thread: Thread::new(word),
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
             state: AtomicU32::new(State::Runnable as u32),
             cpu: AtomicUsize::new(0),
             user_thread_pointer: AtomicU64::new(0),
@@ -110,7 +111,7 @@ impl Task {
         self.thread.word()
     }
 
-    /// Its number, as user mode sees it.
+    /// Its number, as user mode sees it. The first task made is the first process's first, and has its number.
     pub fn id(&self) -> u32 {
         self.id
     }

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vestibule::{Inherit, Process};
+use vestibule::{Context, Inherit, Process};
 
 use crate::reference::Cpu;
 use crate::syscalls::Errno;
@@ -18,6 +18,7 @@ pub const COPY: u32 = 0x1001;
 
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
+/// Who copies, as [`copier`] numbers it; zero if nobody.
 static COPYING: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, Errno> {
@@ -29,8 +30,7 @@ pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, E
 }
 
 pub(crate) fn copy(cpu: &mut Cpu<Process>, to: usize, count: usize) -> Result<usize, Errno> {
-    let task = u64::from(Task::current(cpu).id());
-    COPYING.store(task, Ordering::Relaxed);
+    COPYING.store(copier(cpu), Ordering::Relaxed);
     let piece = [0x5a; 64];
     let mut done = 0;
     let mut result = Ok(count);
@@ -46,10 +46,14 @@ pub(crate) fn copy(cpu: &mut Cpu<Process>, to: usize, count: usize) -> Result<us
     result
 }
 
+/// The current task's number, plus one: the idle tasks' is zero.
+fn copier<C: Context>(cpu: &Cpu<C>) -> u64 {
+    u64::from(Task::current(cpu).id()) + 1
+}
+
 /// From the body of an abort in the kernel: has another CPU ask for this one, and waits until it has.
 pub(crate) fn faulted_in_copy(cpu: &Cpu<Inherit>) {
-    let task = u64::from(Task::current(cpu).id());
-    if COPYING.load(Ordering::Relaxed) != task || percpu::count() == 1 {
+    if COPYING.load(Ordering::Relaxed) != copier(cpu) || percpu::count() == 1 {
         return;
     }
     let number = Task::current(cpu).cpu() as u64;

@@ -1,0 +1,309 @@
+//! Every run-time check of the library fires: each test plants a bug in the hardware, a body or a hook, and names the
+//! rule that it breaks.
+
+use crate::cpu::{ALL, IRQS, at_text, change_masks, record, simulate, simulate_task, with};
+use crate::exceptions::{Exception, in_user_mode, take};
+use crate::kernels::{Test, Token, Watched, watched};
+use crate::steps::Report;
+use vestibule::{ContextTracking, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs};
+use vestibule_arm64::Frame;
+use vestibule_arm64::hardware::{A, D};
+
+// Hooks of context tracking, for those who should not call them.
+
+fn idle_enter() {
+    <Tracked as ContextTracking<Watched>>::idle_enter();
+}
+
+fn idle_exit() {
+    <Tracked as ContextTracking<Watched>>::idle_exit();
+}
+
+fn irq_enter() {
+    <Tracked as ContextTracking<Watched>>::irq_enter();
+}
+
+fn nmi_exit() {
+    <Tracked as ContextTracking<Watched>>::nmi_exit();
+}
+
+/// An exception of the kernel with a bug at a step.
+fn kernel(exception: Exception, at: &'static str, bug: impl FnOnce() + Send + 'static) -> Report {
+    simulate::<Watched>(move |_cpu| {
+        record();
+        at_text(at, bug);
+        take(exception);
+    })
+}
+
+fn user(exception: Exception, at: &'static str, bug: impl FnOnce() + Send + 'static) -> Report {
+    simulate::<Watched>(move |cpu| {
+        in_user_mode(cpu, || {
+            record();
+            at_text(at, bug);
+            take(exception);
+        });
+    })
+}
+
+fn broken(report: &Report, rules: &[&str]) {
+    assert_eq!(report.constraints(), rules, "\n{}", report.all());
+}
+
+#[test]
+fn c1_exception_taken_with_debug_open() {
+    for (exception, at) in [(Exception::DataAbort, "C1 at el1_abort"), (Exception::Irq, "C1 at el1_irq")] {
+        let report = simulate::<Watched>(move |_cpu| {
+            with(|state| state.faults.entry_leaves_open = D);
+            record();
+            take(exception);
+        });
+        broken(&report, &[at]);
+    }
+}
+
+#[test]
+fn c3_restored_with_debug_open() {
+    let report = kernel(Exception::DataAbort, "body", || with(|state| state.faults.set_ignores = D));
+    broken(&report, &["C3 at el1_abort"]);
+}
+
+#[test]
+fn c6_inherited_context_left_with_irqs_masked() {
+    for exception in [Exception::DataAbort, Exception::Undefined] {
+        let at = if exception == Exception::DataAbort { "C6 at el1_abort" } else { "C6 at el1_undefined" };
+        broken(&kernel(exception, "body", || change_masks(IRQS)), &[at]);
+    }
+}
+
+#[test]
+fn c6_inherited_context_left_with_irqs_open() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let _off = cpu.irqs_off();
+        record();
+        at_text("body", || change_masks(0));
+        take(Exception::DataAbort);
+        crate::cpu::stop();
+    });
+    broken(&report, &["C6 at el1_abort"]);
+}
+
+#[test]
+fn c13_system_call_left_with_serror_masked() {
+    broken(&user(Exception::Svc, "body", || change_masks(A | IRQS)), &["C13 at el0_svc"]);
+}
+
+#[test]
+fn c13_body_left_in_another_context() {
+    let bodies = [
+        (Exception::DataAbort, "C13 at el0_abort"),
+        (Exception::Brk, "C13 at el0_brk"),
+        (Exception::Undefined, "C13 at el0_undefined"),
+        (Exception::Unhandled, "C13 at el0_unhandled"),
+        (Exception::CorrectedError, "C13 at el0_serror"),
+    ];
+    for (exception, at) in bodies {
+        broken(&user(exception, "body", || change_masks(IRQS)), &[at]);
+    }
+    broken(&kernel(Exception::CorrectedError, "body", || change_masks(IRQS)), &["C13 at el1_serror"]);
+    // A BRK's exit masks nothing, because nothing was opened: the restore finds it too.
+    broken(&kernel(Exception::Brk, "body", || change_masks(A | IRQS)), &["C13 at el1_brk", "C3 at el1_brk"]);
+}
+
+/// Only idle's wait and user mode are not watched; and the tracers are told without anybody watching.
+#[test]
+fn c18_kernel_interrupted_while_nothing_watched_a_task() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let _off = cpu.irqs_off();
+        idle_enter();
+        record();
+        take(Exception::DataAbort);
+        crate::cpu::stop();
+        idle_exit();
+    });
+    broken(&report, &["C18 at enter from kernel mode", "C80 at irqs off, finish"]);
+}
+
+#[test]
+fn c23_irqs_open_before_tracing_hears_of_it() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let _off = cpu.irqs_off();
+        record();
+        change_masks(0);
+    });
+    broken(&report, &["C23 at irqs on"]);
+}
+
+#[test]
+fn c25_handler_left_interrupts_on() {
+    broken(&kernel(Exception::Irq, "body", || change_masks(0)), &["C25 at interrupt handler"]);
+    broken(&user(Exception::Irq, "body", || change_masks(0)), &["C25 at interrupt handler"]);
+}
+
+#[test]
+fn c25_handler_left_everything_masked() {
+    broken(&kernel(Exception::Irq, "body", || change_masks(ALL)), &["C25 at interrupt handler"]);
+}
+
+#[test]
+fn c34_user_exit_on_the_interrupt_stack() {
+    let report = user(Exception::Svc, "body", || {
+        with(|state| state.running.stack_pointer = 0x2000_2000);
+    });
+    broken(&report, &["C34 at el0_svc"]);
+}
+
+#[test]
+fn c66_user_exit_while_watching() {
+    let report = simulate::<Watched>(|cpu| {
+        in_user_mode(cpu, || {
+            idle_exit();
+            record();
+            take(Exception::Svc);
+        });
+    });
+    // What wakes the watched puts it to sleep: the rest follows.
+    let follows = ["C80 at irqs off, finish", "C80 at irqs on, prepare", "C70 at user_enter"];
+    broken(&report, &[&["C66 at user_exit"], &follows[..]].concat());
+}
+
+#[test]
+fn c66_idle_exit_while_watching() {
+    let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
+        record();
+        at_text("WFI", idle_exit);
+        cpu.idle();
+    });
+    broken(&report, &["C66 at idle_exit", "C80 at irqs on, prepare"]);
+}
+
+/// The handler put the CPU to sleep: its exit is of an entry that no longer is.
+#[test]
+fn c67_irq_exit_while_not_watching() {
+    let report = simulate_task::<Watched>(TaskWord::idle(), |_cpu| {
+        record();
+        at_text("body", || {
+            <Tracked as ContextTracking<Watched>>::irq_exit();
+            idle_enter();
+        });
+        take(Exception::Irq);
+        crate::cpu::stop();
+    });
+    let rules = ["C126 at el1_irq", "C80 at irqs on, prepare", "C67 at irq_exit"];
+    broken(&report, &rules);
+}
+
+#[test]
+fn c67_nmi_exit_twice() {
+    let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
+        record();
+        at_text("WFI", || {
+            at_text("body", nmi_exit);
+            take(Exception::CorrectedError);
+        });
+        cpu.idle();
+        crate::cpu::stop();
+    });
+    broken(&report, &["C67 at nmi_exit"]);
+}
+
+#[test]
+fn c70_user_enter_inside_an_entry() {
+    broken(&user(Exception::Svc, "body", irq_enter), &["C70 at user_enter"]);
+}
+
+#[test]
+fn c70_idle_enter_inside_an_entry() {
+    let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
+        irq_enter();
+        record();
+        cpu.idle();
+    });
+    broken(&report, &["C70 at idle_enter"]);
+}
+
+#[test]
+fn c75_tracing_hears_off_with_irqs_open() {
+    let report = simulate::<Watched>(|mut cpu| {
+        with(|state| state.faults.set_ignores = IRQS);
+        record();
+        let _off = cpu.irqs_off();
+        crate::cpu::stop();
+    });
+    broken(&report, &["C75 at irqs off"]);
+}
+
+#[test]
+fn c76_tracing_changed_its_mind_between_the_stages() {
+    let report = kernel(Exception::DataAbort, "belief := prepared", || {
+        <TrackedIrqs as IrqTracing<Watched>>::off();
+    });
+    broken(&report, &["C76 at irqs on"]);
+}
+
+#[test]
+fn c80_tracers_told_while_not_watching() {
+    let report = simulate::<Watched>(|mut cpu| {
+        record();
+        let off = cpu.irqs_off();
+        idle_enter();
+        drop(off);
+        let _off = cpu.irqs_off();
+        idle_exit();
+    });
+    broken(&report, &["C80 at irqs on, prepare", "C80 at irqs off, finish"]);
+}
+
+/// Sixteen errors deep; the count holds fifteen.
+#[test]
+fn c82_errors_nested_too_deep() {
+    fn nest(depth: u32) {
+        if depth > 0 {
+            at_text("body", move || {
+                nest(depth - 1);
+                take(Exception::CorrectedError);
+            });
+        }
+    }
+    let nested = |depth: u32| {
+        simulate::<Watched>(move |_cpu| {
+            record();
+            nest(depth - 1);
+            take(Exception::CorrectedError);
+        })
+    };
+    broken(&nested(15), &[]);
+    broken(&nested(16), &["C82 at enter NMI"]);
+}
+
+watched!(LeaksPreemption {
+    fn syscall(mut cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
+        core::mem::forget(cpu.preempt_off());
+        cpu
+    }
+});
+
+#[test]
+fn c116_system_call_left_preemption_off() {
+    let report = simulate::<Test<LeaksPreemption>>(|cpu| {
+        in_user_mode(cpu, || {
+            record();
+            take(Exception::Svc);
+        });
+    });
+    broken(&report, &["C116 at el0_svc"]);
+}
+
+#[test]
+fn c126_abort_left_nobody_watching() {
+    let report = kernel(Exception::DataAbort, "body", idle_enter);
+    broken(&report, &["C80 at irqs off, finish", "C126 at el1_abort", "C80 at irqs on, prepare"]);
+}
+
+#[test]
+fn c126_kernel_exit_on_the_wrong_stack() {
+    let report = kernel(Exception::DataAbort, "body", || {
+        with(|state| state.running.stack_pointer = 0x2000_2000);
+    });
+    broken(&report, &["C126 at el1_abort"]);
+}

@@ -1,0 +1,208 @@
+//! What nobody can go on after: counted as NMI-like, everything masked, before a word is printed (C87).
+
+use crate::cpu::{Simulated, change_masks, record, simulate, with};
+use crate::exceptions::{Exception, in_user_mode, take};
+use crate::kernels::Watched;
+use crate::steps::Report;
+use expect_test::expect;
+
+fn from_kernel(exception: Exception) -> Report {
+    let report = simulate::<Watched>(move |_cpu| {
+        record();
+        take(exception);
+    });
+    report.assert_sound();
+    report
+}
+
+fn from_user(exception: Exception) -> Report {
+    let report = simulate::<Watched>(move |cpu| {
+        in_user_mode(cpu, || {
+            record();
+            take(exception);
+        });
+    });
+    report.assert_sound();
+    report
+}
+
+#[test]
+fn unhandled_exception_in_the_kernel() {
+    expect![[r#"
+        Unhandled from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          read DAIF
+          load belief
+          word +hardirq +nmi
+          read DAIF
+          belief := off
+          load watching
+          load nesting
+          nesting := kernel+2
+          load watching
+          die of unhandled synchronous exception in the kernel [DAIF] on the task stack
+    "#]]
+    .assert_eq(&from_kernel(Exception::Unhandled).all());
+}
+
+#[test]
+fn uncorrected_error_in_the_kernel() {
+    expect![[r#"
+        UncorrectedError from EL1 [....]
+          word +hardirq +nmi
+          belief := off
+          nesting := kernel+2
+          DAIFClr D
+          die of uncorrected SError [.AIF] on the task stack
+    "#]]
+    .assert_eq(&from_kernel(Exception::UncorrectedError).changes());
+}
+
+#[test]
+fn uncorrected_error_in_user_mode() {
+    expect![[r#"
+        UncorrectedError from EL0
+          belief := off
+          watching: yes
+          nesting := kernel
+          DAIFClr D
+          word +hardirq +nmi
+          nesting := kernel+2
+          die of uncorrected SError [.AIF] on the task stack
+    "#]]
+    .assert_eq(&from_user(Exception::UncorrectedError).changes());
+}
+
+#[test]
+fn vector_that_nothing_comes_to() {
+    expect![[r#"
+        Fiq from EL1 [....]
+          word +hardirq +nmi
+          belief := off
+          nesting := kernel+2
+          die of exception through a vector that nothing should come to [DAIF] on the task stack
+    "#]]
+    .assert_eq(&from_kernel(Exception::Fiq).changes());
+}
+
+#[test]
+fn vector_that_nothing_comes_to_from_user_mode() {
+    expect![[r#"
+        Fiq from EL0
+          word +hardirq +nmi
+          belief := off
+          watching: yes
+          nesting := 1
+          die of exception through a vector that nothing should come to [DAIF] on the task stack
+    "#]]
+    .assert_eq(&from_user(Exception::Fiq).changes());
+}
+
+#[test]
+fn stack_overflow() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let _off = cpu.irqs_off();
+        change_masks(crate::cpu::ALL);
+        with(|state| state.running.stack_pointer = crate::cpu::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
+        record();
+        take(Exception::DataAbort);
+    });
+    report.assert_sound();
+    expect![[r#"
+        DataAbort from EL1 [DAIF]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          read FAR
+          write frame.fault_address
+          read DAIF
+          load belief
+          word +hardirq +nmi
+          load watching
+          load nesting
+          nesting := kernel+2
+          load watching
+          die of kernel stack overflow [DAIF] on the overflow stack
+    "#]]
+    .assert_eq(&report.all());
+}
+
+/// What a kernel does not supply is fatal.
+mod bodies {
+    use super::*;
+    use crate::cpu::die;
+    use vestibule::Kernel;
+    use vestibule_arm64::{Arm64, Bodies, Frame};
+
+    enum Bare {}
+    impl Kernel for Bare {
+        type Machine = Arm64<Simulated>;
+        type Scheduler = ();
+        type ContextTracking = ();
+        type IrqTracing = ();
+        type UserWork = ();
+        type Softirqs = ();
+        type Checks = ();
+    }
+    impl Bodies for Bare {
+        type Hardware = Simulated;
+        fn die(what: &'static str, _: &Frame) -> ! {
+            crate::cpu::step(format!("die of {what}"));
+            die()
+        }
+    }
+
+    #[test]
+    fn each() {
+        let kernel = |exception| {
+            simulate::<Bare>(move |_cpu| {
+                record();
+                take(exception);
+            })
+        };
+        let user = |exception| {
+            simulate::<Bare>(move |cpu| {
+                in_user_mode(cpu, || {
+                    record();
+                    take(exception);
+                })
+            })
+        };
+        let died = [
+            kernel(Exception::DataAbort),
+            kernel(Exception::Undefined),
+            kernel(Exception::Brk),
+            kernel(Exception::Irq),
+            user(Exception::Svc),
+            user(Exception::DataAbort),
+            user(Exception::Undefined),
+            user(Exception::Brk),
+            user(Exception::Unhandled),
+            user(Exception::Irq),
+        ];
+        let died: String = died.iter().map(Report::kernel).collect();
+        expect![[r#"
+              die of kernel abort
+              die of undefined instruction in the kernel
+              die of kernel BRK
+              die of interrupt
+              die of system call
+              die of user abort
+              die of undefined instruction in user mode
+              die of user BRK
+              die of unhandled exception in user mode
+              die of interrupt
+        "#]]
+        .assert_eq(&died);
+        // A corrected error is none to die of.
+        assert_eq!(kernel(Exception::CorrectedError).kernel() + &user(Exception::CorrectedError).kernel(), "");
+    }
+}

@@ -1,0 +1,199 @@
+//! The port's hardware trait, on the simulated CPU.
+
+use crate::cpu::{ALL, Simulated, give_to, spawn, step, step_of, with};
+use crate::memory::{Cell, counts, daif, flags, masks};
+use crate::steps::Kind;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
+use vestibule_arm64::hardware::DAIF_SHIFT;
+use vestibule_arm64::{Frame, Hardware, Thread};
+
+/// Registers that an exception overwrites.
+fn banked(name: &str, value: impl FnOnce(&mut crate::cpu::State) -> u64) -> u64 {
+    let value = with(|state| {
+        state.require(state.daif == ALL, &format!("{name} is read with something open"));
+        value(state)
+    });
+    step_of(Kind::Access, format!("read {name}"));
+    value
+}
+
+fn set_banked(name: &str, set: impl FnOnce(&mut crate::cpu::State)) {
+    with(|state| {
+        state.require(state.daif == ALL, &format!("{name} is written with something open"));
+        set(state);
+    });
+    step_of(Kind::Access, format!("write {name}"));
+}
+
+fn frame_field(field: &u64) -> String {
+    let address = core::ptr::from_ref(field).addr();
+    let frames = with(|state| state.running.exceptions.clone());
+    for (frame, _) in frames.iter().rev() {
+        if let Some(offset) = address.checked_sub(*frame).filter(|offset| *offset < size_of::<Frame>()) {
+            return format!("frame.{}", field_name(offset));
+        }
+    }
+    "frame of nobody".into()
+}
+
+fn field_name(offset: usize) -> String {
+    let named = [
+        (offset_of!(Frame, sp), "sp"),
+        (offset_of!(Frame, pc), "pc"),
+        (offset_of!(Frame, pstate), "pstate"),
+        (offset_of!(Frame, syndrome), "syndrome"),
+        (offset_of!(Frame, fault_address), "fault_address"),
+        (offset_of!(Frame, syscall), "syscall"),
+    ];
+    named.into_iter().find(|(at, _)| *at == offset).map_or(format!("x{}", offset / 8), |(_, name)| name.into())
+}
+
+/// One access to a word: the value after it, and its name.
+fn touched(cell: &AtomicU64, value: u64) -> Cell {
+    with(|state| state.touch(core::ptr::from_ref(cell).addr(), value))
+}
+
+// SAFETY: `current` gives what `set_current` and `give_to` stored; `switch` returns once, when the task runs again, and
+// `on_irq_stack` calls its closure once.
+unsafe impl Hardware for Simulated {
+    fn daif() -> u64 {
+        let daif = with(|state| state.daif);
+        step_of(Kind::Access, "read DAIF");
+        u64::from(daif) << DAIF_SHIFT
+    }
+    unsafe fn write_daif(value: u64) {
+        let masks = (value >> DAIF_SHIFT) as u32;
+        with(|state| state.daif = masks);
+        step(format!("write DAIF {}", daif(masks)));
+    }
+    unsafe fn daif_set<const BITS: u32>() {
+        with(|state| state.daif |= BITS & !state.faults.set_ignores);
+        step(format!("DAIFSet {}", masks(BITS)));
+    }
+    unsafe fn daif_clear<const BITS: u32>() {
+        with(|state| state.daif &= !BITS);
+        step(format!("DAIFClr {}", masks(BITS)));
+    }
+
+    fn elr() -> u64 {
+        banked("ELR", |state| state.elr)
+    }
+    fn spsr() -> u64 {
+        banked("SPSR", |state| state.spsr)
+    }
+    fn esr() -> u64 {
+        banked("ESR", |state| state.esr)
+    }
+    fn far() -> u64 {
+        banked("FAR", |state| state.far)
+    }
+    fn sp_el0() -> u64 {
+        banked("SP_EL0", |state| state.sp_el0)
+    }
+    unsafe fn set_elr(pc: u64) {
+        set_banked("ELR", |state| state.elr = pc);
+    }
+    unsafe fn set_spsr(pstate: u64) {
+        set_banked("SPSR", |state| state.spsr = pstate);
+    }
+    fn set_sp_el0(sp: u64) {
+        set_banked("SP_EL0", |state| state.sp_el0 = sp);
+    }
+
+    // No step: the port may keep what it gave before.
+    fn current() -> *const Thread {
+        with(|state| state.current) as *const Thread
+    }
+    unsafe fn set_current(thread: *const Thread) {
+        with(|state| {
+            state.require(state.daif == ALL, "the current task changes with something open");
+            state.current = thread.addr();
+        });
+    }
+
+    fn stack_pointer() -> u64 {
+        let sp = with(|state| state.running.stack_pointer);
+        step_of(Kind::Access, "read SP");
+        sp
+    }
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+        let outer = with(|state| {
+            state.require(state.daif == ALL, "the stack changes with something open");
+            state.require(state.stack() == "task", "the interrupt stack is in use");
+            core::mem::replace(&mut state.running.stack_pointer, top - 0x80)
+        });
+        step("SP := irq stack");
+        let result = f();
+        with(|state| {
+            state.require(state.daif == ALL, "the stack changes back with something open");
+            state.require(state.stack() == "irq", "the interrupt stack was left meanwhile");
+            state.running.stack_pointer = outer;
+        });
+        step("SP := task stack");
+        result
+    }
+    unsafe fn switch(from: &Thread, to: &Thread) {
+        let (from, to) = (core::ptr::from_ref(from).addr(), core::ptr::from_ref(to).addr());
+        let name = with(|state| {
+            state.require(state.daif == ALL, "tasks are switched with something open");
+            state.require(state.current == from, "a task is switched from that does not run");
+            state.require(state.stack() == "task", "tasks are switched on another stack than a task's");
+            state.task_name(to)
+        });
+        step(format!("switch to {name}"));
+        give_to(from, to);
+    }
+    unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
+        spawn(core::ptr::from_ref(thread).addr(), thread.stack_top() - 0x200, move || start(first, second));
+    }
+
+    fn wait_for_interrupt() {
+        step("WFI");
+    }
+
+    fn read(field: &u64) -> u64 {
+        step_of(Kind::Access, format!("read {}", frame_field(field)));
+        *field
+    }
+    fn write(field: &mut u64, value: u64) {
+        *field = value;
+        step_of(Kind::Access, format!("write {}", frame_field(field)));
+    }
+
+    fn load(cell: &AtomicU64) -> u64 {
+        let value = cell.load(Ordering::Relaxed);
+        let cell = touched(cell, value);
+        let kind = if cell == Cell::ThreadCpu { Kind::Pointer } else { Kind::Access };
+        step_of(kind, format!("load {}", cell.name()));
+        value
+    }
+    fn store(cell: &AtomicU64, value: u64) {
+        cell.store(value, Ordering::Relaxed);
+        let cell = touched(cell, value);
+        step(format!("{} := {}", cell.name(), cell.value(value)));
+    }
+    fn add(cell: &AtomicU64, value: u64) -> u64 {
+        let before = cell.fetch_add(value, Ordering::Relaxed);
+        let cell = touched(cell, before.wrapping_add(value));
+        step(format!("{} {}", cell.name(), counts(value)));
+        before
+    }
+    fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
+        let before = cell.fetch_add(value, Ordering::SeqCst);
+        let after = before.wrapping_add(value);
+        let cell = touched(cell, after);
+        step(format!("{}: {}", cell.name(), cell.value(after)));
+        before
+    }
+    fn set(cell: &AtomicU64, bits: u64) {
+        let before = cell.fetch_or(bits, Ordering::Release);
+        let cell = touched(cell, before | bits);
+        step(format!("{} sets {}", cell.name(), flags(bits)));
+    }
+    fn clear(cell: &AtomicU64, bits: u64) {
+        let before = cell.fetch_and(!bits, Ordering::Acquire);
+        let cell = touched(cell, before & !bits);
+        step(format!("{} clears {}", cell.name(), flags(bits)));
+    }
+}

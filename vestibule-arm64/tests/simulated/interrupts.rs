@@ -1,0 +1,183 @@
+//! Interrupts: hardirq accounting, the interrupt stack, soft interrupts.
+
+use crate::cpu::{at_text, pend, record, simulate, stop, with};
+use crate::exceptions::{Exception, in_user_mode, take};
+use crate::kernels::Watched;
+use crate::steps::Report;
+use expect_test::expect;
+
+fn with_softirqs(passes: u32, scenario: impl FnOnce() + Send + 'static) -> Report {
+    let report = simulate::<Watched>(move |_cpu| {
+        with(|state| state.softirqs = passes);
+        record();
+        scenario();
+    });
+    report.assert_sound();
+    report
+}
+
+/// After the handler is uncounted, with interrupts on, on the same stack; with interrupts off again before the mask.
+#[test]
+fn softirqs_run_after_the_last_handler() {
+    let report = with_softirqs(2, || take(Exception::Irq));
+    expect![[r#"
+        Irq from EL1 [....]
+          belief := off
+          SP := irq stack
+          DAIFClr DA
+          word +hardirq
+          body interrupt [..IF] on the irq stack
+          word -hardirq
+          softirqs are pending
+          word +softirq
+          belief := prepared
+          belief := on
+          DAIFClr IF
+          softirqs run [....] on the irq stack
+          DAIFSet IF
+          belief := off
+          softirqs are pending
+          belief := prepared
+          belief := on
+          DAIFClr IF
+          softirqs run [....] on the irq stack
+          DAIFSet IF
+          belief := off
+          no softirqs
+          word -softirq
+          DAIFSet DAIF
+          SP := task stack
+          belief := prepared
+          belief := on
+          ERET to EL1 [....]
+    "#]]
+    .assert_eq(&report.changes());
+}
+
+/// A nested interrupt finds the count: it leaves soft interrupts to the loop, stays on the interrupt stack, and preempts
+/// nothing.
+#[test]
+fn an_interrupt_in_softirqs_leaves_them_to_the_loop() {
+    let report = with_softirqs(1, || {
+        at_text("softirqs run", || {
+            crate::cpu::set(crate::kernels::RESCHED);
+            with(|state| state.softirqs = 1);
+            pend(Exception::Irq);
+        });
+        take(Exception::Irq);
+    });
+    expect![[r#"
+        Irq from EL1 [....]
+          belief := off
+          SP := irq stack
+          DAIFClr DA
+          word +hardirq
+          body interrupt [..IF] on the irq stack
+          word -hardirq
+          softirqs are pending
+          word +softirq
+          belief := prepared
+          belief := on
+          DAIFClr IF
+          softirqs run [....] on the irq stack
+          word sets resched
+          Irq from EL1 [....]
+            belief := off
+            DAIFClr DA
+            word +hardirq
+            body interrupt [..IF] on the irq stack
+            word -hardirq
+            DAIFSet DAIF
+            belief := prepared
+            belief := on
+            ERET to EL1 [....]
+          DAIFSet IF
+          belief := off
+          softirqs are pending
+          belief := prepared
+          belief := on
+          DAIFClr IF
+          softirqs run [....] on the irq stack
+          DAIFSet IF
+          belief := off
+          no softirqs
+          word -softirq
+          DAIFSet DAIF
+          SP := task stack
+          DAIFClr DA
+          schedule KernelExit("el1_irq") [..IF] on the task stack
+          word clears resched resched-lazy
+          DAIFSet DAIF
+          belief := prepared
+          belief := on
+          ERET to EL1 [....]
+    "#]]
+    .assert_eq(&report.changes());
+}
+
+/// Somebody who always has more to do does not keep the CPU.
+#[test]
+fn softirqs_stop_after_eight_passes() {
+    let report = with_softirqs(100, || take(Exception::Irq));
+    assert_eq!(report.kernel().matches("softirqs run").count(), 8, "{}", report.changes());
+    assert!(report.changes().ends_with("  belief := on\n  ERET to EL1 [....]\n"), "{}", report.changes());
+}
+
+/// Code that has only preemption off is no interrupt: soft interrupts run.
+#[test]
+fn softirqs_run_over_code_with_preemption_off() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let _off = cpu.preempt_off();
+        with(|state| state.softirqs = 1);
+        record();
+        take(Exception::Irq);
+        stop();
+    });
+    report.assert_sound();
+    expect![[r#"
+          body interrupt [..IF] on the irq stack
+          softirqs run [....] on the irq stack
+    "#]]
+    .assert_eq(&report.kernel());
+}
+
+#[test]
+fn softirqs_run_on_the_way_to_user_mode() {
+    let report = simulate::<Watched>(|cpu| {
+        in_user_mode(cpu, || {
+            with(|state| state.softirqs = 1);
+            record();
+            take(Exception::Irq);
+        });
+    });
+    report.assert_sound();
+    expect![[r#"
+        Irq from EL0
+          belief := off
+          watching: yes
+          nesting := kernel
+          SP := irq stack
+          DAIFClr DA
+          word +hardirq
+          body interrupt [..IF] on the irq stack
+          word -hardirq
+          softirqs are pending
+          word +softirq
+          belief := prepared
+          belief := on
+          DAIFClr IF
+          softirqs run [....] on the irq stack
+          DAIFSet IF
+          belief := off
+          no softirqs
+          word -softirq
+          DAIFSet DAIF
+          SP := task stack
+          belief := prepared
+          nesting := 0
+          watching: no
+          belief := on
+          ERET to EL0
+    "#]]
+    .assert_eq(&report.changes());
+}

@@ -1,0 +1,181 @@
+//! Kernels whose bodies and hooks say that they ran, and do what a test wants of them.
+
+use crate::cpu::{Simulated, die, step, with};
+use crate::memory::daif;
+use core::marker::PhantomData;
+use vestibule::{
+    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Inherit, IrqTracing, Kernel, NoIrq,
+    Process, Scheduler, Softirqs, UserWork,
+};
+use vestibule_arm64::{Arm64, Bodies, Frame};
+
+/// A token of a kernel of that flavour.
+pub type Token<F, C> = Cpu<Test<F>, C>;
+
+/// What makes one kernel differ from another. Bodies do nothing unless they are given.
+pub trait Flavour: Sized + 'static {
+    type Scheduler: Scheduler<Test<Self>>;
+    type ContextTracking: ContextTracking<Test<Self>>;
+    type IrqTracing: IrqTracing<Test<Self>>;
+    type UserWork: UserWork<Test<Self>>;
+    type Softirqs: Softirqs<Test<Self>>;
+    type Checks: Checks;
+
+    fn syscall(cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
+        cpu
+    }
+    fn user_abort(cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
+        cpu
+    }
+    fn kernel_abort(cpu: Token<Self, Inherit>, _: &mut Frame) -> Token<Self, Inherit> {
+        cpu
+    }
+    fn interrupt(cpu: Token<Self, NoIrq>, _: &mut Frame) -> Token<Self, NoIrq> {
+        cpu
+    }
+    fn finish_switch(cpu: Token<Self, NoIrq>) -> Token<Self, NoIrq> {
+        cpu
+    }
+}
+
+/// A kernel of that flavour.
+pub struct Test<F>(PhantomData<F>);
+
+impl<F: Flavour> Kernel for Test<F> {
+    type Machine = Arm64<Simulated>;
+    type Scheduler = F::Scheduler;
+    type ContextTracking = F::ContextTracking;
+    type IrqTracing = F::IrqTracing;
+    type UserWork = F::UserWork;
+    type Softirqs = F::Softirqs;
+    type Checks = F::Checks;
+}
+
+/// Something of the kernel's runs, in these masks.
+pub fn runs(what: &str) {
+    let masks = with(|state| format!("[{}] on the {} stack", daif(state.daif), state.stack()));
+    step(format!("{what} {masks}"));
+}
+
+macro_rules! bodies {
+    ($($body:ident: $context:ident $(=> $flavour:ident)?;)*) => {$(
+        fn $body(cpu: Cpu<Self, $context>, _frame: &mut Frame) -> Cpu<Self, $context> {
+            runs(concat!("body ", stringify!($body)));
+            $(let cpu = F::$flavour(cpu, _frame);)?
+            cpu
+        }
+    )*};
+}
+
+impl<F: Flavour> Bodies for Test<F> {
+    type Hardware = Simulated;
+
+    fn die(what: &'static str, _: &Frame) -> ! {
+        runs(&format!("die of {what}"));
+        die()
+    }
+
+    bodies! {
+        syscall: Process => syscall;
+        user_abort: Process => user_abort;
+        kernel_abort: Inherit => kernel_abort;
+        user_brk: Process;
+        kernel_brk: Critical;
+        user_undefined: Process;
+        kernel_undefined: Inherit;
+        interrupt: NoIrq => interrupt;
+        serror_corrected: Error;
+        user_unhandled: Process;
+    }
+
+    fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
+        runs("body finish_switch");
+        F::finish_switch(cpu)
+    }
+}
+
+/// Hooks that say that they ran.
+pub enum Recorded {}
+
+impl<K: Kernel<Machine = Arm64<Simulated>>> Scheduler<K> for Recorded {
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
+        runs(&format!("schedule {cause:?}"));
+        <() as Scheduler<K>>::schedule(cpu, cause)
+    }
+}
+
+impl<K: Kernel<Machine = Arm64<Simulated>>> UserWork<K> for Recorded {
+    fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        runs("work signal");
+        <() as UserWork<K>>::signal(cpu, frame)
+    }
+    fn notify_resume(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        runs("work notify_resume");
+        <() as UserWork<K>>::notify_resume(cpu, frame)
+    }
+    fn other(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        runs("work other");
+        <() as UserWork<K>>::other(cpu, frame)
+    }
+}
+
+impl<K: Kernel<Machine = Arm64<Simulated>>> Softirqs<K> for Recorded {
+    fn pending(_: &Cpu<K, NoIrq>) -> bool {
+        let pending = with(|state| state.softirqs > 0);
+        step(if pending { "softirqs are pending" } else { "no softirqs" });
+        pending
+    }
+    fn run(cpu: Cpu<K, Atomic>) -> Cpu<K, Atomic> {
+        with(|state| state.softirqs -= 1);
+        runs("softirqs run");
+        cpu
+    }
+}
+
+impl Checks for Recorded {
+    const ON: bool = true;
+    fn broken(what: Broken) {
+        with(|state| state.broken(what));
+        step(format!("!! C{} at {}", what.constraint, what.at));
+    }
+}
+
+/// A kernel that takes everything: tracked, traced, checked.
+macro_rules! watched {
+    ($name:ident { $($body:item)* }) => {
+        $crate::kernels::watched!($name, vestibule::Tracked, vestibule::TrackedIrqs { $($body)* });
+    };
+    ($name:ident, $tracking:ty, $tracing:ty { $($body:item)* }) => {
+        pub enum $name {}
+        impl $crate::kernels::Flavour for $name {
+            type Scheduler = $crate::kernels::Recorded;
+            type ContextTracking = $tracking;
+            type IrqTracing = $tracing;
+            type UserWork = $crate::kernels::Recorded;
+            type Softirqs = $crate::kernels::Recorded;
+            type Checks = $crate::kernels::Recorded;
+            $($body)*
+        }
+    };
+}
+pub(crate) use watched;
+
+watched!(Everything {});
+/// The kernel that most tests run.
+pub type Watched = Test<Everything>;
+
+/// A kernel that takes nothing.
+pub enum Nothing {}
+impl Flavour for Nothing {
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type Softirqs = ();
+    type Checks = ();
+}
+/// The smallest kernel there is.
+pub type Plain = Test<Nothing>;
+
+/// Every flag that reschedules.
+pub const RESCHED: Flags = Flags::RESCHED;

@@ -1,0 +1,328 @@
+//! A kernel that takes no hook and no check: what is left are masks, counts and bodies.
+
+use crate::cpu::{record, set, simulate};
+use crate::exceptions::{Exception, in_user_mode, take};
+use crate::kernels::{Plain, RESCHED};
+use expect_test::{Expect, expect};
+use vestibule::Flags;
+
+fn from_kernel(exception: Exception, flags: Flags, expected: Expect) {
+    let report = simulate::<Plain>(move |_cpu| {
+        set(flags);
+        record();
+        take(exception);
+    });
+    report.assert_sound();
+    expected.assert_eq(&report.all());
+}
+
+fn from_user(exception: Exception, flags: Flags, expected: Expect) {
+    let report = simulate::<Plain>(move |cpu| {
+        in_user_mode(cpu, || {
+            set(flags);
+            record();
+            take(exception);
+        });
+    });
+    report.assert_sound();
+    expected.assert_eq(&report.all());
+}
+
+#[test]
+fn abort() {
+    from_kernel(
+        Exception::DataAbort,
+        Flags::NONE,
+        expect![[r#"
+        DataAbort from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          read FAR
+          write frame.fault_address
+          read frame.pstate
+          read frame.pstate
+          write DAIF ....
+          body kernel_abort [....] on the task stack
+          DAIFSet DAIF
+          read frame.pstate
+          read frame.pstate
+          load word
+          read frame.pstate
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [....]
+    "#]],
+    );
+}
+
+#[test]
+fn abort_preempted() {
+    from_kernel(
+        Exception::DataAbort,
+        RESCHED,
+        expect![[r#"
+        DataAbort from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          read FAR
+          write frame.fault_address
+          read frame.pstate
+          read frame.pstate
+          write DAIF ....
+          body kernel_abort [....] on the task stack
+          DAIFSet DAIF
+          read frame.pstate
+          read frame.pstate
+          load word
+          DAIFClr DA
+          word clears resched resched-lazy
+          DAIFSet DAIF
+          load word
+          read frame.pstate
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [....]
+    "#]],
+    );
+}
+
+#[test]
+fn irq() {
+    from_kernel(
+        Exception::Irq,
+        Flags::NONE,
+        expect![[r#"
+        Irq from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read SP
+          SP := irq stack
+          DAIFClr DA
+          word +hardirq
+          body interrupt [..IF] on the irq stack
+          word -hardirq
+          DAIFSet DAIF
+          SP := task stack
+          read frame.pstate
+          load word
+          read frame.pstate
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [....]
+    "#]],
+    );
+}
+
+#[test]
+fn brk() {
+    from_kernel(
+        Exception::Brk,
+        Flags::NONE,
+        expect![[r#"
+        Brk from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          word +preempt
+          body kernel_brk [DAIF] on the task stack
+          read frame.pstate
+          word -preempt
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [....]
+    "#]],
+    );
+}
+
+#[test]
+fn serror() {
+    from_kernel(
+        Exception::CorrectedError,
+        Flags::NONE,
+        expect![[r#"
+        CorrectedError from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read ESR
+          write frame.syndrome
+          word +hardirq +nmi
+          DAIFClr D
+          read frame.syndrome
+          body serror_corrected [.AIF] on the task stack
+          DAIFSet DAIF
+          read frame.pstate
+          word -hardirq -nmi
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [....]
+    "#]],
+    );
+}
+
+#[test]
+fn svc() {
+    from_user(
+        Exception::Svc,
+        Flags::NONE,
+        expect![[r#"
+        Svc from EL0
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read SP_EL0
+          write frame.sp
+          read ESR
+          write frame.syndrome
+          read frame.x8
+          write frame.syscall
+          DAIFClr DAIF
+          body syscall [....] on the task stack
+          DAIFSet DAIF
+          load word
+          read frame.pstate
+          read frame.sp
+          write SP_EL0
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL0
+    "#]],
+    );
+}
+
+#[test]
+fn svc_with_work() {
+    from_user(
+        Exception::Svc,
+        RESCHED.and(Flags::SIGNAL),
+        expect![[r#"
+        Svc from EL0
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read SP_EL0
+          write frame.sp
+          read ESR
+          write frame.syndrome
+          read frame.x8
+          write frame.syscall
+          DAIFClr DAIF
+          body syscall [....] on the task stack
+          DAIFSet DAIF
+          load word
+          DAIFClr DA
+          word clears resched resched-lazy
+          DAIFClr IF
+          word clears signal
+          DAIFSet DAIF
+          load word
+          read frame.pstate
+          read frame.sp
+          write SP_EL0
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL0
+    "#]],
+    );
+}
+
+#[test]
+fn user_irq() {
+    from_user(
+        Exception::Irq,
+        Flags::NONE,
+        expect![[r#"
+        Irq from EL0
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read SP_EL0
+          write frame.sp
+          write frame.syscall
+          read SP
+          SP := irq stack
+          DAIFClr DA
+          word +hardirq
+          body interrupt [..IF] on the irq stack
+          word -hardirq
+          DAIFSet DAIF
+          SP := task stack
+          load word
+          read frame.pstate
+          read frame.sp
+          write SP_EL0
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL0
+    "#]],
+    );
+}
+
+#[test]
+fn user_serror() {
+    from_user(
+        Exception::CorrectedError,
+        Flags::NONE,
+        expect![[r#"
+        CorrectedError from EL0
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read SP_EL0
+          write frame.sp
+          read ESR
+          write frame.syndrome
+          write frame.syscall
+          DAIFClr D
+          word +hardirq +nmi
+          read frame.syndrome
+          body serror_corrected [.AIF] on the task stack
+          word -hardirq -nmi
+          DAIFClr AIF
+          DAIFSet DAIF
+          load word
+          read frame.pstate
+          read frame.sp
+          write SP_EL0
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL0
+    "#]],
+    );
+}

@@ -6,10 +6,10 @@
 
 use support::*;
 
-pub fn preempt<K: Kernel>(cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
+pub fn preempt<K: Kernel>(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
     let state = cpu.state();
     let before = state.snapshot();
-    let cpu = K::Scheduler::schedule(cpu, Cause::Asked);
+    let cpu = K::Scheduler::schedule(cpu, cause);
     #[cfg(bad = "hook")]
     let after = state.snapshot();
     cpu

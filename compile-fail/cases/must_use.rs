@@ -17,9 +17,9 @@ pub fn dies<P: Arm64Port>(taken: Taken<'_, P, El1Brk>) -> ! {
     loop {}
 }
 
-pub fn work<K: Kernel>(cpu: Cpu<K, NoIrq>, process: &mut Cpu<K, Process>) {
+pub fn work<K: Kernel>(cpu: Cpu<K, NoIrq>, process: &mut Cpu<K, Process>, cause: Cause) {
     #[cfg(bad = "guard")]
     process.irqs_off();
     #[cfg(bad = "token")]
-    K::Scheduler::schedule(cpu, Cause::Asked);
+    K::Scheduler::schedule(cpu, cause);
 }

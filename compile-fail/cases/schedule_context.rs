@@ -24,6 +24,6 @@ type Here = Process;
 #[cfg(bad = "inherit")]
 type Here = Inherit;
 
-pub fn preempt<K: Kernel>(cpu: Cpu<K, Here>) {
-    let _back = K::Scheduler::schedule(cpu, Cause::Asked);
+pub fn preempt<K: Kernel>(cpu: Cpu<K, Here>, cause: Cause) {
+    let _back = K::Scheduler::schedule(cpu, cause);
 }

@@ -4,11 +4,11 @@
 
 use support::*;
 
-pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
+pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>, cause: Cause) -> Restored<'_, P, El1Abort> {
     let x = taken.enter().open().run(P::Kernel::kernel_abort).mask();
     #[cfg(bad = "critical")]
-    <P::Kernel as Kernel>::Scheduler::schedule(x.cpu(), Cause::Asked);
+    <P::Kernel as Kernel>::Scheduler::schedule(x.cpu(), cause);
     #[cfg(bad = "as_no_irq")]
-    <P::Kernel as Kernel>::Scheduler::schedule(x.cpu().irqs_masked(), Cause::Asked);
+    <P::Kernel as Kernel>::Scheduler::schedule(x.cpu().irqs_masked(), cause);
     x.prepare().restore()
 }

@@ -7,10 +7,10 @@
 
 use support::*;
 
-pub fn preempt<K: Bodies>(cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
+pub fn preempt<K: Bodies>(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
     let here = vestibule_arm64::this_cpu(&cpu);
     let before = here.number();
-    let cpu = K::Scheduler::schedule(cpu, Cause::Asked);
+    let cpu = K::Scheduler::schedule(cpu, cause);
     #[cfg(bad = "over_schedule")]
     let stale = here.number();
     cpu

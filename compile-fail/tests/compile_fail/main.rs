@@ -20,10 +20,13 @@ fn main() -> Result<ExitCode> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).context("no place to compile in")?;
     let compiler = Arc::new(Compiler::with_libraries(folder, scratch.path())?);
+    let readme = fs::read_to_string(folder.join("README.md")).context("cannot read README.md")?;
     let mut trials = Vec::new();
     for kind in ["self-test", "cases", "holes"] {
         for path in sources(&folder.join(kind))? {
             let case = Arc::new(Case::read(&path)?);
+            let is_listed = kind != "cases" || readme.contains(&format!("`{}`", case.name()));
+            ensure!(is_listed, "{}: README.md does not say what it is for", path.display());
             let faults = (0..case.faults.len()).map(Some);
             // A case of the self-test is rejected by its fault, or has none and is rejected itself.
             let good = (case.rejected.is_none() || case.faults.is_empty()).then_some(None);

@@ -12,11 +12,9 @@ use crate::qemu::Qemu;
 /// A boot that must show certain lines and end with a certain status.
 pub struct BootTest {
     pub name: &'static str,
-    /// The kernel's options, `--`, the program's name and arguments.
-    pub command_line: &'static str,
     pub cpus: u32,
-    /// The program's name in `programs/`.
-    pub program: &'static str,
+    /// The kernel's options, `--`, the name of a program in `programs/` and its arguments.
+    pub command_line: &'static str,
     /// Each must stand in a line of the output, in this order; other lines may come between.
     pub lines: &'static [&'static str],
     pub status: u8,
@@ -27,7 +25,7 @@ impl BootTest {
     pub fn run(&self, kernel: &Path, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
         let machine = Machine {
             kernel,
-            program: programs.find(self.program)?,
+            program: programs.find(self.program())?,
             command_line: self.command_line,
             cpus: self.cpus,
             limit: Some(limit),
@@ -37,6 +35,12 @@ impl BootTest {
         self.judge(&boot).map_err(|why| anyhow!("boot test {}: {why}\nits console:\n{}", self.name, boot.output))?;
         println!("boot test {} ... ok ({:.1} s)", self.name, started.elapsed().as_secs_f32());
         Ok(())
+    }
+
+    /// The name of the program, which is its own first argument.
+    pub fn program(&self) -> &'static str {
+        let arguments = self.command_line.split_once("-- ").map_or("", |(_, arguments)| arguments);
+        arguments.split(' ').next().unwrap_or_default()
     }
 
     fn judge(&self, boot: &Boot) -> Result<(), String> {
@@ -62,10 +66,16 @@ mod tests {
     use super::*;
 
     const TEST: BootTest =
-        BootTest { name: "t", command_line: "", cpus: 1, program: "p", lines: &["first", "second"], status: 7 };
+        BootTest { name: "t", cpus: 1, command_line: "a=b -- p x", lines: &["first", "second"], status: 7 };
 
     fn boot(output: &str, end: End) -> Boot {
         Boot { output: output.into(), end }
+    }
+
+    #[test]
+    fn names_its_program() {
+        assert_eq!(TEST.program(), "p");
+        assert_eq!(BootTest { command_line: "-- alone", ..TEST }.program(), "alone");
     }
 
     #[test]

@@ -19,7 +19,78 @@ use crate::workspace;
 const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs"];
 
 /// The boots, in the order they run.
-const BOOT_TESTS: &[BootTest] = &[];
+const BOOT_TESTS: &[BootTest] = &[
+    BootTest {
+        name: "hello, preempted anywhere",
+        cpus: 2,
+        command_line: "preempt=full -- hello one two",
+        lines: &[
+            "self-check: BRK, abort and undefined instruction in the kernel are sound",
+            "--- hello",
+            "Hello from user mode.",
+            "argument 0: hello",
+            "argument 2: two",
+            "--- entries by class",
+        ],
+        status: 0,
+    },
+    BootTest {
+        name: "hello, preempted nowhere, one CPU",
+        cpus: 1,
+        command_line: "preempt=none -- hello",
+        lines: &["CPUs: 1 of 1 online", "Hello from user mode."],
+        status: 0,
+    },
+    BootTest {
+        name: "hello, preempted lazily",
+        cpus: 2,
+        command_line: "preempt=lazy -- hello",
+        lines: &["Hello from user mode."],
+        status: 0,
+    },
+    BootTest {
+        name: "a program's exit status is the machine's",
+        cpus: 2,
+        command_line: "preempt=full -- exit-with 42",
+        lines: &["exit-with: ending with status 42"],
+        status: 42,
+    },
+    BootTest {
+        name: "system calls and faults in a row",
+        cpus: 2,
+        command_line: "preempt=full -- count 100",
+        lines: &["count: 100 of each"],
+        status: 0,
+    },
+    BootTest {
+        name: "registers survive what interrupts them",
+        cpus: 2,
+        command_line: "preempt=full -- registers 20",
+        lines: &["registers: all as they were"],
+        status: 0,
+    },
+    BootTest {
+        name: "registers survive on one CPU",
+        cpus: 1,
+        command_line: "preempt=full -- registers 20",
+        lines: &["registers: all as they were"],
+        status: 0,
+    },
+    BootTest {
+        name: "threads wake each other by futex",
+        cpus: 2,
+        command_line: "preempt=full -- futex 100",
+        lines: &["futex: 200 turns, 200 counted under the lock"],
+        status: 0,
+    },
+    BootTest {
+        name: "processes pass bytes through pipes",
+        cpus: 2,
+        command_line: "preempt=full -- pipes 100",
+        lines: &["pipes: 100 round trips"],
+        status: 0,
+    },
+];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -171,7 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn names_boot_tests_apart() {
+    fn names_boot_tests_apart_and_gives_each_a_program() {
+        assert!(BOOT_TESTS.iter().all(|test| !test.program().is_empty()));
         let mut names: Vec<_> = BOOT_TESTS.iter().map(|test| test.name).collect();
         names.sort_unstable();
         names.dedup();

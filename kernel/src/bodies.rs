@@ -43,7 +43,7 @@ impl Bodies for Reference {
         entered::<El0Abort>();
         let fault = Fault::of(frame);
         if let Err((signal, what)) = fault.and_then(|fault| resolve(&mut cpu, fault)) {
-            raise(&mut cpu, signal, what, frame);
+            raise(&mut cpu, signal, format_args!("{what}: address {:#x}", frame.fault_address), frame);
         }
         cpu
     }

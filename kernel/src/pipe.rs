@@ -62,6 +62,14 @@ impl PipeEnd {
         count
     }
 
+    /// Puts what was just read back in front: the reader's memory would not take it.
+    pub fn unread(&self, bytes: &[u8]) {
+        let mut state = self.pipe.state.lock();
+        bytes.iter().rev().for_each(|byte| state.bytes.push_front(*byte));
+        drop(state);
+        self.pipe.changed.wake_all();
+    }
+
     /// Sleeps until there is room, and puts in what fits.
     pub fn write(&self, cpu: &mut Cpu<Process>, bytes: &[u8], stop: impl Fn() -> bool) -> Result<usize, Broken> {
         let state = &self.pipe.state;

@@ -1,5 +1,7 @@
 //! Signals, as far as they end processes: this kernel's programs have no handlers yet.
 
+use core::fmt::Display;
+
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
@@ -15,22 +17,20 @@ pub enum Signal {
     SIGTRAP = 5,
     SIGBUS = 7,
     SIGSEGV = 11,
-    SIGSYS = 31,
 }
 
 /// A task did what no program may do: says what and where, and ends its process with that signal.
-pub fn raise(cpu: &mut Cpu<ProcessContext>, signal: Signal, what: &str, frame: &Frame) {
+pub fn raise(cpu: &mut Cpu<ProcessContext>, signal: Signal, what: impl Display, frame: &Frame) {
     let task = Task::current(cpu);
     let Some(process) = task.process() else {
         panic!("{what} in kernel thread {}, which has no user mode", task.id());
     };
     println!(
-        "{} (process {}, task {}): {signal:?}: {what} at {:#x}, address {:#x}, syndrome {:#x}",
+        "{} (process {}, task {}): {signal:?}: {what}, pc {:#x}, syndrome {:#x}",
         process.name(),
         process.id(),
         task.id(),
         frame.pc,
-        frame.fault_address,
         frame.syndrome
     );
     process.end(128 + signal as i32);

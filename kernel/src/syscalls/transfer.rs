@@ -52,7 +52,7 @@ pub(super) fn read(call: &mut Call) -> Result {
     let mut piece = [0; PIECE];
     let piece = &mut piece[..PIECE.min(count)];
     let got = end.read(call.cpu, piece, || call.process.is_ending());
-    copy_to_user(to, &piece[..got])?;
+    copy_to_user(to, &piece[..got]).inspect_err(|_| end.unread(&piece[..got]))?;
     Ok(got)
 }
 

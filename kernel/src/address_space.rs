@@ -141,8 +141,11 @@ impl AddressSpace {
 
     /// Maps `size` bytes of zeros: at `fixed`, replacing what was there, or where there is room. The address.
     pub fn map(&mut self, fixed: Option<usize>, size: usize, protection: Protection) -> Result<usize, MapError> {
-        if size == 0 || size > USER_END {
+        if size == 0 {
             return Err(MapError::BadRange);
+        }
+        if size > USER_END {
+            return Err(MapError::NoMemory);
         }
         refuse_writable_and_executable(protection)?;
         let range = match fixed {

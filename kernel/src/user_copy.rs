@@ -101,6 +101,11 @@ pub fn read_user_string(from: usize, limit: usize) -> Result<Option<Vec<u8>>, Fa
     Ok(None)
 }
 
+/// Refuses what is not all user memory, before any of it is touched.
+pub fn check_range(address: usize, count: usize) -> Result<(), Fault> {
+    check(address, count).map(|_| ())
+}
+
 /// The address without its top byte (EL0 may tag pointers), if all `count` bytes from it are below the user limit.
 fn check(address: usize, count: usize) -> Result<usize, Fault> {
     const TAG: usize = 0xff << 56;

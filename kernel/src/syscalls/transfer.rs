@@ -3,7 +3,7 @@
 use super::{Call, Errno, Result};
 use crate::console;
 use crate::pipe;
-use crate::user_copy::{copy_from_user, copy_to_user, write_user};
+use crate::user_copy::{check_range, copy_from_user, copy_to_user, write_user};
 
 /// Bytes copied at a time.
 const PIECE: usize = 512;
@@ -16,6 +16,7 @@ pub(super) fn write(call: &mut Call) -> Result {
         None if number != 1 && number != 2 => return Err(Errno::EBADF),
         _ => {}
     }
+    check_range(from, count)?;
     let mut done = 0;
     let mut piece = [0; PIECE];
     while done < count && !call.process.is_ending() {
@@ -49,6 +50,7 @@ pub(super) fn read(call: &mut Call) -> Result {
         None if number == 0 => return Ok(0),
         _ => return Err(Errno::EBADF),
     };
+    check_range(to, count)?;
     let mut piece = [0; PIECE];
     let piece = &mut piece[..PIECE.min(count)];
     let got = end.read(call.cpu, piece, || call.process.is_ending());

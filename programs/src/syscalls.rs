@@ -49,7 +49,7 @@ impl Checks {
     }
 }
 
-/// Calls with up to three arguments; the others are zero.
+/// A call whose other arguments are zero.
 fn plain<const N: usize>(number: u32, arguments: [usize; N]) -> isize {
     let mut six = [0; 6];
     six[..N].copy_from_slice(&arguments);
@@ -75,36 +75,39 @@ fn unknown_numbers(checks: &mut Checks) {
 
 /// Every call that takes a pointer, with every kind of pointer that is none.
 fn bad_pointers(checks: &mut Checks) {
-    let unmapped = unmapped_page();
-    let read_only = from_ref(&KERNEL_ADDRESS) as usize;
     let [from, to] = pipe().unwrap_or([-1; 2]).map(|end| end as usize);
     let byte = 0_u8;
-    // So that the reads below find something and would have to store it.
-    checks.equal("write to a pipe", plain(abi::__NR_write, [to, from_ref(&byte) as usize, 1]), 1);
-
-    for (kind, pointer) in [("null", 0), ("unmapped", unmapped), ("kernel", KERNEL_ADDRESS), ("wrapping", usize::MAX - 3)]
-    {
-        for (name, result) in [
-            ("write", plain(abi::__NR_write, [to, pointer, 8])),
-            ("read", plain(abi::__NR_read, [from, pointer, 8])),
-            ("pipe2", plain(abi::__NR_pipe2, [pointer, 0])),
-            ("clock_gettime", plain(abi::__NR_clock_gettime, [abi::CLOCK_MONOTONIC as usize, pointer])),
-            ("nanosleep", plain(abi::__NR_nanosleep, [pointer, 0])),
-            ("clock_nanosleep", plain(abi::__NR_clock_nanosleep, [abi::CLOCK_MONOTONIC as usize, 0, pointer])),
-        ] {
-            checks.that(name, result == -(errno::EFAULT as isize), result);
-            if result != -(errno::EFAULT as isize) {
-                println!("syscalls: that was a {kind} pointer");
-            }
-        }
-    }
-    for (name, number) in [("read", abi::__NR_read), ("clock_gettime", abi::__NR_clock_gettime)] {
-        let first = if number == abi::__NR_read { from } else { abi::CLOCK_MONOTONIC as usize };
-        checks.refused(name, plain(number, [first, read_only, 1]), errno::EFAULT);
-    }
     let stack = from_ref(&byte) as usize;
-    checks.refused("write of a length that wraps", plain(abi::__NR_write, [to, stack, usize::MAX - 7]), errno::EFAULT);
+    let mut bytes_in_pipe = 0;
+    // There is always something to read, which a read that is refused must leave there.
+    let mut read = |pointer| {
+        bytes_in_pipe += plain(abi::__NR_write, [to, stack, 1]);
+        plain(abi::__NR_read, [from, pointer, 8])
+    };
+    let read_only = from_ref(&KERNEL_ADDRESS) as usize;
+    let monotonic = abi::CLOCK_MONOTONIC as usize;
+
+    let (unmapped, wrapping) = (unmapped_page(), usize::MAX - 3);
+    for pointer in [0, unmapped, KERNEL_ADDRESS, wrapping] {
+        println!("syscalls: pointer {pointer:#x}");
+        checks.refused("write", plain(abi::__NR_write, [to, pointer, 8]), errno::EFAULT);
+        checks.refused("read", read(pointer), errno::EFAULT);
+        checks.refused("pipe2", plain(abi::__NR_pipe2, [pointer, 0]), errno::EFAULT);
+        checks.refused("clock_gettime", plain(abi::__NR_clock_gettime, [monotonic, pointer]), errno::EFAULT);
+        checks.refused("nanosleep", plain(abi::__NR_nanosleep, [pointer, 0]), errno::EFAULT);
+        checks.refused("clock_nanosleep", plain(abi::__NR_clock_nanosleep, [monotonic, 0, pointer]), errno::EFAULT);
+    }
+    println!("syscalls: read-only memory");
+    checks.refused("read", read(read_only), errno::EFAULT);
+    checks.refused("clock_gettime", plain(abi::__NR_clock_gettime, [monotonic, read_only]), errno::EFAULT);
+
+    println!("syscalls: lengths");
+    checks.refused("write", plain(abi::__NR_write, [to, stack, usize::MAX - 7]), errno::EFAULT);
     checks.refused("write into the kernel", plain(abi::__NR_write, [to, stack, KERNEL_ADDRESS - stack]), errno::EFAULT);
+
+    let mut place = [0_u8; 64];
+    let left = plain(abi::__NR_read, [from, place.as_mut_ptr() as usize, place.len()]);
+    checks.equal("read after reads that were refused", left, bytes_in_pipe);
 }
 
 /// A page that was there and is no more.

@@ -1,9 +1,10 @@
 //! Every run-time check of the library fires: each test plants a bug in the hardware, a body or a hook, and names the
 //! rule that it breaks.
 
-use crate::cpu::{ALL, IRQS, at_text, change_masks, record, simulate, simulate_task, with};
+use crate::cpu::{ALL, IRQS, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{Test, Token, Watched, watched};
+use crate::scenario::{at_text, change_masks, record, simulate, simulate_task};
 use crate::steps::Report;
 use vestibule::{ContextTracking, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs};
 use vestibule_arm64::Frame;
@@ -83,7 +84,7 @@ fn c6_inherited_context_left_with_irqs_open() {
         record();
         at_text("body", || change_masks(0));
         take(Exception::DataAbort);
-        crate::cpu::stop();
+        crate::scenario::stop();
     });
     broken(&report, &["C6 at el1_abort"]);
 }
@@ -118,7 +119,7 @@ fn c18_kernel_interrupted_while_nothing_watched_a_task() {
         idle_enter();
         record();
         take(Exception::DataAbort);
-        crate::cpu::stop();
+        crate::scenario::stop();
         idle_exit();
     });
     broken(&report, &["C18 at enter from kernel mode", "C80 at irqs off, finish"]);
@@ -187,7 +188,7 @@ fn c67_irq_exit_while_not_watching() {
             idle_enter();
         });
         take(Exception::Irq);
-        crate::cpu::stop();
+        crate::scenario::stop();
     });
     let rules = ["C126 at el1_irq", "C80 at irqs on, prepare", "C67 at irq_exit"];
     broken(&report, &rules);
@@ -202,7 +203,7 @@ fn c67_nmi_exit_twice() {
             take(Exception::CorrectedError);
         });
         cpu.idle();
-        crate::cpu::stop();
+        crate::scenario::stop();
     });
     broken(&report, &["C67 at nmi_exit"]);
 }
@@ -228,7 +229,7 @@ fn c75_tracing_hears_off_with_irqs_open() {
         with(|state| state.faults.set_ignores = IRQS);
         record();
         let _off = cpu.irqs_off();
-        crate::cpu::stop();
+        crate::scenario::stop();
     });
     broken(&report, &["C75 at irqs off"]);
 }

@@ -5,15 +5,14 @@
 //! dies hands in the report and sleeps for ever.
 
 use crate::exceptions::{Exception, Vectors};
-use crate::memory::{self, Cell};
-use crate::steps::{End, Kind, Report, Step};
+use crate::memory::Cell;
+use crate::steps::{Kind, Report, Step};
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
-use vestibule::{Broken, ContextTracking, Cpu, Flags, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs, Word};
-use vestibule_arm64::{Arm64, Bodies, CpuLocal, STACK_SIZE, Thread, switch};
+use vestibule::Broken;
+use vestibule_arm64::Thread;
 
 /// The hardware that the port runs on here.
 #[derive(Debug)]
@@ -24,12 +23,15 @@ pub const ALL: u32 = 0b1111;
 /// What `NoIrq` masks.
 pub const IRQS: u32 = 0b0011;
 
-const TASK_STACK: u64 = 0x1000_0000;
-const IRQ_STACK: u64 = 0x2000_0000;
-const OVERFLOW_STACK: u64 = 0x3000_0000;
+/// Where the tasks' stacks begin.
+pub const TASK_STACK: u64 = 0x1000_0000;
+/// The interrupt stack.
+pub const IRQ_STACK: u64 = 0x2000_0000;
+/// The stack for reports that another is full.
+pub const OVERFLOW_STACK: u64 = 0x3000_0000;
 
 /// An action that a scenario wants at some step.
-type Action = Box<dyn FnOnce() + Send>;
+pub type Action = Box<dyn FnOnce() + Send>;
 
 /// When.
 pub enum When {
@@ -46,6 +48,14 @@ pub struct Faults {
     pub entry_leaves_open: u32,
     /// DAIFSet does not mask these.
     pub set_ignores: u32,
+}
+
+/// Where the words of tracking are.
+#[derive(Default)]
+pub struct Names {
+    pub watching: usize,
+    pub belief: usize,
+    pub nesting: usize,
 }
 
 /// What is the running task's alone.
@@ -75,15 +85,14 @@ pub struct State {
     pub softirqs: u32,
     pub faults: Faults,
     pub report: Report,
-    recording: bool,
-    other_cpu: bool,
-    plans: Vec<(When, Action)>,
-    tasks: Vec<(usize, &'static str)>,
-    watching: usize,
-    belief: usize,
-    nesting: usize,
-    last_touched: usize,
-    values: HashMap<usize, u64>,
+    pub recording: bool,
+    /// What happens now happens on another CPU.
+    pub other_cpu: bool,
+    pub plans: Vec<(When, Action)>,
+    pub tasks: Vec<(usize, &'static str)>,
+    pub names: Names,
+    pub last_touched: usize,
+    pub values: HashMap<usize, u64>,
 }
 
 /// One simulated CPU and its tasks' threads.
@@ -97,8 +106,25 @@ thread_local! {
     static BOARD: OnceCell<Arc<Board>> = const { OnceCell::new() };
 }
 
+impl Board {
+    pub fn new(finished: Sender<Report>) -> Arc<Board> {
+        Arc::new(Board { state: Mutex::default(), turn: Condvar::new(), finished: Mutex::new(finished) })
+    }
+
+    /// From now on, this thread runs on this CPU.
+    pub fn adopt(self: Arc<Board>) {
+        BOARD.with(|board| assert!(board.set(self).is_ok(), "a new thread has no CPU yet"));
+    }
+}
+
 fn board() -> Arc<Board> {
     BOARD.with(|board| Arc::clone(board.get().expect("this thread is no simulated CPU's")))
+}
+
+/// The test gets its report.
+pub fn hand_in(report: Report) {
+    // Nobody listens any more if the test has failed already.
+    let _ = board().finished.lock().expect("nobody panics while sending").send(report);
 }
 
 /// The CPU's state, for no longer than `f`: nothing in `f` may be a step.
@@ -180,9 +206,9 @@ impl State {
             }
         }
         match address {
-            _ if address == self.watching => Cell::Watching,
-            _ if address == self.belief => Cell::Belief,
-            _ if address == self.nesting => Cell::Nesting,
+            _ if address == self.names.watching => Cell::Watching,
+            _ if address == self.names.belief => Cell::Belief,
+            _ if address == self.names.nesting => Cell::Nesting,
             // While the names are being learned.
             _ => Cell::ThreadCpu,
         }
@@ -207,169 +233,6 @@ impl State {
             _ => "overflow",
         }
     }
-}
-
-/// Runs `scenario` as the first task of a CPU that has booted, with nothing masked. Nothing is recorded before it says
-/// so, and nothing before then is interrupted.
-pub fn simulate<K>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
-where
-    K: Bodies<Hardware = Simulated>,
-{
-    simulate_task(TaskWord::new(), scenario)
-}
-
-/// The same, as a task with this word.
-pub fn simulate_task<K>(word: TaskWord, scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
-where
-    K: Bodies<Hardware = Simulated>,
-{
-    let (sender, receiver) = channel();
-    let board = Arc::new(Board { state: Mutex::default(), turn: Condvar::new(), finished: Mutex::new(sender) });
-    let this = Arc::clone(&board);
-    let thread = std::thread::spawn(move || {
-        BOARD.with(|board| assert!(board.set(this).is_ok(), "a new thread has no CPU yet"));
-        let cpu = boot::<K>(word);
-        scenario(cpu);
-        finish::<K>();
-    });
-    // Nobody says that a scenario panicked, or that its tasks wait for each other.
-    for _ in 0..1000 {
-        match receiver.recv_timeout(Duration::from_millis(20)) {
-            Ok(report) => return report,
-            Err(_) if thread.is_finished() => return receiver.try_recv().expect("the scenario panicked"),
-            Err(_) => {}
-        }
-    }
-    panic!("the scenario hangs");
-}
-
-fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
-    let cpu: &'static CpuLocal =
-        Box::leak(Box::new(CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)));
-    let thread = new_task("task", word, cpu);
-    thread.set_stack_top(TASK_STACK + STACK_SIZE);
-    with(|state| {
-        state.daif = ALL;
-        state.vectors = Some(Vectors::of::<K>());
-        state.running.stack_pointer = TASK_STACK + STACK_SIZE - 0x400;
-        state.pc = 0x1000;
-    });
-    // SAFETY: everything is masked, there is no token yet, and the thread is leaked; outside every exception.
-    let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
-    learn_names::<K>();
-    cpu
-}
-
-/// Tracking's words have no names outside the library: whoever uses each last shows where it is.
-fn learn_names<K: Bodies<Hardware = Simulated>>() {
-    <Tracked as ContextTracking<K>>::watching();
-    with(|state| state.watching = state.last_touched);
-    <TrackedIrqs as IrqTracing<K>>::believes_on();
-    with(|state| state.belief = state.last_touched);
-    <Tracked as ContextTracking<K>>::nmi_enter();
-    <Tracked as ContextTracking<K>>::nmi_exit();
-    with(|state| state.nesting = state.last_touched);
-}
-
-/// A task that does not run yet, on this CPU.
-pub fn new_task(name: &'static str, word: TaskWord, cpu: &'static CpuLocal) -> &'static Thread {
-    let thread: &'static Thread = Box::leak(Box::new(Thread::new(word)));
-    thread.set_cpu(cpu);
-    with(|state| state.tasks.push((core::ptr::from_ref(thread).addr(), name)));
-    thread
-}
-
-/// The top of the stack of the `number`th task after the first.
-pub const fn stack_top(number: u64) -> u64 {
-    TASK_STACK + number * 2 * STACK_SIZE + STACK_SIZE
-}
-
-/// The scenario is over: hands in the report.
-pub fn finish<K: Bodies<Hardware = Simulated>>() {
-    stop();
-    let watching = <Tracked as ContextTracking<K>>::watching();
-    let word = current_word().bits();
-    hand_in(with(|state| {
-        let value = |cell: Cell, address: usize| cell.value(state.values.get(&address).copied().unwrap_or_default());
-        let end = End {
-            daif: memory::daif(state.daif),
-            word,
-            watching,
-            nesting: value(Cell::Nesting, state.nesting),
-            belief: value(Cell::Belief, state.belief),
-        };
-        Report { end: Some(end), ..state.report.clone() }
-    }));
-}
-
-/// Hands in the report of a kernel that has died, and never comes back.
-pub fn die() -> ! {
-    hand_in(with(|state| state.report.clone()));
-    loop {
-        std::thread::park();
-    }
-}
-
-fn hand_in(report: Report) {
-    // Nobody listens any more if the test has failed already.
-    let _ = board().finished.lock().expect("nobody panics while sending").send(report);
-}
-
-/// From here on everything is a step, and may be interrupted.
-pub fn record() {
-    with(|state| state.recording = true);
-}
-
-/// What follows is none of the test's business.
-pub fn stop() {
-    with(|state| state.recording = false);
-}
-
-/// At `when`, once: `action`.
-pub fn at(when: When, action: impl FnOnce() + Send + 'static) {
-    with(|state| state.plans.push((when, Box::new(action))));
-}
-
-/// At the first step that begins with `text`, once: `action`.
-pub fn at_text(text: &'static str, action: impl FnOnce() + Send + 'static) {
-    at(When::Text(text), action);
-}
-
-/// From now on this exception is pending: it is taken as soon as it is not masked.
-pub fn pend(exception: Exception) {
-    with(|state| state.pending.push(exception));
-}
-
-/// The current task's part of the port.
-pub fn current() -> &'static Thread {
-    // SAFETY: only leaked threads become current.
-    unsafe { &*(with(|state| state.current) as *const Thread) }
-}
-
-/// The current task's word.
-pub fn current_word() -> Word {
-    current().word().read::<Arm64<Simulated>>()
-}
-
-/// The running code sets a flag of the current task.
-pub fn set(flags: Flags) {
-    current().word().set::<Arm64<Simulated>>(flags);
-}
-
-/// Another CPU sets a flag of this CPU's current task, and interrupts it.
-pub fn set_remotely(flags: Flags) {
-    with(|state| state.other_cpu = true);
-    set(flags);
-    with(|state| {
-        state.other_cpu = false;
-        state.pending.push(Exception::Irq);
-    });
-}
-
-/// The running code changes its masks behind everybody's back.
-pub fn change_masks(daif: u32) {
-    step(format!("(masks become {})", memory::daif(daif)));
-    with(|state| state.daif = daif);
 }
 
 /// Gives the CPU to a task's thread, and waits until somebody gives it back.
@@ -397,14 +260,7 @@ pub fn spawn(task: usize, stack_pointer: u64, start: impl FnOnce() + Send + 'sta
     let board = board();
     std::thread::spawn(move || {
         wait_for_turn(&board, task);
-        BOARD.with(|own| assert!(own.set(board).is_ok(), "a new thread has no CPU yet"));
+        board.adopt();
         start();
     });
-}
-
-/// Of two tasks the one that does not run.
-pub fn other_task() -> &'static Thread {
-    let task = with(|state| state.tasks.iter().map(|(task, _)| *task).find(|task| *task != state.current));
-    // SAFETY: only leaked threads are tasks.
-    unsafe { &*(task.expect("there are two tasks") as *const Thread) }
 }

@@ -1,8 +1,9 @@
 //! What nobody can go on after: counted as NMI-like, everything masked, before a word is printed (C87).
 
-use crate::cpu::{Simulated, change_masks, record, simulate, with};
+use crate::cpu::{Simulated, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
+use crate::scenario::{change_masks, record, simulate};
 use crate::steps::Report;
 use expect_test::expect;
 
@@ -108,7 +109,7 @@ fn stack_overflow() {
     let report = simulate::<Watched>(|mut cpu| {
         let _off = cpu.irqs_off();
         change_masks(crate::cpu::ALL);
-        with(|state| state.running.stack_pointer = crate::cpu::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
+        with(|state| state.running.stack_pointer = crate::scenario::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
         record();
         take(Exception::DataAbort);
     });
@@ -138,7 +139,7 @@ fn stack_overflow() {
 /// What a kernel does not supply is fatal.
 mod bodies {
     use super::*;
-    use crate::cpu::die;
+    use crate::scenario::die;
     use vestibule::Kernel;
     use vestibule_arm64::{Arm64, Bodies, Frame};
 

@@ -1,8 +1,9 @@
 //! What comes from the kernel, with interrupts on and off: every step of each class.
 
-use crate::cpu::{ALL, IRQS, change_masks, record, simulate, stop};
+use crate::cpu::{ALL, IRQS};
 use crate::exceptions::{Exception, take};
 use crate::kernels::Watched;
+use crate::scenario::{change_masks, record, simulate, stop};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 use vestibule_arm64::hardware::{A, D};

@@ -1,8 +1,8 @@
 //! What comes from user mode, and a task's first return to it: every step of each class.
 
-use crate::cpu::{record, simulate};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
+use crate::scenario::{record, simulate};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 

@@ -1,8 +1,8 @@
 //! The idle task's wait, and what comes into it.
 
-use crate::cpu::{at_text, current_word, pend, record, set, set_remotely, simulate_task};
 use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Watched};
+use crate::scenario::{at_text, current_word, pend, record, set, set_remotely, simulate_task};
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::{Cpu, Flags, Process, TaskWord};

@@ -1,8 +1,9 @@
 //! Interrupts: hardirq accounting, the interrupt stack, soft interrupts.
 
-use crate::cpu::{at_text, pend, record, simulate, stop, with};
+use crate::cpu::with;
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
+use crate::scenario::{at_text, pend, record, simulate, stop};
 use crate::steps::Report;
 use expect_test::expect;
 
@@ -60,7 +61,7 @@ fn softirqs_run_after_the_last_handler() {
 fn an_interrupt_in_softirqs_leaves_them_to_the_loop() {
     let report = with_softirqs(1, || {
         at_text("softirqs run", || {
-            crate::cpu::set(crate::kernels::RESCHED);
+            crate::scenario::set(crate::kernels::RESCHED);
             with(|state| state.softirqs = 1);
             pend(Exception::Irq);
         });

@@ -1,7 +1,8 @@
 //! Kernels whose bodies and hooks say that they ran, and do what a test wants of them.
 
-use crate::cpu::{Simulated, die, step, with};
+use crate::cpu::{Simulated, step, with};
 use crate::memory::daif;
+use crate::scenario::die;
 use core::marker::PhantomData;
 use vestibule::{
     Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Inherit, IrqTracing, Kernel, NoIrq,

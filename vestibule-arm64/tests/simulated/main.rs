@@ -4,6 +4,8 @@
 //! | module | what |
 //! |---|---|
 //! | `cpu` | the CPU: masks, banked return state, stacks, pending exceptions, and what it requires of whoever uses it |
+//! | `hardware` | the port's hardware trait on it: each call a step |
+//! | `scenario` | what tests say: boot, record, plan what happens at which step |
 //! | `memory` | the names of the words that the port and the generic half keep |
 //! | `exceptions` | taking an exception and returning from it, as hardware and vector do |
 //! | `steps` | what happened, as text |
@@ -18,6 +20,7 @@ mod exceptions;
 mod hardware;
 mod kernels;
 mod memory;
+mod scenario;
 mod steps;
 
 mod broken_rules;

@@ -1,8 +1,8 @@
 //! Exceptions in the middle of others.
 
-use crate::cpu::{at_text, pend, record, simulate};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
+use crate::scenario::{at_text, pend, record, simulate};
 use crate::steps::Report;
 use expect_test::expect;
 

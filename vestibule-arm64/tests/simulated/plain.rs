@@ -1,8 +1,8 @@
 //! A kernel that takes no hook and no check: what is left are masks, counts and bodies.
 
-use crate::cpu::{record, set, simulate};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{Plain, RESCHED};
+use crate::scenario::{record, set, simulate};
 use expect_test::{Expect, expect};
 use vestibule::Flags;
 

@@ -1,8 +1,8 @@
 //! Involuntary preemption on the way back to the kernel: when, when not, and in what context.
 
-use crate::cpu::{at_text, current_word, record, set, set_remotely, simulate, simulate_task, stop};
 use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Watched};
+use crate::scenario::{at_text, current_word, record, set, set_remotely, simulate, simulate_task, stop};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 use vestibule::{Flags, TaskWord};

@@ -1,4 +1,5 @@
-//! What happened, as text: one line a step, indented by how many exceptions it happened in.
+//! What happened, as text: one line a step, indented by how many exceptions it happened in,
+//! counted from the outermost line that is shown.
 
 use std::fmt::Write;
 use vestibule::Broken;
@@ -85,9 +86,12 @@ impl Report {
     }
 
     fn render(&self, wanted: impl Fn(&Step) -> bool) -> String {
+        let shown: Vec<&Step> = self.steps.iter().filter(|step| wanted(step)).collect();
+        let outermost = shown.iter().map(|step| step.depth).min().unwrap_or_default();
         let mut text = String::new();
-        for step in self.steps.iter().filter(|step| wanted(step)) {
-            writeln!(text, "{:indent$}{}", "", step.text, indent = 2 * step.depth).expect("a String takes any text");
+        for step in shown {
+            let indent = 2 * (step.depth - outermost);
+            writeln!(text, "{:indent$}{}", "", step.text).expect("a String takes any text");
         }
         text
     }

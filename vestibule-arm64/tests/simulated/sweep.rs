@@ -1,9 +1,10 @@
 //! An error or an interrupt at every step of every exception: what it interrupts takes exactly the steps that it takes
 //! alone, and everything is afterwards as it would be without.
 
-use crate::cpu::{When, at, pend, record, set, simulate, simulate_task};
+use crate::cpu::When;
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{RESCHED, Watched};
+use crate::scenario::{at, pend, record, set, simulate, simulate_task};
 use crate::steps::{Report, Step};
 use vestibule::{Cpu, Flags, Process, TaskWord};
 
@@ -189,7 +190,7 @@ fn no_reschedule_is_lost() {
         let steps = simulate::<Watched>(scenario).steps.len();
         for number in 0..steps {
             let report = simulate::<Watched>(move |cpu| {
-                crate::cpu::at_text("body interrupt", || set(RESCHED));
+                crate::scenario::at_text("body interrupt", || set(RESCHED));
                 at(When::Number(number), || pend(Exception::Irq));
                 scenario(cpu);
             });

@@ -1,10 +1,9 @@
 //! The task switch, with two tasks that really take turns.
 
-use crate::cpu::{
-    ALL, IRQS, Simulated, change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, step, stop,
-};
+use crate::cpu::{ALL, IRQS, Simulated, step};
 use crate::exceptions::{Exception, PortOf, take};
 use crate::kernels::{Flavour, RESCHED, Recorded, Test, runs};
+use crate::scenario::{change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, stop};
 use expect_test::expect;
 use vestibule::{Cause, Cpu, Kernel, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
 use vestibule_arm64::hardware::{A, D, F, I};
@@ -16,7 +15,7 @@ impl<K: Bodies<Hardware = Simulated> + Kernel<Machine = Arm64<Simulated>>> Sched
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {cause:?}"));
         let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
-        let from = crate::cpu::current();
+        let from = crate::scenario::current();
         let to = other_task();
         // SAFETY: `from` is current, and `to` waits where it was prepared or switched from.
         unsafe { switch::switch(cpu, from, to) }

@@ -1,8 +1,8 @@
 //! The work loop on the way back to user mode.
 
-use crate::cpu::{at_text, record, set, set_remotely, simulate};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{RESCHED, Watched};
+use crate::scenario::{at_text, record, set, set_remotely, simulate};
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::{Flags, Word};
@@ -217,7 +217,7 @@ fn after_every_class() {
         let kernel = report.kernel();
         let work = kernel.split_once('\n').expect("the body comes first").1;
         assert_eq!(
-            work, "  schedule UserExit [..IF] on the task stack\n  work signal [....] on the task stack\n",
+            work, "schedule UserExit [..IF] on the task stack\nwork signal [....] on the task stack\n",
             "{exception:?}"
         );
     }

@@ -1,0 +1,174 @@
+//! What tests say: boot a CPU, record, plan what happens at which step, hand in the report.
+
+use crate::cpu::{ALL, Board, IRQ_STACK, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
+use crate::exceptions::{Exception, Vectors};
+use crate::memory::{self, Cell};
+use crate::steps::{End, Report};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs, Word};
+use vestibule_arm64::{Arm64, Bodies, CpuLocal, STACK_SIZE, Thread, switch};
+
+/// Runs `scenario` as the first task of a CPU that has booted, with nothing masked. Nothing is recorded before it says
+/// so, and nothing before then is interrupted.
+pub fn simulate<K>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
+where
+    K: Bodies<Hardware = Simulated>,
+{
+    simulate_task(TaskWord::new(), scenario)
+}
+
+/// The same, as a task with this word.
+pub fn simulate_task<K>(word: TaskWord, scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
+where
+    K: Bodies<Hardware = Simulated>,
+{
+    let (sender, receiver) = channel();
+    let board = Board::new(sender);
+    let thread = std::thread::spawn(move || {
+        board.adopt();
+        let cpu = boot::<K>(word);
+        scenario(cpu);
+        finish::<K>();
+    });
+    // Nobody says that a scenario panicked, or that its tasks wait for each other.
+    for _ in 0..1000 {
+        match receiver.recv_timeout(Duration::from_millis(20)) {
+            Ok(report) => return report,
+            Err(_) if thread.is_finished() => return receiver.try_recv().expect("the scenario panicked"),
+            Err(_) => {}
+        }
+    }
+    panic!("the scenario hangs");
+}
+
+fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
+    let cpu: &'static CpuLocal =
+        Box::leak(Box::new(CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)));
+    let thread = new_task("task", word, cpu);
+    thread.set_stack_top(TASK_STACK + STACK_SIZE);
+    with(|state| {
+        state.daif = ALL;
+        state.vectors = Some(Vectors::of::<K>());
+        state.running.stack_pointer = TASK_STACK + STACK_SIZE - 0x400;
+        state.pc = 0x1000;
+    });
+    // SAFETY: everything is masked, there is no token yet, and the thread is leaked; outside every exception.
+    let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
+    learn_names::<K>();
+    cpu
+}
+
+/// Tracking's words have no names outside the library: whoever uses each last shows where it is.
+fn learn_names<K: Bodies<Hardware = Simulated>>() {
+    <Tracked as ContextTracking<K>>::watching();
+    with(|state| state.names.watching = state.last_touched);
+    <TrackedIrqs as IrqTracing<K>>::believes_on();
+    with(|state| state.names.belief = state.last_touched);
+    <Tracked as ContextTracking<K>>::nmi_enter();
+    <Tracked as ContextTracking<K>>::nmi_exit();
+    with(|state| state.names.nesting = state.last_touched);
+}
+
+/// A task that does not run yet, on this CPU.
+pub fn new_task(name: &'static str, word: TaskWord, cpu: &'static CpuLocal) -> &'static Thread {
+    let thread: &'static Thread = Box::leak(Box::new(Thread::new(word)));
+    thread.set_cpu(cpu);
+    with(|state| state.tasks.push((core::ptr::from_ref(thread).addr(), name)));
+    thread
+}
+
+/// The top of the stack of the `number`th task after the first.
+pub const fn stack_top(number: u64) -> u64 {
+    TASK_STACK + number * 2 * STACK_SIZE + STACK_SIZE
+}
+
+/// The scenario is over: hands in the report.
+pub fn finish<K: Bodies<Hardware = Simulated>>() {
+    stop();
+    let watching = <Tracked as ContextTracking<K>>::watching();
+    let word = current_word().bits();
+    hand_in(with(|state| {
+        let value = |cell: Cell, address: usize| cell.value(state.values.get(&address).copied().unwrap_or_default());
+        let end = End {
+            daif: memory::daif(state.daif),
+            word,
+            watching,
+            nesting: value(Cell::Nesting, state.names.nesting),
+            belief: value(Cell::Belief, state.names.belief),
+        };
+        Report { end: Some(end), ..state.report.clone() }
+    }));
+}
+
+/// Hands in the report of a kernel that has died, and never comes back.
+pub fn die() -> ! {
+    hand_in(with(|state| state.report.clone()));
+    loop {
+        std::thread::park();
+    }
+}
+
+/// From here on everything is a step, and may be interrupted.
+pub fn record() {
+    with(|state| state.recording = true);
+}
+
+/// What follows is none of the test's business.
+pub fn stop() {
+    with(|state| state.recording = false);
+}
+
+/// At `when`, once: `action`.
+pub fn at(when: When, action: impl FnOnce() + Send + 'static) {
+    with(|state| state.plans.push((when, Box::new(action))));
+}
+
+/// At the first step that begins with `text`, once: `action`.
+pub fn at_text(text: &'static str, action: impl FnOnce() + Send + 'static) {
+    at(When::Text(text), action);
+}
+
+/// From now on this exception is pending: it is taken as soon as it is not masked.
+pub fn pend(exception: Exception) {
+    with(|state| state.pending.push(exception));
+}
+
+/// The current task's part of the port.
+pub fn current() -> &'static Thread {
+    // SAFETY: only leaked threads become current.
+    unsafe { &*(with(|state| state.current) as *const Thread) }
+}
+
+/// The current task's word.
+pub fn current_word() -> Word {
+    current().word().read::<Arm64<Simulated>>()
+}
+
+/// The running code sets a flag of the current task.
+pub fn set(flags: Flags) {
+    current().word().set::<Arm64<Simulated>>(flags);
+}
+
+/// Another CPU sets a flag of this CPU's current task, and interrupts it.
+pub fn set_remotely(flags: Flags) {
+    with(|state| state.other_cpu = true);
+    set(flags);
+    with(|state| {
+        state.other_cpu = false;
+        state.pending.push(Exception::Irq);
+    });
+}
+
+/// The running code changes its masks behind everybody's back.
+pub fn change_masks(daif: u32) {
+    step(format!("(masks become {})", memory::daif(daif)));
+    with(|state| state.daif = daif);
+}
+
+/// Of two tasks the one that does not run.
+pub fn other_task() -> &'static Thread {
+    let task = with(|state| state.tasks.iter().map(|(task, _)| *task).find(|task| *task != state.current));
+    // SAFETY: only leaked threads are tasks.
+    unsafe { &*(task.expect("there are two tasks") as *const Thread) }
+}

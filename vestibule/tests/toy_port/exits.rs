@@ -1,0 +1,186 @@
+//! Exceptions, through the combined exit.
+
+use crate::kernel::{broken, call, fault, first, interrupt, runs, user_interrupt};
+use crate::port::{Frame, boot, happened, run_as, set_mask, state, take, word};
+use crate::port::{Toy, leave_first};
+use vestibule::{Flags, TaskWord};
+
+fn fault_of_code_with(irqs_on: bool) {
+    set_mask(!irqs_on);
+    take(&mut Frame::of_code_with(irqs_on), |taken| {
+        fault(taken, |cpu, _| {
+            runs("body");
+            cpu
+        })
+    });
+}
+
+fn interrupted() {
+    take(&mut Frame::of_code_with(true), |taken| {
+        interrupt(taken, |cpu, _| {
+            runs("body");
+            cpu
+        })
+    });
+}
+
+fn called(flags: Flags) -> Frame {
+    let mut frame = Frame::of_code_with(true);
+    take(&mut frame, |taken| {
+        call(taken, |cpu, _| {
+            runs("body");
+            cpu.task_word().set::<Toy>(flags);
+            cpu
+        })
+    });
+    frame
+}
+
+fn to_user_mode() {
+    leave_first(first(boot(), &mut Frame::of_code_with(true)));
+    happened();
+}
+
+#[test]
+fn fault_inherits() {
+    let _cpu = boot();
+    fault_of_code_with(true);
+    assert_eq!(happened(), ["fault", "open", "body, open", "mask", "return"]);
+    fault_of_code_with(false);
+    assert_eq!(happened(), ["fault", "body, masked", "mask", "return"]);
+    assert_eq!(broken(), []);
+}
+
+#[test]
+fn fault_preempts() {
+    let _cpu = boot();
+    word().set::<Toy>(Flags::RESCHED);
+    fault_of_code_with(false);
+    assert_eq!(happened(), ["fault", "body, masked", "mask", "return"]);
+    fault_of_code_with(true);
+    let schedule = "schedule KernelExit(\"fault\"), masked";
+    assert_eq!(happened(), ["fault", "open", "body, open", "mask", schedule, "return"]);
+    assert!(word().read::<Toy>().work() == Flags::NONE);
+    assert_eq!(broken(), []);
+}
+
+/// One mask serves for all contexts: no mask write at all, preempted or not.
+#[test]
+fn interrupt_writes_no_mask() {
+    let _cpu = boot();
+    interrupted();
+    assert_eq!(happened(), ["interrupt", "body, masked", "return"]);
+    word().set::<Toy>(Flags::RESCHED);
+    interrupted();
+    let schedule = "schedule KernelExit(\"interrupt\"), masked";
+    assert_eq!(happened(), ["interrupt", "body, masked", schedule, "return"]);
+}
+
+#[test]
+fn interrupt_is_counted() {
+    let mut cpu = boot();
+    let _off = cpu.preempt_off();
+    take(&mut Frame::of_code_with(true), |taken| {
+        interrupt(taken, |cpu, _| {
+            let word = cpu.task_word().read::<Toy>();
+            assert!(word.in_interrupt() && !word.in_nmi() && word.preempt_depth() == 1);
+            cpu
+        })
+    });
+    assert!(!word().read::<Toy>().in_interrupt());
+}
+
+/// The checks know contexts that a machine with one mask cannot tell apart: `NoIrq` reads as `Critical` here.
+#[test]
+#[ignore = "the library's context checks take a coarse machine's rounding for a broken rule (C25, C13)"]
+fn interrupt_breaks_no_rule() {
+    let _cpu = boot();
+    interrupted();
+    assert_eq!(broken(), []);
+}
+
+#[test]
+fn idle_task_is_not_preempted() {
+    run_as(TaskWord::idle());
+    let _cpu = boot();
+    word().set::<Toy>(Flags::RESCHED);
+    interrupted();
+    assert_eq!(happened(), ["interrupt", "body, masked", "return"]);
+}
+
+#[test]
+fn call_from_user_mode() {
+    to_user_mode();
+    let asleep = state().snapshot();
+    assert_eq!(asleep & 1, 0, "nobody watches user mode");
+    let frame = called(Flags::NONE);
+    assert_eq!(happened(), ["call", "open", "body, open", "mask", "return"]);
+    assert_eq!(frame.syscall, Some(64));
+    assert_eq!(state().snapshot(), asleep + 2, "watched in between");
+    assert_eq!(broken(), []);
+}
+
+#[test]
+fn call_with_rescheduling_alone_stays_masked() {
+    to_user_mode();
+    called(Flags::RESCHED_LAZY);
+    assert_eq!(happened(), ["call", "open", "body, open", "mask", "schedule UserExit, masked", "return"]);
+    assert_eq!(broken(), []);
+}
+
+/// `notify_resume` raises a signal, which the next look finds.
+#[test]
+fn call_with_work() {
+    to_user_mode();
+    called(Flags::RESCHED.and(Flags::NOTIFY_RESUME).and(Flags::other(11)));
+    let first_pass = ["schedule UserExit, masked", "open", "notify_resume, open", "other, open", "mask"];
+    let second_pass = ["open", "signal, open", "mask", "return"];
+    assert_eq!(happened(), [&["call", "open", "body, open", "mask"], &first_pass[..], &second_pass].concat());
+    assert_eq!(broken(), []);
+}
+
+#[test]
+fn interrupt_from_user_mode() {
+    to_user_mode();
+    let mut frame = Frame { irqs_on: true, syscall: Some(1) };
+    take(&mut frame, |taken| {
+        user_interrupt(taken, |cpu, _| {
+            runs("body");
+            cpu.task_word().set::<Toy>(Flags::RESCHED);
+            cpu
+        })
+    });
+    assert_eq!(happened(), ["user interrupt", "body, masked", "schedule UserExit, masked", "return"]);
+    assert_eq!(frame.syscall, None, "no system call (C115)");
+}
+
+#[test]
+fn first_return_does_the_work() {
+    let cpu = boot();
+    word().set::<Toy>(Flags::SIGNAL);
+    leave_first(first(cpu, &mut Frame::of_code_with(true)));
+    assert_eq!(happened(), ["mask", "open", "signal, open", "mask"]);
+    assert_eq!(state().snapshot() & 1, 0);
+    assert_eq!(broken(), []);
+}
+
+/// A fault in a system call, an interrupt in the fault.
+#[test]
+fn nested() {
+    to_user_mode();
+    take(&mut Frame::of_code_with(true), |taken| {
+        call(taken, |cpu, _| {
+            take(&mut Frame::of_code_with(true), |taken| {
+                fault(taken, |cpu, _| {
+                    interrupted();
+                    cpu
+                })
+            });
+            cpu
+        })
+    });
+    let inner = ["interrupt", "body, masked", "return"];
+    let outer: [&[&str]; 3] = [&["call", "open", "fault", "open"], &inner, &["mask", "return", "mask", "return"]];
+    assert_eq!(happened(), outer.concat());
+    assert_eq!(state().snapshot() & 1, 0);
+}

@@ -1,0 +1,223 @@
+//! A port to a machine with one mask bit.
+
+use crate::kernel::ToyKernel;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use vestibule::{Class, Context, CpuState, Fixed, Level, Machine, Masks, Port, Restored, Step, Taken, TaskWord};
+
+/// Proof that the port speaks: nobody else can make one.
+pub struct Key(());
+
+/// What the vector saves.
+#[derive(Debug)]
+pub struct Frame {
+    pub irqs_on: bool,
+    /// The system call's number, if user mode came by one.
+    pub syscall: Option<u64>,
+}
+
+impl Frame {
+    pub fn of_code_with(irqs_on: bool) -> Frame {
+        Frame { irqs_on, syscall: None }
+    }
+}
+
+thread_local! {
+    static MASKED: Cell<bool> = const { Cell::new(true) };
+    static WORD: Cell<&'static TaskWord> = Cell::new(Box::leak(Box::default()));
+    static STATE: Cell<&'static CpuState> = Cell::new(Box::leak(Box::default()));
+    static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static AT_ACCESS: RefCell<Option<(usize, fn())>> = const { RefCell::new(None) };
+    static AT_WAIT: Cell<fn()> = const { Cell::new(|| {}) };
+}
+
+/// The machine. Each thread is one, and so each test has its own.
+pub enum Toy {}
+
+pub fn log(what: impl Into<String>) {
+    LOG.with_borrow_mut(|log| log.push(what.into()));
+}
+
+/// What happened since the last call.
+pub fn happened() -> Vec<String> {
+    LOG.take()
+}
+
+pub fn is_masked() -> bool {
+    MASKED.get()
+}
+
+pub fn set_mask(masked: bool) {
+    MASKED.set(masked);
+}
+
+/// The current task's word, for tests without a token.
+pub fn word() -> &'static TaskWord {
+    WORD.get()
+}
+
+/// Makes the current task one with this word.
+pub fn run_as(word: TaskWord) {
+    WORD.set(Box::leak(Box::new(word)));
+}
+
+/// This CPU's tracking, for tests without a token.
+pub fn state() -> &'static CpuState {
+    STATE.get()
+}
+
+/// A new CPU's tracking.
+pub fn reset_state() {
+    STATE.set(Box::leak(Box::default()));
+}
+
+/// After `accesses` more accesses to memory, once: `action`.
+pub fn at_access(accesses: usize, action: fn()) {
+    AT_ACCESS.set(Some((accesses, action)));
+}
+
+/// Whether that has happened.
+pub fn access_is_over() -> bool {
+    AT_ACCESS.take().is_none()
+}
+
+/// While the CPU waits: `action`.
+pub fn at_wait(action: fn()) {
+    AT_WAIT.set(action);
+}
+
+fn accessed() {
+    let now = AT_ACCESS.with_borrow_mut(|at| match at {
+        Some((0, action)) => {
+            let action = *action;
+            *at = None;
+            Some(action)
+        }
+        Some((left, _)) => {
+            *left -= 1;
+            None
+        }
+        None => None,
+    });
+    if let Some(action) = now {
+        action();
+    }
+}
+
+fn mask() {
+    MASKED.set(true);
+    log("mask");
+}
+
+fn open() {
+    log("open");
+    MASKED.set(false);
+}
+
+impl Machine for Toy {
+    type Key = Key;
+    type Frame = Frame;
+
+    fn level() -> Level {
+        if MASKED.get() { Level::Critical } else { Level::Process }
+    }
+    fn irqs_off(_: Step) {
+        mask();
+    }
+    fn irqs_on(_: Step) {
+        open();
+    }
+    fn wait_for_interrupt(_: Step) {
+        log("wait");
+        AT_WAIT.get()();
+    }
+
+    fn irqs_were_on(frame: &Frame) -> bool {
+        frame.irqs_on
+    }
+    fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step) {
+        frame.syscall = syscall.then_some(64);
+    }
+
+    fn task_word(_: Step) -> &'static TaskWord {
+        WORD.get()
+    }
+    fn cpu_state(_: Step) -> &'static CpuState {
+        STATE.get()
+    }
+    fn on_task_stack() -> bool {
+        true
+    }
+
+    fn load(cell: &AtomicU64) -> u64 {
+        let value = cell.load(Ordering::Relaxed);
+        accessed();
+        value
+    }
+    fn store(cell: &AtomicU64, value: u64) {
+        cell.store(value, Ordering::Relaxed);
+        accessed();
+    }
+    fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
+        let before = cell.fetch_add(value, Ordering::SeqCst);
+        accessed();
+        before
+    }
+}
+
+/// The one backend: contexts differ only in whether interrupts are masked.
+pub enum OneMask {}
+
+const fn masks(level: Level) -> bool {
+    !matches!(level, Level::Process)
+}
+
+impl Masks for OneMask {
+    type Frame = Frame;
+
+    fn lower<From: Fixed, To: Fixed>(_: Step) {
+        if masks(From::FIXED) && !masks(To::FIXED) {
+            open();
+        }
+    }
+    fn inherit(frame: &Frame, _: Step) {
+        if frame.irqs_on {
+            open();
+        }
+    }
+    fn mask<From: Context>(_: Step) {
+        if From::LEVEL.is_none_or(|level| !masks(level)) {
+            mask();
+        }
+    }
+}
+
+/// What handlers are compiled for.
+pub enum ToyPort {}
+impl Port for ToyPort {
+    type Kernel = ToyKernel;
+    type Masks = OneMask;
+}
+
+/// An exception: what hardware and vector do around its handler.
+pub fn take<X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, ToyPort, X>) -> Restored<'_, ToyPort, X>) {
+    MASKED.set(true);
+    log(X::NAME);
+    handler(Taken::claim(frame, Key(()))).leave(Key(()));
+    assert!(MASKED.get(), "{} returns with interrupts open", X::NAME);
+    MASKED.set(!frame.irqs_on);
+    log("return");
+}
+
+/// The first token of a CPU that boots, with interrupts on.
+pub fn boot() -> vestibule::Cpu<ToyKernel, vestibule::Process> {
+    let cpu = vestibule::Cpu::<ToyKernel, vestibule::NoIrq>::claim(Key(())).open(Key(()));
+    happened();
+    cpu
+}
+
+/// The vector's end of a first return to user mode.
+pub fn leave_first<X: Class>(restored: Restored<'_, ToyPort, X>) {
+    restored.leave(Key(()));
+    MASKED.set(false);
+}

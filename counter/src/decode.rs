@@ -1,4 +1,6 @@
-//! Which A64 instructions the counter tells apart, by the encodings of the Arm Architecture Reference Manual.
+//! Which A64 instructions are told apart, by the encodings of the Arm Architecture Reference Manual.
+
+pub mod control;
 
 /// What one instruction adds to the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

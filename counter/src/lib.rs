@@ -36,3 +36,5 @@ mod plugin;
 mod qemu;
 pub mod report;
 mod tracker;
+
+pub use decode::control;

@@ -4,7 +4,7 @@ use vestibule::NoIrq;
 use vestibule_arm64::this_cpu;
 
 use crate::reference::Cpu;
-use crate::{cpu_time, gic, println, scheduler, softirqs, test_hooks, timer};
+use crate::{cpu_time, gic, println, scheduler, sleep, softirqs, test_hooks, timer};
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
@@ -17,7 +17,9 @@ pub fn handle(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
         cpu_time::tick(&cpu);
         scheduler::tick(&cpu);
         test_hooks::ask_if_told(this_cpu(&cpu).number());
-        softirqs::raise_timer(&cpu);
+        if sleep::any_due() {
+            softirqs::raise_timer(&cpu);
+        }
     } else if interrupt != RESCHEDULE {
         println!("interrupt {interrupt}, which nobody asked for");
     }

@@ -36,6 +36,11 @@ pub fn until(cpu: &mut Cpu<Process>, due: u64, stop: impl Fn() -> bool) -> bool 
     }
 }
 
+/// Is there anybody whose time has come?
+pub fn any_due() -> bool {
+    SLEEPERS.lock().iter().any(|sleeper| sleeper.due <= timer::nanoseconds())
+}
+
 /// Wakes whoever's time has come.
 pub fn wake_due() {
     let now = timer::nanoseconds();

@@ -11,7 +11,7 @@ use crate::sleep;
 
 static TIMER_PENDING: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
 
-/// Has the sleepers looked at when this interrupt is done.
+/// Has the sleepers who are due woken when this interrupt is done.
 pub fn raise_timer(cpu: &Cpu<NoIrq>) {
     TIMER_PENDING[this_cpu(cpu).number()].store(true, Ordering::Relaxed);
 }

@@ -71,8 +71,9 @@ fn current_thread(cpu: &Cpu<NoIrq>) -> usize {
     usize::from(ptr::eq(current(cpu), &THREADS[1]))
 }
 
-// 4. The library's part of each task and of each CPU, and stacks. A stack lies in the lower half of its alignment: one
-//    bit of the stack pointer then tells an overflow.
+// 4. The library's part of each task and of each CPU, and stacks. A stack lies in the lower half of its alignment, so
+//    that one bit of the stack pointer tells that an exception came below it. A kernel with pages leaves the other half
+//    unmapped: then an overflow always ends in such an exception. Here it does so only if the timer comes just then.
 
 static THREADS: [Thread; 2] = [const { Thread::new(TaskWord::new()) }; 2];
 static mut CPU: MaybeUninit<CpuLocal> = MaybeUninit::uninit();

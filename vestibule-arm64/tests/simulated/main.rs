@@ -34,4 +34,5 @@ mod plain;
 mod preemption;
 mod sweep;
 mod task_switch;
+mod unseen;
 mod user_work;

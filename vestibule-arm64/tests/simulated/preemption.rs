@@ -237,6 +237,20 @@ fn wanted_again_while_another_ran() {
 }
 
 #[test]
+fn wanted_again_where_preemption_was_switched_on() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let off = cpu.preempt_off();
+        set(RESCHED);
+        record();
+        at_text("word clears", || set(RESCHED));
+        drop(off);
+    });
+    report.assert_sound();
+    assert_eq!(report.kernel().matches("schedule PreemptionEnabled").count(), 2, "{}", report.changes());
+    assert!(!is_wanted_at_the_end(&report));
+}
+
+#[test]
 fn a_handler_wants_it() {
     let report = simulate::<Watched>(|_cpu| {
         record();

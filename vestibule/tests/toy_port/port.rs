@@ -22,12 +22,15 @@ impl Frame {
     }
 }
 
+/// After so many accesses, this.
+type Plan = (usize, fn());
+
 thread_local! {
     static MASKED: Cell<bool> = const { Cell::new(true) };
     static WORD: Cell<&'static TaskWord> = Cell::new(Box::leak(Box::default()));
     static STATE: Cell<&'static CpuState> = Cell::new(Box::leak(Box::default()));
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    static AT_ACCESS: RefCell<Option<(usize, fn())>> = const { RefCell::new(None) };
+    static AT_ACCESS: RefCell<Option<Plan>> = const { RefCell::new(None) };
     static AT_WAIT: Cell<fn()> = const { Cell::new(|| {}) };
 }
 

@@ -1,0 +1,113 @@
+//! What the library does not see yet: each test plants a bug that no check reports, or shows a rule that is broken. One
+//! that is closed fails here, and moves to the tests of what is seen.
+
+use crate::cpu::{IRQS, with};
+use crate::exceptions::{Exception, in_user_mode, take};
+use crate::kernels::{RESCHED, Test, Token, Watched, watched};
+use crate::scenario::{at_text, change_masks, record, set, simulate, simulate_task, stop};
+use vestibule::{Cause, ContextTracking, Inherit, IrqsSaved, Kernel, NoIrq, Resolved, Scheduler, TaskWord, Tracked};
+use vestibule_arm64::Frame;
+use vestibule_arm64::hardware::{A, D};
+
+/// C6 is more than interrupts: a body that leaves SError masked in code that had it open, and one that opens it in code
+/// that had it masked.
+#[test]
+fn c6_looks_at_interrupts_alone() {
+    for (interrupted, left) in [(IRQS, A | IRQS), (D | A | IRQS, IRQS)] {
+        let report = simulate::<Watched>(move |mut cpu| {
+            let _off = cpu.irqs_off();
+            change_masks(interrupted);
+            record();
+            at_text("body", move || change_masks(left));
+            take(Exception::DataAbort);
+            stop();
+        });
+        assert_eq!(report.constraints(), [""; 0]);
+    }
+}
+
+/// C67: one exit too many is not seen where it happens, but by whoever goes to sleep next.
+#[test]
+fn c67_an_exit_too_many_is_seen_late() {
+    let report = simulate::<Watched>(|cpu| {
+        in_user_mode(cpu, || {
+            record();
+            at_text("body", <Tracked as ContextTracking<Watched>>::irq_exit);
+            take(Exception::Svc);
+        });
+    });
+    assert_eq!(report.constraints(), ["C70 at user_enter"]);
+}
+
+watched!(SleepsInHandler {
+    fn interrupt(cpu: Token<Self, NoIrq>, _: &mut Frame) -> Token<Self, NoIrq> {
+        <<Test<Self> as Kernel>::Scheduler as Scheduler<Test<Self>>>::schedule(cpu, Cause::Asked)
+    }
+});
+
+/// C33, C34: a handler has the context that a switch needs, and nothing looks at counts and stack at a switch.
+#[test]
+fn a_handler_gives_the_cpu_away() {
+    let report = simulate::<Test<SleepsInHandler>>(|_cpu| {
+        record();
+        take(Exception::Irq);
+    });
+    assert_eq!(report.constraints(), [""; 0]);
+    assert!(report.kernel().contains("schedule Asked [..IF] on the irq stack"), "{}", report.all());
+}
+
+watched!(SleepsInFault {
+    fn kernel_abort(cpu: Token<Self, Inherit>, _: &mut Frame) -> Token<Self, Inherit> {
+        match cpu.resolve() {
+            Resolved::Process(mut cpu) => {
+                cpu.schedule(|_| true);
+                Resolved::Process(cpu).inherit()
+            }
+            masked => masked.inherit(),
+        }
+    }
+});
+
+/// C71: what was entered as `irq_enter` never schedules. `resolve` gives `Process` to a fault of the idle task.
+#[test]
+fn c71_the_idle_task_sleeps_in_a_fault() {
+    let report = simulate_task::<Test<SleepsInFault>>(TaskWord::idle(), |_cpu| {
+        record();
+        take(Exception::DataAbort);
+    });
+    assert_eq!(report.constraints(), [""; 0]);
+    let changes = report.changes();
+    let (before, _) = changes.split_once("schedule Asked").expect("it sleeps");
+    assert!(before.contains("nesting := kernel+2"), "{changes}");
+}
+
+/// The end of a preemption-off region inside `IrqsSaved`: preempts, and opens interrupts under the guard that lives on.
+#[test]
+fn preemption_opens_interrupts_under_irqs_saved() {
+    let report = simulate::<Watched>(|mut cpu| {
+        let preempt_off = cpu.preempt_off();
+        record();
+        let saved = IrqsSaved::<Watched>::save();
+        set(RESCHED);
+        drop(preempt_off);
+        assert_eq!(with(|state| state.daif), 0, "and its token still says `NoIrq`");
+        drop(saved);
+        stop();
+    });
+    assert_eq!(report.constraints(), ["C23 at irqs on"], "only where the guard ends");
+}
+
+/// Two of them that end in the order in which they began.
+#[test]
+fn irqs_saved_do_not_nest_by_type() {
+    let report = simulate::<Watched>(|_cpu| {
+        record();
+        let first = IrqsSaved::<Watched>::save();
+        let second = IrqsSaved::<Watched>::save();
+        drop(first);
+        assert_eq!(with(|state| state.daif), 0, "and `second` still says `NoIrq`");
+        drop(second);
+        stop();
+    });
+    assert_eq!(report.constraints(), [""; 0]);
+}

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vestibule::{Cpu, Critical, Error, Inherit, NoIrq, Process, Resolved};
+use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, Process, Resolved};
 use vestibule_arm64::classes::{
     El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
     El1Undefined,
@@ -105,7 +105,7 @@ impl Bodies for Reference {
     }
 
     #[inline(always)]
-    fn interrupt(cpu: Cpu<Self, NoIrq>, frame: &mut Frame) -> Cpu<Self, NoIrq> {
+    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         if frame.from_user() {
             entered::<El0Irq>();
         } else {

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use vestibule::{Flags, NoIrq, Process};
+use vestibule::{Flags, Hardirq, Process};
 
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
@@ -11,7 +11,7 @@ use crate::task::Task;
 pub const HERTZ: u64 = 250;
 
 /// A tick came while the current task ran. From the interrupt's body.
-pub fn tick(cpu: &Cpu<NoIrq>) {
+pub fn tick(cpu: &Cpu<Hardirq>) {
     let task = Task::current(cpu);
     task.ticks.fetch_add(1, Ordering::Relaxed);
     if task.process().is_some() {

@@ -59,7 +59,7 @@ pub fn wait(
             task.set(State::Sleeping);
             let stopped = stop();
             if !stopped {
-                cpu.schedule(|_| true);
+                cpu.schedule();
             }
             task.set(State::Runnable);
             if stopped {

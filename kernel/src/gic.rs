@@ -18,12 +18,8 @@ use crate::registers::{read_register, write_register};
 
 /// Priority of ordinary interrupts. Lower values are more urgent.
 pub const PRIORITY_IRQ: u8 = 0xa0;
-/// Priority of pseudo-NMIs.
-pub const PRIORITY_NMI: u8 = 0x20;
 /// The priority mask that lets everything through; the CPU interfaces start with it.
 pub const PRIORITY_MASK_OPEN: u8 = 0xf0;
-/// The priority mask that lets only pseudo-NMIs through.
-pub const PRIORITY_MASK_NMI: u8 = 0x60;
 
 /// Acknowledging found nothing, or nothing any more.
 const SPECIAL: core::ops::RangeInclusive<u32> = 1020..=1023;

@@ -1,6 +1,6 @@
 //! The interrupt's body: acknowledge, handle, end. And the interrupts that CPUs send one another.
 
-use vestibule::NoIrq;
+use vestibule::Hardirq;
 use vestibule_arm64::this_cpu;
 
 use crate::reference::Cpu;
@@ -10,7 +10,7 @@ use crate::{cpu_time, gic, println, scheduler, sleep, softirqs, test_hooks, time
 pub const RESCHEDULE: u32 = 0;
 
 /// Handles what the controller has. One interrupt each time: another that is pending comes right after the return.
-pub fn handle(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
+pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
     let Some(interrupt) = gic::acknowledge() else { return cpu };
     if interrupt == timer::interrupt() {
         timer::next_tick();

@@ -14,8 +14,6 @@ use crate::reference::Reference;
 
 /// Mutual exclusion between CPUs and against this CPU's interrupts.
 pub type IrqLock<T> = lock_api::Mutex<RawIrqLock, T>;
-/// Holds an [`IrqLock`]; interrupts stay masked until it is dropped.
-pub type IrqLockGuard<'a, T> = lock_api::MutexGuard<'a, RawIrqLock, T>;
 
 /// The lock under [`IrqLock`].
 pub struct RawIrqLock {

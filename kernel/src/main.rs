@@ -29,6 +29,8 @@ mod boot;
 mod bring_up;
 #[cfg(target_os = "none")]
 mod console;
+#[cfg(all(target_os = "none", feature = "checked"))]
+mod counted;
 #[cfg(target_os = "none")]
 mod cpu_time;
 #[cfg(target_os = "none")]
@@ -101,8 +103,6 @@ mod user_copy;
 mod user_tables;
 #[cfg(target_os = "none")]
 mod wait;
-#[cfg(all(target_os = "none", feature = "checked"))]
-mod counted;
 
 #[cfg(not(target_os = "none"))]
 fn main() {}

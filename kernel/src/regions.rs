@@ -25,8 +25,6 @@ impl Protection {
     pub const READ: Self = Self { read: true, ..Self::NONE };
     /// Data.
     pub const READ_WRITE: Self = Self { write: true, ..Self::READ };
-    /// Code.
-    pub const READ_EXECUTE: Self = Self { execute: true, ..Self::READ };
 
     /// Whether `access` is allowed. Memory that can be written or executed can be read: the hardware has it no finer.
     pub fn allows(self, access: Access) -> bool {

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use core::mem;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use vestibule::{Asking, Atomic, Cause, Flags, IrqsSaved, NoIrq, Preemption, Process as ProcessContext};
-use vestibule_arm64::{switch, this_cpu};
+use vestibule::{Asking, Atomic, Cause, Flags, Hardirq, IrqsSaved, NoIrq, Preemption, Process as ProcessContext, Why};
+use vestibule_arm64::{CpuLocal, switch, this_cpu};
 
 use crate::lock::IrqLock;
 use crate::percpu::{self, MAX_CPUS};
@@ -22,6 +22,8 @@ use crate::{interrupts, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
+    /// The port's part of the CPU, when it schedules.
+    cpu: Option<&'static CpuLocal>,
     waiting: VecDeque<Arc<Task>>,
     current: Option<Arc<Task>>,
     idle: Option<Arc<Task>>,
@@ -30,7 +32,8 @@ struct Queue {
 }
 
 static QUEUES: [IrqLock<Queue>; MAX_CPUS] =
-    [const { IrqLock::new(Queue { waiting: VecDeque::new(), current: None, idle: None, previous: None }) }; MAX_CPUS];
+    [const { IrqLock::new(Queue { cpu: None, waiting: VecDeque::new(), current: None, idle: None, previous: None }) };
+        MAX_CPUS];
 static MODEL: AtomicU8 = AtomicU8::new(Preemption::Full as u8);
 static DEAD: IrqLock<Vec<Arc<Task>>> = IrqLock::new(Vec::new());
 static REAPER: WaitQueue = WaitQueue::new();
@@ -48,9 +51,11 @@ fn model() -> Preemption {
 }
 
 /// This CPU's first task, which runs, becomes its idle task.
-pub fn adopt(number: usize, idle: Arc<Task>) {
+pub fn adopt(cpu: &'static CpuLocal, idle: Arc<Task>) {
+    let number = cpu.number();
     idle.set_cpu(number);
     let mut queue = QUEUES[number].lock();
+    queue.cpu = Some(cpu);
     queue.current = Some(idle.clone());
     queue.idle = Some(idle);
 }
@@ -58,7 +63,7 @@ pub fn adopt(number: usize, idle: Arc<Task>) {
 /// The idle task's life.
 pub fn idle(mut cpu: Cpu<ProcessContext>) -> ! {
     loop {
-        cpu.schedule(|_| true);
+        cpu.schedule();
         cpu.idle();
     }
 }
@@ -117,7 +122,7 @@ fn ask(queue: &Queue, number: usize, asking: Asking) {
 }
 
 /// The tick, from the interrupt's body: whoever runs has had its time if somebody waits.
-pub fn tick(cpu: &Cpu<NoIrq>) {
+pub fn tick(cpu: &Cpu<Hardirq>) {
     let number = this_cpu(cpu).number();
     let queue = QUEUES[number].lock();
     if !queue.waiting.is_empty() {
@@ -134,19 +139,18 @@ pub fn ask_silently(number: usize) {
 }
 
 /// Who answers the library.
-#[derive(Debug)]
 pub enum Scheduler {}
 
 impl vestibule::Scheduler<Reference> for Scheduler {
     fn schedule(cpu: Cpu<NoIrq>, cause: Cause) -> Cpu<NoIrq> {
-        statistics::scheduled(cause);
+        statistics::scheduled(cause.why());
         let number = this_cpu(&cpu).number();
         take_from_others(number);
         let mut queue = QUEUES[number].lock();
         let current = queue.current.clone().expect("a CPU that schedules has a current task");
         current.word().clear::<Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
         // Who is preempted on the way to sleep has not looked yet at what it sleeps for: it keeps its place.
-        let runs_on = current.is(State::Runnable) || cause != Cause::Asked;
+        let runs_on = current.is(State::Runnable) || cause.why() != Why::Asked;
         let is_idle = current.word().read::<Machine>().is_idle();
         let next = match queue.waiting.pop_front() {
             Some(next) => next,
@@ -158,14 +162,15 @@ impl vestibule::Scheduler<Reference> for Scheduler {
         }
         queue.current = Some(next.clone());
         queue.previous = Some(current.clone());
+        let here = queue.cpu.expect("a CPU that schedules has been adopted");
         mem::forget(queue);
+        // SAFETY: this CPU runs `next` from here on, with the stacks that it was adopted with.
+        unsafe { next.thread().set_cpu(here) };
         switch_to(cpu, current, next)
     }
 }
 
 fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
-    let here = this_cpu(&cpu);
-    to.thread().set_cpu(here);
     from.user_thread_pointer.store(read_register!("tpidr_el0"), Ordering::Relaxed);
     // SAFETY: a user register; the task that it belongs to runs next.
     unsafe { write_register!("tpidr_el0", to.user_thread_pointer.load(Ordering::Relaxed)) };
@@ -233,7 +238,7 @@ pub fn publish_cpu_number(mut cpu: Cpu<ProcessContext>) -> Cpu<ProcessContext> {
 /// The current task's end. Whatever its stack still holds counts of is lost.
 pub fn end(cpu: &mut Cpu<ProcessContext>) -> ! {
     Task::current(cpu).set(State::Dead);
-    cpu.schedule(|_| true);
+    cpu.schedule();
     unreachable!("a dead task was scheduled")
 }
 

@@ -11,7 +11,7 @@ use crate::{println, scheduler, user_copy};
 
 /// Linux's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "their names are what they are known by")]
+#[allow(missing_docs, clippy::upper_case_acronyms, reason = "their names are what they are known by")]
 pub enum Signal {
     SIGILL = 4,
     SIGTRAP = 5,

@@ -26,7 +26,7 @@ pub fn until(cpu: &mut Cpu<Process>, due: u64, stop: impl Fn() -> bool) -> bool 
         let done = timer::nanoseconds() >= due;
         let stopped = stop();
         if !done && !stopped {
-            cpu.schedule(|_| true);
+            cpu.schedule();
         }
         task.set(State::Runnable);
         SLEEPERS.lock().retain(|sleeper| !Arc::ptr_eq(&sleeper.task, &task));

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use vestibule::{Atomic, NoIrq};
+use vestibule::{Atomic, Hardirq, NoIrq};
 use vestibule_arm64::this_cpu;
 
 use crate::percpu::MAX_CPUS;
@@ -12,7 +12,7 @@ use crate::sleep;
 static TIMER_PENDING: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
 
 /// Has the sleepers who are due woken when this interrupt is done.
-pub fn raise_timer(cpu: &Cpu<NoIrq>) {
+pub fn raise_timer(cpu: &Cpu<Hardirq>) {
     TIMER_PENDING[this_cpu(cpu).number()].store(true, Ordering::Relaxed);
 }
 

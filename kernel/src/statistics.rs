@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vestibule::Cause;
+use vestibule::Why;
 use vestibule_arm64::classes::TABLE;
 
 use crate::println;
@@ -73,13 +73,13 @@ const fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 /// The scheduler was entered.
-pub fn scheduled(cause: Cause) {
-    let counter = match cause {
-        Cause::KernelExit(class) if class.ends_with("_irq") => &INTERRUPT_EXIT,
-        Cause::KernelExit(_) => &SYNCHRONOUS_EXIT,
-        Cause::PreemptionEnabled => &PREEMPT_ENABLE,
-        Cause::UserExit => &USER_EXIT,
-        Cause::Asked => &ASKED,
+pub fn scheduled(why: Why) {
+    let counter = match why {
+        Why::KernelExit(class) if class.ends_with("_irq") => &INTERRUPT_EXIT,
+        Why::KernelExit(_) => &SYNCHRONOUS_EXIT,
+        Why::PreemptionEnabled => &PREEMPT_ENABLE,
+        Why::UserExit => &USER_EXIT,
+        Why::Asked => &ASKED,
     };
     counter.add();
 }

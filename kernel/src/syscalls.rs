@@ -69,9 +69,7 @@ pub fn call(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessConte
 fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     let task = core::ptr::from_ref(Task::current(cpu));
     // SAFETY: the current task lives as long as this call, which it makes, and so does its process.
-    let Some(process) = unsafe { &*task }.process() else {
-        unreachable!("a kernel thread made a system call")
-    };
+    let Some(process) = unsafe { &*task }.process() else { unreachable!("a kernel thread made a system call") };
     let number = frame.syscall;
     let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
     frame.regs[0] = match result {

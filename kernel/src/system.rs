@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
-use core::slice;
 use core::sync::atomic::Ordering;
 
 use vestibule::{NoIrq, Process as ProcessContext};
@@ -16,7 +15,7 @@ use crate::options::Options;
 use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::task::Task;
-use crate::{cpu_time, gic, interrupts, layout, percpu, println, scheduler, self_check, stacks, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, scheduler, self_check, stacks, timer};
 
 type Failure = Box<dyn Display>;
 
@@ -43,9 +42,12 @@ fn become_task(number: usize) -> Cpu<NoIrq> {
     let stack_top = (Hardware::stack_pointer() | (STACK_SIZE - 1)) + 1;
     let irq_stack_top = percpu::cpu(number).irq_stack_top.load(Ordering::Relaxed) as u64;
     let local = CpuLocal::new(number, irq_stack_top, stacks::overflow_stack_top(number) as u64);
-    let idle = Task::for_idle(stack_top as usize);
-    idle.thread().set_cpu(Box::leak(Box::new(local)));
-    scheduler::adopt(number, idle.clone());
+    // SAFETY: this runs on it, and never leaves it.
+    let idle = unsafe { Task::for_idle(stack_top as usize) };
+    let local: &CpuLocal = Box::leak(Box::new(local));
+    // SAFETY: this CPU's, with the interrupt stack made for it and its overflow stack in the image.
+    unsafe { idle.thread().set_cpu(local) };
+    scheduler::adopt(local, idle.clone());
     // The CPU idles in it for ever.
     let idle = Box::leak(Box::new(idle));
     // SAFETY: everything has been masked since the CPU started, and nobody has a token; the task is whole and stays.
@@ -70,8 +72,8 @@ fn live(cpu: Cpu<NoIrq>) -> ! {
 /// Loads the initial RAM disk, which is one program, as the first process.
 fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
     let range = program.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
-    // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it, and the linear map shows it.
-    let file = unsafe { slice::from_raw_parts(layout::linear(range.start), range.end - range.start) };
+    // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it.
+    let file = unsafe { device_tree::bytes(&range) };
     let arguments: Vec<&[u8]> = options.arguments().map(str::as_bytes).collect();
     let name = options.arguments().next().unwrap_or("program");
 
@@ -82,9 +84,8 @@ fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
 
     let process = Process::first(String::from(name), memory);
-    let task = Task::new(Some(process.clone()), move |cpu| {
-        enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame)
-    });
+    let task =
+        Task::new(Some(process.clone()), move |cpu| enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame));
     let task = task.map_err(boxed)?;
     process.add(&task);
     println!("--- {name}");

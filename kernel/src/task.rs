@@ -64,9 +64,13 @@ impl Task {
     }
 
     /// The task that a CPU boots in and idles in, on the stack that ends at `top`.
-    pub fn for_idle(top: usize) -> Arc<Task> {
+    ///
+    /// # Safety
+    /// The CPU runs on that stack, which is its own for ever.
+    pub unsafe fn for_idle(top: usize) -> Arc<Task> {
         let task = Task::with(0, None, None, TaskWord::idle());
-        task.thread.set_stack_top(top as u64);
+        // SAFETY: the caller's.
+        unsafe { task.thread.set_stack_top(top as u64) };
         Arc::new(task)
     }
 

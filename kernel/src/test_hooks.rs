@@ -6,8 +6,8 @@ use vestibule::{Context, Inherit, Process};
 
 use crate::reference::Cpu;
 use crate::syscalls::Errno;
-use crate::user_copy::copy_to_user;
 use crate::task::Task;
+use crate::user_copy::copy_to_user;
 use crate::{percpu, scheduler, timer};
 
 /// Spins in the kernel for X0 milliseconds, with nothing masked.

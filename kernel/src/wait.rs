@@ -31,7 +31,7 @@ impl WaitQueue {
             task.set(State::Sleeping);
             let done = holds();
             if !done {
-                cpu.schedule(|_| true);
+                cpu.schedule();
             }
             task.set(State::Runnable);
             self.0.lock().retain(|waiter| !Arc::ptr_eq(waiter, &task));

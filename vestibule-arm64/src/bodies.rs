@@ -2,7 +2,7 @@
 
 use crate::{Arm64, Frame, Hardware, syndrome};
 use core::marker::PhantomData;
-use vestibule::{Cpu, Critical, Error, Inherit, Kernel, Machine, Masks, NoIrq, Port, Process};
+use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Machine, Masks, NoIrq, Port, Process};
 
 /// A kernel's bodies. Each gets the context that its class promises and gives it back. What a kernel does not supply is
 /// fatal.
@@ -42,7 +42,7 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
         Self::die("undefined instruction in the kernel", frame)
     }
     /// An interrupt, on the interrupt stack: acknowledge, handle, end.
-    fn interrupt(_cpu: Cpu<Self, NoIrq>, frame: &mut Frame) -> Cpu<Self, NoIrq> {
+    fn interrupt(_cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         Self::die("interrupt", frame)
     }
     /// A corrected SError. May have come in the middle of anything: no locks, no wake-ups.
@@ -70,7 +70,6 @@ pub(crate) fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K,
 }
 
 /// One kernel on one backend.
-#[derive(Debug)]
 pub struct On<B, K>(PhantomData<(B, K)>);
 
 impl<B, K> Port for On<B, K>

@@ -3,14 +3,14 @@
 use crate::Arm64Port;
 use crate::{el0, el1};
 use vestibule::{
-    Class, Critical, Debug, Error, Inherit, NmiLike, NoIrq, Process, Regular, Restored, Row, Syscall, Taken, Then, User,
+    Class, Critical, Debug, Error, Hardirq, Inherit, NmiLike, Process, Regular, Restored, Row, Syscall, Taken, Then,
+    User,
 };
 
 macro_rules! classes {
     ($($(#[$doc:meta])* $class:ident $name:literal, body $body:ty, counts $counts:ty, handler $module:ident::$handler:ident;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Debug)]
             pub enum $class {}
             impl Class for $class {
                 const NAME: &'static str = $name;
@@ -40,7 +40,7 @@ classes! {
     /// Undefined instructions of user mode.
     El0Undefined "el0_undefined", body Process, counts User, handler el0::undefined;
     /// Interrupts from user mode.
-    El0Irq "el0_irq", body NoIrq, counts User, handler el0::irq;
+    El0Irq "el0_irq", body Hardirq, counts User, handler el0::irq;
     /// SError in user mode: the error's body, then what user mode means.
     El0Serror "el0_serror", body Then<Error, Process>, counts User, handler el0::serror;
     /// Any other synchronous exception of user mode: the task's end.
@@ -50,7 +50,7 @@ classes! {
     /// Undefined instructions of the kernel.
     El1Undefined "el1_undefined", body Inherit, counts Regular, handler el1::undefined;
     /// Interrupts from the kernel.
-    El1Irq "el1_irq", body NoIrq, counts Regular, handler el1::irq;
+    El1Irq "el1_irq", body Hardirq, counts Regular, handler el1::irq;
     /// BRK in the kernel.
     El1Brk "el1_brk", body Critical, counts Debug, handler el1::brk;
     /// SError in the kernel.
@@ -58,7 +58,6 @@ classes! {
 }
 
 /// An exception that nobody can go on after. No row: there is no body and no exit.
-#[derive(Debug)]
 pub(crate) enum Fatal {}
 impl Class for Fatal {
     const NAME: &'static str = "fatal";

@@ -3,7 +3,7 @@
 
 use crate::bodies::{self, Arm64Port, Bodies};
 use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled};
-use crate::{Frame, noinstr};
+use crate::{Frame, Key, noinstr};
 use vestibule::{Cpu, Exception, Process, Restored, Taken};
 
 noinstr! {
@@ -78,7 +78,8 @@ noinstr! {
         cpu: Cpu<P::Kernel, Process>,
         frame: &mut Frame,
     ) -> Restored<'_, P, El0Svc> {
-        let x = Exception::first(cpu, frame);
+        // SAFETY: only `entry::first` calls this, outside every exception.
+        let x = Exception::first(cpu, frame, unsafe { Key::new() });
         let x = x.mask();
         let x = x.prepare();
         x.restore()

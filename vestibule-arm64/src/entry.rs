@@ -5,7 +5,7 @@
 //! masked, ELR, SPSR (and SP_EL0) hold the return state, and only the general registers are left to restore.
 
 use crate::bodies::HardwareOf;
-use crate::classes::{Fatal};
+use crate::classes::Fatal;
 use crate::machine::Key;
 use crate::syndrome::{
     BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER, SVC64, UNKNOWN,

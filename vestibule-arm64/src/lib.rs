@@ -26,9 +26,9 @@ pub use hardware::Hardware;
 pub use machine::{Arm64, Daif, Key};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use real::Real;
+pub use thread::{CpuLocal, STACK_SHIFT, STACK_SIZE, Thread, current, this_cpu};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use vectors::{enter_user, install};
-pub use thread::{CpuLocal, STACK_SHIFT, STACK_SIZE, Thread, current, this_cpu};
 
 /// Code that runs before context tracking is on and after it is off: its own section, which nothing instruments and a
 /// test over the binary checks.

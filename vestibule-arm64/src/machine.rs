@@ -7,7 +7,6 @@ use core::sync::atomic::AtomicU64;
 use vestibule::{Context, CpuState, Fixed, Level, Machine, Masks, Step, TaskWord};
 
 /// Proof that the port speaks: who has one can claim a token.
-#[derive(Debug)]
 pub struct Key(());
 
 impl Key {
@@ -20,7 +19,6 @@ impl Key {
 }
 
 /// An arm64 CPU whose hardware is `H`.
-#[derive(Debug)]
 pub struct Arm64<H>(PhantomData<H>);
 
 impl<H: Hardware> Machine for Arm64<H> {
@@ -32,17 +30,17 @@ impl<H: Hardware> Machine for Arm64<H> {
         decode(H::daif())
     }
     #[inline(always)]
-    fn irqs_off(_: Step) {
+    fn irqs_off(_: Step<Self>) {
         // SAFETY: a `Step` comes with the token that this makes true.
         unsafe { H::daif_set::<{ I | F }>() }
     }
     #[inline(always)]
-    fn irqs_on(_: Step) {
+    fn irqs_on(_: Step<Self>) {
         // SAFETY: as above.
         unsafe { H::daif_clear::<{ I | F }>() }
     }
     #[inline(always)]
-    fn wait_for_interrupt(_: Step) {
+    fn wait_for_interrupt(_: Step<Self>) {
         H::wait_for_interrupt();
     }
 
@@ -51,19 +49,19 @@ impl<H: Hardware> Machine for Arm64<H> {
         H::read(&frame.pstate) & pstate::IRQ == 0
     }
     #[inline(always)]
-    fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step) {
+    fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step<Self>) {
         let number = if syscall { H::read(&frame.regs[8]) } else { NO_SYSCALL };
         H::write(&mut frame.syscall, number);
     }
 
     #[inline(always)]
-    fn task_word(_: Step) -> &'static TaskWord {
+    fn task_word(_: Step<Self>) -> &'static TaskWord {
         // SAFETY: `set_current` promised that the current task lives; the generic half keeps this no longer than the
         // token of the task that asks.
         unsafe { (*H::current()).word() }
     }
     #[inline(always)]
-    fn cpu_state(_: Step) -> &'static CpuState {
+    fn cpu_state(_: Step<Self>) -> &'static CpuState {
         // SAFETY: as above.
         unsafe { (*H::current()).cpu::<H>().state() }
     }
@@ -73,7 +71,7 @@ impl<H: Hardware> Machine for Arm64<H> {
         unsafe { (*H::current()).is_own_stack(H::stack_pointer()) }
     }
     #[inline(always)]
-    fn on_irq_stack<R>(f: impl FnOnce() -> R, _: Step) -> R {
+    fn on_irq_stack<R>(f: impl FnOnce() -> R, _: Step<Self>) -> R {
         // SAFETY: as above.
         let thread = unsafe { &*H::current() };
         if thread.is_own_stack(H::stack_pointer()) {
@@ -137,14 +135,13 @@ const fn decode(pstate: u64) -> Level {
 }
 
 /// The backend for CPUs whose interrupts are all masked by PSTATE.
-#[derive(Debug)]
 pub struct Daif<H>(PhantomData<H>);
 
 impl<H: Hardware> Masks for Daif<H> {
     type Frame = Frame;
 
     #[inline(always)]
-    fn lower<From: Fixed, To: Fixed>(_: Step) {
+    fn lower<From: Fixed, To: Fixed>(_: Step<Self>) {
         // SAFETY: a `Step` comes with the token that this makes true.
         unsafe {
             match const { daif(From::FIXED) & !daif(To::FIXED) } {
@@ -159,12 +156,12 @@ impl<H: Hardware> Masks for Daif<H> {
         }
     }
     #[inline(always)]
-    fn inherit(frame: &Frame, _: Step) {
+    fn inherit(frame: &Frame, _: Step<Self>) {
         // SAFETY: as above; the interrupted code had exactly these.
         unsafe { H::write_daif(H::read(&frame.pstate) & pstate::DAIF) }
     }
     #[inline(always)]
-    fn mask<From: Context>(_: Step) {
+    fn mask<From: Context>(_: Step<Self>) {
         // SAFETY: as above.
         unsafe { H::daif_set::<{ D | A | I | F }>() }
     }

@@ -6,7 +6,6 @@ use core::arch::{asm, naked_asm};
 use core::mem::{ManuallyDrop, MaybeUninit};
 
 /// The CPU that executes this.
-#[derive(Debug)]
 pub enum Real {}
 
 macro_rules! read {

@@ -45,9 +45,11 @@ pub unsafe fn prepare<P: Arm64Port>(
     main: fn(Cpu<P::Kernel, Process>, usize) -> !,
     argument: usize,
 ) {
-    thread.set_stack_top(stack_top);
     // SAFETY: the caller's; `start` takes what is passed here.
-    unsafe { <P::Kernel as Bodies>::Hardware::prepare(thread, start::<P>, main as usize, argument) }
+    unsafe {
+        thread.set_stack_top(stack_top);
+        <P::Kernel as Bodies>::Hardware::prepare(thread, start::<P>, main as usize, argument);
+    }
 }
 
 /// A new task's first instructions. Before: everything masked, by the switch that came here.

@@ -13,7 +13,6 @@ pub const STACK_SIZE: u64 = 1 << STACK_SHIFT;
 pub const STACK_SHIFT: u32 = 14;
 
 /// The port's part of a task; TPIDR_EL1 points to the current one's.
-#[derive(Debug)]
 #[repr(C)]
 pub struct Thread {
     word: TaskWord,
@@ -24,7 +23,6 @@ pub struct Thread {
 }
 
 /// The port's part of a CPU.
-#[derive(Debug)]
 #[repr(C)]
 pub struct CpuLocal {
     overflow_stack_top: AtomicU64,
@@ -51,7 +49,10 @@ impl Thread {
     }
 
     /// Says where it runs, before it does.
-    pub fn set_cpu(&self, cpu: &'static CpuLocal) {
+    ///
+    /// # Safety
+    /// `cpu` is this CPU's, and its two stacks are mapped, aligned as [`STACK_SIZE`] says, and nobody else's.
+    pub unsafe fn set_cpu(&self, cpu: &'static CpuLocal) {
         self.cpu.store(core::ptr::from_ref(cpu).cast_mut(), Ordering::Relaxed);
     }
 
@@ -61,7 +62,10 @@ impl Thread {
     }
 
     /// Gives a task that already runs (a CPU's first) the stack that it runs on.
-    pub fn set_stack_top(&self, top: u64) {
+    ///
+    /// # Safety
+    /// The stack that ends there is this task's, mapped and aligned as [`STACK_SIZE`] says.
+    pub unsafe fn set_stack_top(&self, top: u64) {
         self.stack_top.store(top, Ordering::Relaxed);
     }
 
@@ -134,7 +138,7 @@ pub fn current<K: Bodies, C: Context>(_: &Cpu<K, C>) -> &Thread {
 
 /// The CPU that this code stays on.
 #[inline(always)]
-pub fn this_cpu<K: Bodies, C: Pinned>(cpu: &Cpu<K, C>) -> &'static CpuLocal {
+pub fn this_cpu<K: Bodies, C: Pinned>(cpu: &Cpu<K, C>) -> &CpuLocal {
     current(cpu).cpu::<K::Hardware>()
 }
 

@@ -6,10 +6,7 @@
 use crate::context::Sealed;
 use crate::hooks::check;
 use crate::word::{HARDIRQ, NMI, PREEMPT};
-use crate::{
-    Class, ContextTracking, Cpu, Critical, FrameOf, IrqTracing, IrqsMasked, Kernel, Machine, Masked, Port, Ready, Stage,
-    Step,
-};
+use crate::*;
 
 /// How an exception counts, as a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,19 +24,17 @@ pub enum Counts {
 }
 
 /// How an exception counts, as a type.
-pub trait Accounting: Sealed + 'static {
+pub trait Accounting: Sealed + Sized + 'static {
     /// As a value.
     const COUNTS: Counts;
-    /// Is there anything to do before its return?
-    const PREPARES: bool;
     /// [`Masked`] if the exit prepares, [`Ready`] if not.
     type AfterMask: Stage<Context = Critical>;
     /// What the exit must know of the entry.
     type Noted;
-    #[doc(hidden)]
-    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, frame: &mut FrameOf<K>, _: Step) -> Self::Noted;
-    #[doc(hidden)]
-    fn undo<K: Kernel>(cpu: &Cpu<K, Critical>, noted: Self::Noted, irqs_were_on: bool, _: Step);
+    /// For the steps of an exception.
+    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, frame: &mut FrameOf<K>, _: Step<Self>) -> Self::Noted;
+    /// For the steps of an exception.
+    fn undo<K: Kernel>(cpu: &Cpu<K, Critical>, noted: Self::Noted, irqs_were_on: bool, _: Step<Self>);
 }
 
 /// Accounting with something to prepare before the return.
@@ -49,13 +44,8 @@ pub trait Accounting: Sealed + 'static {
     note = "C35: never preempt from the exit of an NMI-like or debug exception"
 )]
 pub trait Prepares: Accounting<AfterMask = Masked> {
-    #[doc(hidden)]
-    fn prepare<P: Port, X: Class>(
-        cpu: Cpu<P::Kernel, Critical>,
-        noted: &Self::Noted,
-        frame: &mut FrameOf<P::Kernel>,
-        _: Step,
-    ) -> Cpu<P::Kernel, Critical>;
+    /// For the steps of an exception.
+    fn prepare<P: Port, X: Class>(noted: &Self::Noted, frame: &mut FrameOf<P::Kernel>, _: Step<Self>);
 }
 
 /// Accounting of what comes from user mode.
@@ -65,7 +55,7 @@ pub trait FromUser: Sealed + 'static {
 }
 
 macro_rules! accountings {
-    ($($(#[$doc:meta])* $name:ident)*) => {$($(#[$doc])* #[derive(Debug)] pub enum $name {} impl Sealed for $name {})*};
+    ($($(#[$doc:meta])* $name:ident)*) => {$($(#[$doc])* pub enum $name {} impl Sealed for $name {})*};
 }
 accountings! {
     /// From the kernel; its exit may preempt.
@@ -86,139 +76,111 @@ impl FromUser for User {
     const SYSCALL: bool = false;
 }
 
-/// The idle task was interrupted.
-#[derive(Debug)]
-pub struct FromIdle(pub(crate) bool);
-/// What tracing believed of interrupts.
-#[derive(Debug)]
-pub struct BelievedOn(bool);
-
 impl Accounting for Regular {
     const COUNTS: Counts = Counts::Regular;
-    const PREPARES: bool = true;
     type AfterMask = Masked;
-    type Noted = FromIdle;
+    /// The idle task was interrupted.
+    type Noted = bool;
 
     /// The idle task's entry counts whether or not it was watched (C17): otherwise one that nests in it would take
     /// itself for the outermost. Any other was watched, and must not count: a fault may sleep (C18).
     #[inline(always)]
-    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step) -> FromIdle {
+    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step<Self>) -> bool {
         let idle = K::ContextTracking::ON && cpu.task_word().read::<K::Machine>().is_idle();
-        K::IrqTracing::off();
+        K::IrqTracing::off(Step::new());
         if idle {
-            K::ContextTracking::irq_enter();
+            K::ContextTracking::irq_enter(Step::new());
         }
         check::<K>(K::ContextTracking::watching, 18, "enter from kernel mode");
-        K::IrqTracing::off_finish();
-        FromIdle(idle)
+        K::IrqTracing::off_finish(Step::new());
+        idle
     }
 
     #[inline(always)]
-    fn undo<K: Kernel>(_: &Cpu<K, Critical>, FromIdle(idle): FromIdle, irqs_were_on: bool, _: Step) {
+    fn undo<K: Kernel>(_: &Cpu<K, Critical>, idle: bool, irqs_were_on: bool, _: Step<Self>) {
         if irqs_were_on {
-            K::IrqTracing::on_prepare();
+            K::IrqTracing::on_prepare(Step::new());
         }
         if idle {
-            K::ContextTracking::irq_exit();
+            K::ContextTracking::irq_exit(Step::new());
         }
         if irqs_were_on {
-            K::IrqTracing::on();
+            K::IrqTracing::on(Step::new());
         }
     }
 }
 
 impl<U: FromUser> Accounting for U {
     const COUNTS: Counts = if U::SYSCALL { Counts::Syscall } else { Counts::User };
-    const PREPARES: bool = true;
     type AfterMask = Masked;
     type Noted = ();
 
     #[inline(always)]
-    fn note<K: Kernel>(_: &Cpu<K, Critical>, frame: &mut FrameOf<K>, _: Step) {
-        K::IrqTracing::off();
-        K::ContextTracking::user_exit();
-        K::IrqTracing::off_finish();
+    fn note<K: Kernel>(_: &Cpu<K, Critical>, frame: &mut FrameOf<K>, _: Step<Self>) {
+        K::IrqTracing::off(Step::new());
+        K::ContextTracking::eqs_exit(Step::new());
+        K::IrqTracing::off_finish(Step::new());
         K::Machine::came_by_syscall(frame, U::SYSCALL, Step::new());
     }
 
     #[inline(always)]
-    fn undo<K: Kernel>(_: &Cpu<K, Critical>, (): (), _: bool, _: Step) {
-        K::IrqTracing::on_prepare();
-        K::ContextTracking::user_enter();
-        K::IrqTracing::on();
+    fn undo<K: Kernel>(_: &Cpu<K, Critical>, (): (), _: bool, _: Step<Self>) {
+        K::IrqTracing::on_prepare(Step::new());
+        K::ContextTracking::eqs_enter(Step::new());
+        K::IrqTracing::on(Step::new());
     }
 }
 
-/// Common to NMI-like and debug exceptions: count first, because whatever looks at the count next must see it; save
+/// What may come in the middle of anything: counts first, because whatever looks at the count next must see it; saves
 /// the belief before anything changes it (C77, C81).
 #[inline(always)]
-fn note_as<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, unit: u64) -> BelievedOn {
+pub(crate) fn note_unit<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, unit: u64) -> bool {
     let believed = K::IrqTracing::believes_on();
     let before = cpu.task_word().add::<K::Machine>(unit);
     check::<K>(|| unit == PREEMPT || !before.nmi_is_full(), 82, "enter NMI");
     // Believed off, it may be just about to be believed on: between the two stages of that, nothing changes (C76).
     if believed {
-        K::IrqTracing::off();
+        K::IrqTracing::off(Step::new());
     }
-    K::ContextTracking::nmi_enter();
-    K::IrqTracing::off_finish();
-    BelievedOn(believed)
+    K::ContextTracking::irq_enter(Step::new());
+    K::IrqTracing::off_finish(Step::new());
+    believed
 }
 
 #[inline(always)]
-fn undo_as<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, BelievedOn(believed): BelievedOn, unit: u64) {
+pub(crate) fn undo_unit<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, believed: bool, unit: u64) {
     if believed {
-        K::IrqTracing::on_prepare();
+        K::IrqTracing::on_prepare(Step::new());
     }
-    K::ContextTracking::nmi_exit();
+    K::ContextTracking::irq_exit(Step::new());
     if believed {
-        K::IrqTracing::on();
+        K::IrqTracing::on(Step::new());
     }
     cpu.task_word().sub::<K::Machine>(unit);
 }
 
-const AS_NMI: u64 = NMI + HARDIRQ;
+/// An NMI counts as a hardirq too.
+pub(crate) const AS_NMI: u64 = NMI + HARDIRQ;
 
-#[inline(always)]
-pub(crate) fn note_nmi<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>) -> BelievedOn {
-    note_as::<K, C>(cpu, AS_NMI)
+macro_rules! counts_unit {
+    ($($name:ident = $unit:expr;)*) => {$(
+        impl Accounting for $name {
+            const COUNTS: Counts = Counts::$name;
+            type AfterMask = Ready;
+            /// What tracing believed of interrupts.
+            type Noted = bool;
+            #[inline(always)]
+            fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step<Self>) -> bool {
+                note_unit(cpu, $unit)
+            }
+            #[inline(always)]
+            fn undo<K: Kernel>(cpu: &Cpu<K, Critical>, noted: bool, _: bool, _: Step<Self>) {
+                undo_unit(cpu, noted, $unit);
+            }
+        }
+    )*};
 }
-
-#[inline(always)]
-pub(crate) fn undo_nmi<K: Kernel, C: IrqsMasked>(cpu: &Cpu<K, C>, noted: BelievedOn) {
-    undo_as::<K, C>(cpu, noted, AS_NMI);
-}
-
-impl Accounting for NmiLike {
-    const COUNTS: Counts = Counts::NmiLike;
-    const PREPARES: bool = false;
-    type AfterMask = Ready;
-    type Noted = BelievedOn;
-
-    #[inline(always)]
-    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step) -> BelievedOn {
-        note_nmi(cpu)
-    }
-
-    #[inline(always)]
-    fn undo<K: Kernel>(cpu: &Cpu<K, Critical>, noted: BelievedOn, _: bool, _: Step) {
-        undo_nmi(cpu, noted);
-    }
-}
-
-impl Accounting for Debug {
-    const COUNTS: Counts = Counts::Debug;
-    const PREPARES: bool = false;
-    type AfterMask = Ready;
-    type Noted = BelievedOn;
-
-    #[inline(always)]
-    fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step) -> BelievedOn {
-        note_as(cpu, PREEMPT)
-    }
-
-    #[inline(always)]
-    fn undo<K: Kernel>(cpu: &Cpu<K, Critical>, noted: BelievedOn, _: bool, _: Step) {
-        undo_as(cpu, noted, PREEMPT);
-    }
+counts_unit! {
+    NmiLike = AS_NMI;
+    Debug = PREEMPT;
 }

@@ -1,6 +1,7 @@
 //! Policy as data: a class of exceptions is a type, and its row of the table is the type's associated items. The
 //! handlers are checked against the row because the row is what their steps are typed with.
 
+use crate::context::Sealed;
 use crate::{Accounting, Counts, Fixed, Level, Opens};
 use core::marker::PhantomData;
 
@@ -15,40 +16,29 @@ pub trait Class: 'static {
 }
 
 /// First `A`, then `B`, which is more open.
-#[derive(Debug)]
 pub struct Then<A, B>(PhantomData<(A, B)>);
 
 /// What a class's body runs in.
-pub trait Body: 'static {
+pub trait Body: Sealed + 'static {
     /// Where it begins.
     type First: Opens;
+    /// Where it ends.
+    type Last: Opens;
     /// All of it as values; `None` is inherited.
     const LEVELS: &'static [Option<Level>];
 }
 
 impl<C: Opens> Body for C {
     type First = C;
+    type Last = C;
     const LEVELS: &'static [Option<Level>] = &[C::LEVEL];
 }
 
+impl<A, B> Sealed for Then<A, B> {}
 impl<A: Opens + Fixed, B: Opens + Fixed> Body for Then<A, B> {
     type First = A;
+    type Last = B;
     const LEVELS: &'static [Option<Level>] = &[A::LEVEL, B::LEVEL];
-}
-
-/// A body with two halves.
-#[diagnostic::on_unimplemented(
-    message = "a body in `{Self}` has no second half",
-    label = "the class's row names one context",
-    note = "`type Body = Then<A, B>` in the row gives it one"
-)]
-pub trait TwoHalves: Body<First: Fixed> {
-    /// Where it goes on.
-    type Second: Opens + Fixed;
-}
-
-impl<A: Opens + Fixed, B: Opens + Fixed> TwoHalves for Then<A, B> {
-    type Second = B;
 }
 
 /// A class's row as a value: documentation, checks and model read this.
@@ -60,13 +50,34 @@ pub struct Row {
     pub body: &'static [Option<Level>],
     /// [`Accounting::COUNTS`].
     pub counts: Counts,
-    /// [`Accounting::PREPARES`].
+    /// Its exit has something to prepare.
     pub prepares: bool,
 }
 
 impl Row {
-    /// The row of `X`.
+    /// The row of `X`. One that opens more than its accounting allows does not compile.
     pub const fn of<X: Class>() -> Row {
-        Row { name: X::NAME, body: X::Body::LEVELS, counts: X::Counts::COUNTS, prepares: X::Counts::PREPARES }
+        let counts = X::Counts::COUNTS;
+        let prepares = !matches!(counts, Counts::NmiLike | Counts::Debug);
+        let row = Row { name: X::NAME, body: X::Body::LEVELS, counts, prepares };
+        assert!(row.is_sound(), "the body of this class is more open than its accounting allows");
+        row
+    }
+
+    /// From the kernel: no more open than what was interrupted can have been (C6). NMI-like: nothing that was masked.
+    const fn is_sound(&self) -> bool {
+        let mut half = 0;
+        while half < self.body.len() {
+            let fits = match (self.counts, self.body[half]) {
+                (Counts::Regular, level) => !matches!(level, Some(Level::Process)),
+                (Counts::NmiLike | Counts::Debug, level) => matches!(level, Some(Level::Error | Level::Critical)),
+                (Counts::Syscall | Counts::User, level) => level.is_some(),
+            };
+            if !fits {
+                return false;
+            }
+            half += 1;
+        }
+        true
     }
 }

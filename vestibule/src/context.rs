@@ -1,5 +1,5 @@
-//! What may interrupt this CPU now: five nested contexts as types, and two that are one of the five without saying
-//! which (`Inherit`) or with a promise on top (`Atomic`).
+//! What may interrupt this CPU now: five nested contexts as types, and three that are one of the five without saying
+//! which (`Inherit`) or with a promise on top (`Atomic`, `Hardirq`).
 
 mod sealed {
     pub trait Sealed {}
@@ -34,26 +34,20 @@ pub trait Fixed: Context {
 }
 
 /// Contexts that a task may sleep in.
-#[diagnostic::on_unimplemented(
-    message = "nothing may sleep in `{Self}`",
-    label = "this needs a `Cpu` in `Process`",
-    note = "a body in inherited context finds out with `resolve`"
-)]
+#[diagnostic::on_unimplemented(message = "nothing may sleep in `{Self}`", label = "a `Cpu` in `Process` may")]
 pub trait MaySleep: Context {}
 
 /// Contexts in which the running code stays on its CPU.
-#[diagnostic::on_unimplemented(
-    message = "code in `{Self}` may move to another CPU",
-    label = "per-CPU data needs interrupts masked or preemption off"
-)]
+#[diagnostic::on_unimplemented(message = "code in `{Self}` may move to another CPU", label = "preemption is on")]
 pub trait Pinned: Context {}
 
 /// Contexts that no interrupt handler can break into: what a lock shared with one asks for.
-#[diagnostic::on_unimplemented(
-    message = "an interrupt may come in `{Self}`",
-    label = "mask interrupts first: `irqs_off`"
-)]
+#[diagnostic::on_unimplemented(message = "an interrupt may come in `{Self}`", label = "mask first: `irqs_off`")]
 pub trait IrqsMasked: Pinned {}
+
+/// Contexts whose bodies are simply run. An interrupt's is counted as one.
+#[diagnostic::on_unimplemented(message = "a body in `{Self}` is not simply run", label = "it counts: `run_hardirq`")]
+pub trait Uncounted: Context {}
 
 /// Contexts with interrupts open: where a guard that masks them means something.
 #[diagnostic::on_unimplemented(message = "interrupts are not known to be open in `{Self}`")]
@@ -76,22 +70,25 @@ macro_rules! contexts {
 
 contexts! {
     /// Nothing masked.
-    Process = Process: MaySleep IrqsOpen;
+    Process = Process: MaySleep IrqsOpen Uncounted;
     /// Nothing masked, and the running code keeps its CPU: preemption off, or a soft interrupt.
     Atomic = Process: Pinned IrqsOpen;
     /// Interrupts masked, everything else open: the only context that a task switch is valid in (C28).
-    NoIrq = NoIrq: Pinned IrqsMasked;
+    NoIrq = NoIrq: Pinned IrqsMasked Uncounted;
+    /// `NoIrq`, in an interrupt's body, on the interrupt stack: nothing switches tasks here.
+    Hardirq = NoIrq: Pinned IrqsMasked;
     /// Non-maskable interrupts masked too.
-    NoNmi = NoNmi: Pinned IrqsMasked;
+    NoNmi = NoNmi: Pinned IrqsMasked Uncounted;
     /// SError masked too.
-    Error = Error: Pinned IrqsMasked;
+    Error = Error: Pinned IrqsMasked Uncounted;
     /// Everything masked, as the hardware leaves it on taking an exception.
-    Critical = Critical: Pinned IrqsMasked;
+    Critical = Critical: Pinned IrqsMasked Uncounted;
 }
 
 /// Exactly what was interrupted: a synchronous exception from the kernel is no more open and no less (C6).
 pub enum Inherit {}
 impl Sealed for Inherit {}
+impl Uncounted for Inherit {}
 impl Context for Inherit {
     const LEVEL: Option<Level> = None;
 }

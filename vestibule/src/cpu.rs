@@ -1,8 +1,7 @@
 //! The token: zero bytes that say which context this CPU is in.
 
-use crate::{
-    Context, CpuState, Inherit, IrqTracing, IrqsMasked, Kernel, KeyOf, Level, Machine, Pinned, Process, Step, TaskWord,
-};
+use crate::masks::{trace_off, trace_on};
+use crate::{Context, CpuState, Inherit, Kernel, KeyOf, Level, Machine, Pinned, Process, Step, TaskWord};
 use core::marker::PhantomData;
 
 /// Whoever holds this runs in context `C`, on whichever CPU runs it.
@@ -15,30 +14,21 @@ pub struct Cpu<K, C>(PhantomData<(*mut K, C)>);
 
 impl<K: Kernel, C: Context> Cpu<K, C> {
     /// For ports: a CPU in `C`, says the only one who can make a key.
-    #[inline(always)]
     pub fn claim(_key: KeyOf<K>) -> Self {
         Cpu(PhantomData)
     }
 
-    #[inline(always)]
-    pub(crate) fn becomes<To>(self) -> Cpu<K, To> {
-        Cpu(PhantomData)
-    }
-
     /// The same code in a context that a step of the library has just moved to, or that it borrows for a while.
-    #[inline(always)]
-    pub(crate) fn assume(_: Step) -> Self {
+    pub(crate) fn assume(_: Step<Self>) -> Self {
         Cpu(PhantomData)
     }
 
     /// The current task's word.
-    #[inline(always)]
     pub fn task_word(&self) -> &TaskWord {
         K::Machine::task_word(Step::new())
     }
 
     /// This CPU's context tracking and interrupt-state tracking.
-    #[inline(always)]
     pub fn state(&self) -> &CpuState
     where
         C: Pinned,
@@ -49,10 +39,9 @@ impl<K: Kernel, C: Context> Cpu<K, C> {
 
 impl<K: Kernel> Cpu<K, crate::NoIrq> {
     /// For ports: a task that runs for the first time has nothing to return to that would open interrupts for it.
-    #[inline(always)]
     pub fn open(self, _key: KeyOf<K>) -> Cpu<K, Process> {
         open_irqs::<K>();
-        self.becomes()
+        Cpu::assume(Step::new())
     }
 }
 
@@ -66,10 +55,9 @@ pub enum Resolved<K> {
 
 impl<K: Kernel> Cpu<K, Inherit> {
     /// Asks the hardware and the task word. `Process` only if the interrupted code could have slept itself.
-    #[inline(always)]
     pub fn resolve(self) -> Resolved<K> {
         if matches!(K::Machine::level(), Level::Process) && self.task_word().read::<K::Machine>().is_preemptible() {
-            Resolved::Process(self.becomes())
+            Resolved::Process(Cpu::assume(Step::new()))
         } else {
             Resolved::Masked(self)
         }
@@ -78,20 +66,11 @@ impl<K: Kernel> Cpu<K, Inherit> {
 
 impl<K: Kernel> Resolved<K> {
     /// Back to what a body with an inherited context gives back.
-    #[inline(always)]
     pub fn inherit(self) -> Cpu<K, Inherit> {
         match self {
-            Resolved::Process(cpu) => cpu.becomes(),
+            Resolved::Process(_) => Cpu::assume(Step::new()),
             Resolved::Masked(cpu) => cpu,
         }
-    }
-}
-
-impl<K: Kernel, C: IrqsMasked> Cpu<K, C> {
-    /// The same CPU, less precisely: for code that wants no more than masked interrupts.
-    #[inline(always)]
-    pub fn irqs_masked(&self) -> &Cpu<K, crate::NoIrq> {
-        const { &Cpu(PhantomData) }
     }
 }
 
@@ -99,33 +78,27 @@ impl<K: Kernel, C: IrqsMasked> Cpu<K, C> {
 ///
 /// Code that has a token uses [`irqs_off`](Cpu::irqs_off).
 #[must_use = "interrupts are as before when this goes"]
-pub struct IrqsSaved<K: Kernel> {
-    were_on: bool,
-    unsendable: PhantomData<*mut K>,
-}
+pub struct IrqsSaved<K: Kernel>(bool, PhantomData<*mut K>);
 
 impl<K: Kernel> IrqsSaved<K> {
     /// After: interrupts masked; anything else as it was.
-    #[inline(always)]
     pub fn save() -> Self {
         let were_on = matches!(K::Machine::level(), Level::Process);
         if were_on {
             mask_irqs::<K>();
         }
-        IrqsSaved { were_on, unsendable: PhantomData }
+        IrqsSaved(were_on, PhantomData)
     }
 
     /// The context that this guard stands for.
-    #[inline(always)]
     pub fn cpu(&self) -> &Cpu<K, crate::NoIrq> {
         const { &Cpu(PhantomData) }
     }
 }
 
 impl<K: Kernel> Drop for IrqsSaved<K> {
-    #[inline(always)]
     fn drop(&mut self) {
-        if self.were_on {
+        if self.0 {
             open_irqs::<K>();
         }
     }
@@ -135,14 +108,12 @@ impl<K: Kernel> Drop for IrqsSaved<K> {
 #[inline(always)]
 pub(crate) fn mask_irqs<K: Kernel>() {
     K::Machine::irqs_off(Step::new());
-    K::IrqTracing::off();
-    K::IrqTracing::off_finish();
+    trace_off::<K>();
 }
 
 /// Tracking first, while nothing can interrupt it (C23).
 #[inline(always)]
 pub(crate) fn open_irqs<K: Kernel>() {
-    K::IrqTracing::on_prepare();
-    K::IrqTracing::on();
+    trace_on::<K>();
     K::Machine::irqs_on(Step::new());
 }

@@ -3,7 +3,7 @@
 use crate::cpu::{mask_irqs, open_irqs};
 use crate::hooks::check_context;
 use crate::word::{HARDIRQ, SOFTIRQ};
-use crate::{Atomic, Cpu, Kernel, NoIrq, Softirqs, Step};
+use crate::{Cpu, Hardirq, Kernel, NoIrq, Softirqs, Step};
 
 /// A device that always has more to do must not keep the task that it interrupted from running. What is left stays
 /// pending; the next interrupt's exit, the tick's at the latest, goes on.
@@ -12,34 +12,29 @@ const PASSES: u32 = 8;
 /// Counted after the state entry; uncounted before soft interrupts and before any look at rescheduling (C117).
 /// Before and after: interrupts masked (C119).
 #[inline(always)]
-pub(crate) fn account<K: Kernel>(
-    cpu: Cpu<K, NoIrq>,
-    body: impl FnOnce(Cpu<K, NoIrq>) -> Cpu<K, NoIrq>,
-) -> Cpu<K, NoIrq> {
+pub(crate) fn account<K: Kernel>(cpu: Cpu<K, Hardirq>, body: impl FnOnce(Cpu<K, Hardirq>) -> Cpu<K, Hardirq>) {
     cpu.task_word().add::<K::Machine>(HARDIRQ);
     let cpu = body(cpu);
-    check_context::<K, NoIrq>(25, "interrupt handler");
+    check_context::<K, Hardirq>(25, "interrupt handler");
     let left = cpu.task_word().sub::<K::Machine>(HARDIRQ);
-    if left.in_interrupt() || !K::Softirqs::pending(&cpu) {
-        return cpu;
+    if !left.in_interrupt() && K::Softirqs::pending(&Cpu::assume(Step::new())) {
+        core::hint::cold_path();
+        run_softirqs::<K>();
     }
-    core::hint::cold_path();
-    run_softirqs(cpu)
 }
 
 /// Only from the outermost interrupt, and not where soft interrupts are off (C118). They run with interrupts on; an
 /// interrupt that comes finds the count and leaves them to this loop.
-fn run_softirqs<K: Kernel>(mut cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
+fn run_softirqs<K: Kernel>() {
+    let cpu = Cpu::<K, NoIrq>::assume(Step::new());
     cpu.task_word().add::<K::Machine>(SOFTIRQ);
     for _ in 0..PASSES {
         open_irqs::<K>();
-        let _back = K::Softirqs::run(Cpu::<K, Atomic>::assume(Step::new()));
+        let _back = K::Softirqs::run(Cpu::assume(Step::new()));
         mask_irqs::<K>();
-        cpu = Cpu::assume(Step::new());
         if !K::Softirqs::pending(&cpu) {
             break;
         }
     }
     cpu.task_word().sub::<K::Machine>(SOFTIRQ);
-    cpu
 }

@@ -1,7 +1,7 @@
 //! What a kernel supplies. Each concern is a trait whose methods belong together and have no defaults, so that half a
 //! pair does not compile; `()` is each of them, doing nothing and costing nothing.
 
-use crate::{Atomic, Context, Cpu, FrameOf, Machine, NoIrq, Process};
+use crate::{Atomic, Context, Cpu, Flags, FrameOf, Machine, NoIrq, Process, Step};
 
 /// One kernel: the machine it runs on, and who answers for each concern.
 pub trait Kernel: Sized + 'static {
@@ -23,7 +23,7 @@ pub trait Kernel: Sized + 'static {
 
 /// Why a task gives its CPU to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
+pub enum Why {
     /// The task sleeps or yields.
     Asked,
     /// Preempted on the way out of an exception of this class, back to the kernel.
@@ -34,11 +34,24 @@ pub enum Cause {
     PreemptionEnabled,
 }
 
+/// What the scheduler is entered with. Only this crate makes one, so nobody else enters the scheduler: a body that holds
+/// a `NoIrq` token does not switch tasks behind its exception's back.
+pub struct Cause(Why);
+
+impl Cause {
+    #[inline(always)]
+    pub(crate) const fn new(why: Why) -> Cause {
+        Cause(why)
+    }
+
+    /// Which it is.
+    pub const fn why(&self) -> Why {
+        self.0
+    }
+}
+
 /// The scheduler.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not schedule for `{K}`",
-    note = "write `impl Scheduler<{K}> for {Self}`, or `type Scheduler = ();` for a kernel that never switches"
-)]
+#[diagnostic::on_unimplemented(message = "`{Self}` does not schedule for `{K}`", note = "`()` never switches tasks")]
 pub trait Scheduler<K: Kernel> {
     /// Clears the current task's reschedule flags and runs others; comes back when this task runs again, perhaps on
     /// another CPU. Before and after: interrupts masked, everything else open.
@@ -46,7 +59,7 @@ pub trait Scheduler<K: Kernel> {
 }
 
 /// Whether somebody (RCU) must know that this CPU runs kernel code. Implemented by [`Tracked`](crate::Tracked), and by
-/// `()` for a kernel that wants none.
+/// `()` for a kernel that wants none. "EQS" is RCU's extended quiescent state.
 ///
 /// Every call comes with interrupts masked (C68) and must be callable from code that nothing watches yet: no calls into
 /// instrumented code, no locks, no panics.
@@ -55,35 +68,27 @@ pub trait ContextTracking<K: Kernel> {
     const ON: bool;
     /// This CPU is watched.
     fn watching() -> bool;
-    /// Out of user mode. Before: not watching. After: watching.
-    fn user_exit();
-    /// Into user mode. Before: watching. After: not.
-    fn user_enter();
-    /// An interrupt or exception came in the idle task, watched or not. After: watching.
-    fn irq_enter();
+    /// Into the kernel, from user mode or the idle task's wait. Before: not watching. After: watching.
+    fn eqs_exit(_: Step<Self>);
+    /// Out of the kernel, to user mode or the idle task's wait. Before: watching. After: not.
+    fn eqs_enter(_: Step<Self>);
+    /// An exception came in the idle task, or an NMI-like one in anything; watched or not. After: watching.
+    fn irq_enter(_: Step<Self>);
     /// Its end. After: watching only if it was before.
-    fn irq_exit();
-    /// An NMI-like exception came in anything. After: watching.
-    fn nmi_enter();
-    /// Its end. After: watching only if it was before.
-    fn nmi_exit();
-    /// The idle task is about to wait. Before: watching. After: not.
-    fn idle_enter();
-    /// It goes on. Before: not watching. After: watching.
-    fn idle_exit();
+    fn irq_exit(_: Step<Self>);
 }
 
 /// Interrupt state as tracing and lock checking believe it. Two stages each way, because only the inner ones
 /// (`off_finish`, `on_prepare`) may be instrumented, and so need context tracking (C16, C43).
 pub trait IrqTracing<K: Kernel> {
     /// Interrupts are masked. Before: they are, in hardware.
-    fn off();
+    fn off(_: Step<Self>);
     /// Tell the tracers. Before: watching.
-    fn off_finish();
+    fn off_finish(_: Step<Self>);
     /// Tell the tracers that interrupts will be on. Before: watching, still masked.
-    fn on_prepare();
+    fn on_prepare(_: Step<Self>);
     /// Believe it. Before: still masked.
-    fn on();
+    fn on(_: Step<Self>);
     /// What is believed now: an exception that comes in the middle of anything saves it and restores exactly that (C77).
     fn believes_on() -> bool;
 }
@@ -140,76 +145,52 @@ pub(crate) fn check_context<K: Kernel, C: Context>(constraint: u16, at: &'static
 }
 
 impl<K: Kernel> Scheduler<K> for () {
-    #[inline(always)]
     fn schedule(cpu: Cpu<K, NoIrq>, _: Cause) -> Cpu<K, NoIrq> {
-        cpu.task_word().clear::<K::Machine>(crate::Flags::RESCHED.and(crate::Flags::RESCHED_LAZY));
+        cpu.task_word().clear::<K::Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
         cpu
     }
 }
 
 impl<K: Kernel> ContextTracking<K> for () {
     const ON: bool = false;
-    #[inline(always)]
     fn watching() -> bool {
         true
     }
-    #[inline(always)]
-    fn user_exit() {}
-    #[inline(always)]
-    fn user_enter() {}
-    #[inline(always)]
-    fn irq_enter() {}
-    #[inline(always)]
-    fn irq_exit() {}
-    #[inline(always)]
-    fn nmi_enter() {}
-    #[inline(always)]
-    fn nmi_exit() {}
-    #[inline(always)]
-    fn idle_enter() {}
-    #[inline(always)]
-    fn idle_exit() {}
+    fn eqs_exit(_: Step<Self>) {}
+    fn eqs_enter(_: Step<Self>) {}
+    fn irq_enter(_: Step<Self>) {}
+    fn irq_exit(_: Step<Self>) {}
 }
 
 impl<K: Kernel> IrqTracing<K> for () {
-    #[inline(always)]
-    fn off() {}
-    #[inline(always)]
-    fn off_finish() {}
-    #[inline(always)]
-    fn on_prepare() {}
-    #[inline(always)]
-    fn on() {}
-    #[inline(always)]
+    fn off(_: Step<Self>) {}
+    fn off_finish(_: Step<Self>) {}
+    fn on_prepare(_: Step<Self>) {}
+    fn on(_: Step<Self>) {}
     fn believes_on() -> bool {
         false
     }
 }
 
 impl<K: Kernel> UserWork<K> for () {
-    #[inline(always)]
     fn signal(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
-        cpu.task_word().clear::<K::Machine>(crate::Flags::SIGNAL);
+        cpu.task_word().clear::<K::Machine>(Flags::SIGNAL);
         cpu
     }
-    #[inline(always)]
     fn notify_resume(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
-        cpu.task_word().clear::<K::Machine>(crate::Flags::NOTIFY_RESUME);
+        cpu.task_word().clear::<K::Machine>(Flags::NOTIFY_RESUME);
         cpu
     }
-    #[inline(always)]
     fn other(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
-        cpu.task_word().clear::<K::Machine>(crate::Flags::OTHER);
+        cpu.task_word().clear::<K::Machine>(Flags::OTHER);
         cpu
     }
 }
 
 impl<K: Kernel> Softirqs<K> for () {
-    #[inline(always)]
     fn pending(_: &Cpu<K, NoIrq>) -> bool {
         false
     }
-    #[inline(always)]
     fn run(cpu: Cpu<K, Atomic>) -> Cpu<K, Atomic> {
         cpu
     }
@@ -217,6 +198,5 @@ impl<K: Kernel> Softirqs<K> for () {
 
 impl Checks for () {
     const ON: bool = false;
-    #[inline(always)]
     fn broken(_: Broken) {}
 }

@@ -1,55 +1,49 @@
-//! Opening a body's context and closing it again, with interrupt tracing told at the right moment.
+//! Opening a body's context and closing it again, with interrupt tracing told at the right moment: "on" before the
+//! hardware opens (C23), "off" after it has closed. Who calls these changes the token's type with them.
 
-use crate::{Context, Cpu, Critical, Fixed, FrameOf, Inherit, IrqTracing, Kernel, Level, Machine, Masks, Port, Step};
+use crate::*;
 
 /// Contexts that a body can be opened to.
-pub trait Opens: Context {
-    #[doc(hidden)]
-    fn open<P: Port>(cpu: Cpu<P::Kernel, Critical>, frame: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, Self>
-    where
-        Self: Sized;
-    #[doc(hidden)]
-    fn close<P: Port>(cpu: Cpu<P::Kernel, Self>, frame: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, Critical>
-    where
-        Self: Sized;
+pub trait Opens: Context + Sized {
+    /// For the steps of an exception.
+    fn open<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>);
+    /// For the steps of an exception.
+    fn close<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>);
 }
 
-/// Tracing hears "on" before the hardware opens (C23), and "off" after it has closed.
 impl Opens for Inherit {
     #[inline(always)]
-    fn open<P: Port>(cpu: Cpu<P::Kernel, Critical>, frame: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, Inherit> {
+    fn open<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>) {
         if <P::Kernel as Kernel>::Machine::irqs_were_on(frame) {
             trace_on::<P::Kernel>();
         }
         P::Masks::inherit(frame, Step::new());
-        cpu.becomes()
     }
 
     #[inline(always)]
-    fn close<P: Port>(cpu: Cpu<P::Kernel, Inherit>, frame: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, Critical> {
+    fn close<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>) {
         P::Masks::mask::<Inherit>(Step::new());
         if <P::Kernel as Kernel>::Machine::irqs_were_on(frame) {
             trace_off::<P::Kernel>();
         }
-        cpu.becomes()
     }
 }
 
 impl<C: Fixed> Opens for C {
     #[inline(always)]
-    fn open<P: Port>(cpu: Cpu<P::Kernel, Critical>, _: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, C> {
-        lower::<P, Critical, C>(cpu)
+    fn open<P: Port>(_: &FrameOf<P::Kernel>, _: Step<Self>) {
+        lower::<P, Critical, C>();
     }
 
     #[inline(always)]
-    fn close<P: Port>(cpu: Cpu<P::Kernel, C>, _: &FrameOf<P::Kernel>) -> Cpu<P::Kernel, Critical> {
-        mask::<P, C>(cpu)
+    fn close<P: Port>(_: &FrameOf<P::Kernel>, _: Step<Self>) {
+        mask::<P, C>();
     }
 }
 
-/// Token and hardware to a more open context.
+/// To a more open context.
 #[inline(always)]
-pub(crate) fn lower<P: Port, From: Fixed, To: Fixed>(cpu: Cpu<P::Kernel, From>) -> Cpu<P::Kernel, To> {
+pub(crate) fn lower<P: Port, From: Fixed, To: Fixed>() {
     const { assert!(To::FIXED as u8 <= From::FIXED as u8, "`lower` opens, it never closes") };
     if matches!(To::FIXED, Level::Process) && !matches!(From::FIXED, Level::Process) {
         trace_on::<P::Kernel>();
@@ -57,29 +51,27 @@ pub(crate) fn lower<P: Port, From: Fixed, To: Fixed>(cpu: Cpu<P::Kernel, From>) 
     if const { From::FIXED as u8 != To::FIXED as u8 } {
         P::Masks::lower::<From, To>(Step::new());
     }
-    cpu.becomes()
 }
 
-/// Token and hardware to `Critical`, all at once.
+/// To `Critical`, all at once.
 #[inline(always)]
-pub(crate) fn mask<P: Port, From: Fixed>(cpu: Cpu<P::Kernel, From>) -> Cpu<P::Kernel, Critical> {
+pub(crate) fn mask<P: Port, From: Fixed>() {
     if !matches!(From::FIXED, Level::Critical) {
         P::Masks::mask::<From>(Step::new());
     }
     if matches!(From::FIXED, Level::Process) {
         trace_off::<P::Kernel>();
     }
-    cpu.becomes()
 }
 
 #[inline(always)]
-fn trace_on<K: Kernel>() {
-    K::IrqTracing::on_prepare();
-    K::IrqTracing::on();
+pub(crate) fn trace_on<K: Kernel>() {
+    K::IrqTracing::on_prepare(Step::new());
+    K::IrqTracing::on(Step::new());
 }
 
 #[inline(always)]
-fn trace_off<K: Kernel>() {
-    K::IrqTracing::off();
-    K::IrqTracing::off_finish();
+pub(crate) fn trace_off<K: Kernel>() {
+    K::IrqTracing::off(Step::new());
+    K::IrqTracing::off_finish(Step::new());
 }

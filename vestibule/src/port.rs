@@ -2,7 +2,8 @@
 //! on the CPU each is an instruction or two, on a simulated CPU each is a point where something may happen.
 
 use crate::{Context, CpuState, Fixed, Kernel, Level, TaskWord};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::marker::PhantomData;
+use core::sync::atomic::AtomicU64;
 
 /// The CPU as the generic half and the bodies see it. Which backend masks is not in the type: bodies are compiled
 /// once, not once for each.
@@ -17,62 +18,46 @@ pub trait Machine: 'static {
     /// The context this CPU is in, decoded from its masks; what is none of the five is rounded to the stricter.
     fn level() -> Level;
     /// `Process` to `NoIrq`. A compiler barrier.
-    fn irqs_off(_: Step);
+    fn irqs_off(_: Step<Self>);
     /// `NoIrq` to `Process`. A compiler barrier.
-    fn irqs_on(_: Step);
+    fn irqs_on(_: Step<Self>);
     /// Waits until an interrupt is pending. Before and after: `NoIrq`, or what else the port waits in.
-    fn wait_for_interrupt(_: Step);
+    fn wait_for_interrupt(_: Step<Self>);
 
     /// The interrupted code had interrupts open. The only definition (C99).
     fn irqs_were_on(frame: &Self::Frame) -> bool;
     /// Tells the frame whether user mode entered by a system call (C115).
-    fn came_by_syscall(frame: &mut Self::Frame, syscall: bool, _: Step);
+    fn came_by_syscall(frame: &mut Self::Frame, syscall: bool, _: Step<Self>);
 
     /// The current task's word. The caller keeps it no longer than its token.
-    fn task_word(_: Step) -> &'static TaskWord;
+    fn task_word(_: Step<Self>) -> &'static TaskWord;
     /// This CPU's tracking state. The caller keeps it no longer than its token.
-    fn cpu_state(_: Step) -> &'static CpuState;
+    fn cpu_state(_: Step<Self>) -> &'static CpuState;
     /// Runs on the current task's own stack?
     fn on_task_stack() -> bool;
     /// Calls `f` on this CPU's interrupt stack, if it runs on the task's now (C108). Before and after: `Critical`,
     /// so that nothing comes between the halves of the switch (C109). Without such a stack: calls `f`.
     #[inline(always)]
-    fn on_irq_stack<R>(f: impl FnOnce() -> R, _: Step) -> R {
+    fn on_irq_stack<R>(f: impl FnOnce() -> R, _: Step<Self>) -> R {
         f()
     }
 
     /// One read of memory that another CPU, or an exception here, may change.
-    #[inline(always)]
-    fn load(cell: &AtomicU64) -> u64 {
-        cell.load(Ordering::Relaxed)
-    }
+    fn load(cell: &AtomicU64) -> u64;
     /// One write of memory that only this CPU writes.
-    #[inline(always)]
-    fn store(cell: &AtomicU64, value: u64) {
-        cell.store(value, Ordering::Relaxed);
-    }
+    fn store(cell: &AtomicU64, value: u64);
     /// One atomic addition; gives what was.
-    #[inline(always)]
-    fn add(cell: &AtomicU64, value: u64) -> u64 {
-        cell.fetch_add(value, Ordering::Relaxed)
-    }
+    fn add(cell: &AtomicU64, value: u64) -> u64;
     /// The same, ordered after everything before it and before everything after it.
-    #[inline(always)]
-    fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
-        cell.fetch_add(value, Ordering::SeqCst)
-    }
+    fn add_ordered(cell: &AtomicU64, value: u64) -> u64;
     /// Sets bits atomically; what was written before is seen by whoever sees them.
-    #[inline(always)]
-    fn set(cell: &AtomicU64, bits: u64) {
-        cell.fetch_or(bits, Ordering::Release);
-    }
+    fn set(cell: &AtomicU64, bits: u64);
     /// Clears bits atomically; what whoever set them wrote before is seen after.
-    #[inline(always)]
-    fn clear(cell: &AtomicU64, bits: u64) {
-        cell.fetch_and(!bits, Ordering::Acquire);
-    }
+    fn clear(cell: &AtomicU64, bits: u64);
 }
 
+/// The machine of a port's kernel.
+pub(crate) type MachineOf<P> = <<P as Port>::Kernel as Kernel>::Machine;
 /// The kernel's port's key.
 pub type KeyOf<K> = <<K as Kernel>::Machine as Machine>::Key;
 /// The kernel's port's frame.
@@ -83,21 +68,20 @@ pub trait Masks: 'static {
     /// The port's frame.
     type Frame;
     /// `From` down to `To`: only the bits that differ.
-    fn lower<From: Fixed, To: Fixed>(_: Step);
+    fn lower<From: Fixed, To: Fixed>(_: Step<Self>);
     /// `Critical` down to what was interrupted.
-    fn inherit(frame: &Self::Frame, _: Step);
+    fn inherit(frame: &Self::Frame, _: Step<Self>);
     /// `From` up to `Critical`. From `Inherit`: from anything.
-    fn mask<From: Context>(_: Step);
+    fn mask<From: Context>(_: Step<Self>);
 }
 
-/// The generic half's private word: masks, stacks and tokens move only together, and only here.
-#[derive(Debug)]
-pub struct Step(());
+/// The generic half's private word to `T`: masks, stacks and tokens move only together, and only in this crate. One that
+/// is handed to a kernel's own type is of no use to another.
+pub struct Step<T: ?Sized>(PhantomData<*const T>);
 
-impl Step {
-    #[inline(always)]
-    pub(crate) const fn new() -> Step {
-        Step(())
+impl<T: ?Sized> Step<T> {
+    pub(crate) const fn new() -> Step<T> {
+        Step(PhantomData)
     }
 }
 

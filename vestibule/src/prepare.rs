@@ -13,73 +13,67 @@
 
 use crate::hooks::check;
 use crate::masks::{lower, mask};
-use crate::{
-    Cause, Class, ContextTracking, Cpu, Critical, FrameOf, FromUser, Kernel, Machine, NoIrq, Port, Prepares, Process,
-    Regular, Scheduler, Step, UserWork,
-};
-use crate::{Flags, FromIdle};
+use crate::*;
 
 impl Prepares for Regular {
     /// Involuntary preemption: only of code that had interrupts on (C30), never of the idle task's wait (C31), of any
     /// class that counts as `Regular` (C32).
     #[inline(always)]
-    fn prepare<P: Port, X: Class>(
-        mut cpu: Cpu<P::Kernel, Critical>,
-        FromIdle(idle): &FromIdle,
-        frame: &mut FrameOf<P::Kernel>,
-        _: Step,
-    ) -> Cpu<P::Kernel, Critical> {
+    fn prepare<P: Port, X: Class>(idle: &bool, frame: &mut FrameOf<P::Kernel>, _: Step<Self>) {
         let irqs_were_on = MachineOf::<P>::irqs_were_on(frame);
         if irqs_were_on {
-            check_interruptible::<P, X>(&cpu);
+            check_interruptible::<P, X>();
         }
-        while irqs_were_on && !*idle && cpu.task_word().read::<MachineOf<P>>().wants_preemption() {
+        while irqs_were_on && !*idle && look::<P>().wants_preemption() {
             core::hint::cold_path();
-            let open = lower::<P, Critical, NoIrq>(cpu);
-            let open = <P::Kernel as Kernel>::Scheduler::schedule(open, Cause::KernelExit(X::NAME));
-            cpu = mask::<P, NoIrq>(open);
+            lower::<P, Critical, NoIrq>();
+            schedule::<P>(Why::KernelExit(X::NAME));
+            mask::<P, NoIrq>();
         }
-        cpu
     }
 }
 
 impl<U: FromUser> Prepares for U {
     /// The work loop. Rescheduling needs no more than `NoIrq`; only what runs for the task itself opens everything.
     #[inline(always)]
-    fn prepare<P: Port, X: Class>(
-        mut cpu: Cpu<P::Kernel, Critical>,
-        (): &(),
-        frame: &mut FrameOf<P::Kernel>,
-        _: Step,
-    ) -> Cpu<P::Kernel, Critical> {
+    fn prepare<P: Port, X: Class>((): &(), frame: &mut FrameOf<P::Kernel>, _: Step<Self>) {
         check::<P::Kernel>(MachineOf::<P>::on_task_stack, 34, X::NAME);
-        check::<P::Kernel>(|| cpu.task_word().read::<MachineOf<P>>().is_preemptible(), 116, X::NAME);
+        check::<P::Kernel>(|| look::<P>().is_preemptible(), 116, X::NAME);
         loop {
-            let work = cpu.task_word().read::<MachineOf<P>>().work();
+            let work = look::<P>().work();
             if work.is_empty() {
-                return cpu;
+                return;
             }
             core::hint::cold_path();
-            let mut open = lower::<P, Critical, NoIrq>(cpu);
+            lower::<P, Critical, NoIrq>();
             if work.wants_schedule() {
-                open = <P::Kernel as Kernel>::Scheduler::schedule(open, Cause::UserExit);
+                schedule::<P>(Why::UserExit);
             }
-            cpu = if work.without_schedule().is_empty() {
-                mask::<P, NoIrq>(open)
+            if work.without_schedule().is_empty() {
+                mask::<P, NoIrq>();
             } else {
-                mask::<P, Process>(run_user_work::<P>(lower::<P, NoIrq, Process>(open), work, frame))
-            };
+                lower::<P, NoIrq, Process>();
+                run_user_work::<P>(work, frame);
+                mask::<P, Process>();
+            }
         }
     }
 }
 
+/// The look (C33, C52): one read, by the CPU that runs the task, with everything masked.
+fn look<P: Port>() -> Word {
+    Cpu::<P::Kernel, Critical>::assume(Step::new()).task_word().read::<MachineOf<P>>()
+}
+
+fn schedule<P: Port>(why: Why) {
+    let _back =
+        <P::Kernel as Kernel>::Scheduler::schedule(Cpu::<P::Kernel, NoIrq>::assume(Step::new()), Cause::new(why));
+}
+
 /// Signals before the rest; work that raises a signal relies on the loop's next look (C54).
 #[inline(always)]
-fn run_user_work<P: Port>(
-    mut cpu: Cpu<P::Kernel, Process>,
-    work: Flags,
-    frame: &mut FrameOf<P::Kernel>,
-) -> Cpu<P::Kernel, Process> {
+fn run_user_work<P: Port>(work: Flags, frame: &mut FrameOf<P::Kernel>) {
+    let mut cpu = Cpu::<P::Kernel, Process>::assume(Step::new());
     if work.any_of(Flags::SIGNAL) {
         cpu = <P::Kernel as Kernel>::UserWork::signal(cpu, frame);
     }
@@ -87,21 +81,14 @@ fn run_user_work<P: Port>(
         cpu = <P::Kernel as Kernel>::UserWork::notify_resume(cpu, frame);
     }
     if work.any_of(Flags::OTHER) {
-        cpu = <P::Kernel as Kernel>::UserWork::other(cpu, frame);
+        let _back = <P::Kernel as Kernel>::UserWork::other(cpu, frame);
     }
-    cpu
 }
 
 /// On every exit to interruptible code, preempting or not: a path that gets here unwatched, or on the wrong stack, is
 /// wrong even if it seldom schedules (C126).
 #[inline(always)]
-fn check_interruptible<P: Port, X: Class>(cpu: &Cpu<P::Kernel, Critical>) {
+fn check_interruptible<P: Port, X: Class>() {
     check::<P::Kernel>(<P::Kernel as Kernel>::ContextTracking::watching, 126, X::NAME);
-    check::<P::Kernel>(
-        || cpu.task_word().read::<MachineOf<P>>().in_interrupt() || MachineOf::<P>::on_task_stack(),
-        126,
-        X::NAME,
-    );
+    check::<P::Kernel>(|| look::<P>().in_interrupt() || MachineOf::<P>::on_task_stack(), 126, X::NAME);
 }
-
-type MachineOf<P> = <<P as Port>::Kernel as Kernel>::Machine;

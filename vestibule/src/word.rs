@@ -17,7 +17,6 @@ use crate::Machine;
 use core::sync::atomic::AtomicU64;
 
 /// One task's counts and flags.
-#[derive(Debug)]
 pub struct TaskWord(AtomicU64);
 
 /// Flags that another CPU, or the task itself, may set in a [`TaskWord`].
@@ -37,8 +36,6 @@ const INTERRUPT: u64 = 0x00ff_ff00;
 const IDLE: u64 = 1 << 63;
 
 impl Flags {
-    /// No flag.
-    pub const NONE: Flags = Flags(0);
     /// Reschedule at the next opportunity, on the way back to the kernel too.
     pub const RESCHED: Flags = Flags(1 << 32);
     /// Reschedule on the way back to user mode.
@@ -85,44 +82,24 @@ impl Flags {
 }
 
 impl Word {
-    /// The reads below, of a count of one's own.
-    pub const fn from_bits(bits: u64) -> Word {
-        Word(bits)
-    }
-
-    /// All of it, for a report.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
     /// Nothing forbids preemption and a reschedule is wanted: the kernel exit's look (C33).
-    #[inline(always)]
     pub const fn wants_preemption(self) -> bool {
         self.0 & (COUNTS | Flags::RESCHED.0) == Flags::RESCHED.0
     }
 
     /// What must be done before the return to user mode: the user exit's look.
-    #[inline(always)]
     pub const fn work(self) -> Flags {
         Flags(self.0 & Flags::WORK)
     }
 
     /// Preemption is forbidden by nothing.
-    #[inline(always)]
     pub const fn is_preemptible(self) -> bool {
         self.0 & COUNTS == 0
     }
 
     /// In a hardirq, a soft interrupt (or with them off), or an NMI.
-    #[inline(always)]
     pub const fn in_interrupt(self) -> bool {
         self.0 & INTERRUPT != 0
-    }
-
-    /// NMI-like accounting is under way.
-    #[inline(always)]
-    pub const fn in_nmi(self) -> bool {
-        self.0 & (0xf * NMI) != 0
     }
 
     /// As deep in NMI-like exceptions as the count goes (C82).
@@ -130,13 +107,7 @@ impl Word {
         self.0 & (0xf * NMI) == 0xf * NMI
     }
 
-    /// The depth of preemption-off regions.
-    pub const fn preempt_depth(self) -> u64 {
-        self.0 & 0xff
-    }
-
     /// The idle task's.
-    #[inline(always)]
     pub const fn is_idle(self) -> bool {
         self.0 & IDLE != 0
     }
@@ -154,38 +125,27 @@ impl TaskWord {
     }
 
     /// One read.
-    #[inline(always)]
     pub fn read<M: Machine>(&self) -> Word {
         Word(M::load(&self.0))
     }
 
     /// Sets flags, from any CPU. Whoever sets one of another CPU's task also interrupts that CPU, after this.
-    #[inline(always)]
     pub fn set<M: Machine>(&self, flags: Flags) {
         M::set(&self.0, flags.0);
     }
 
     /// Clears flags, before doing what they ask for: what is asked meanwhile is asked again.
-    #[inline(always)]
     pub fn clear<M: Machine>(&self, flags: Flags) {
         M::clear(&self.0, flags.0);
     }
 
     /// Counts up; gives what was.
-    #[inline(always)]
     pub(crate) fn add<M: Machine>(&self, unit: u64) -> Word {
         Word(M::add(&self.0, unit))
     }
 
     /// Counts down; gives what is left.
-    #[inline(always)]
     pub(crate) fn sub<M: Machine>(&self, unit: u64) -> Word {
         Word(M::add(&self.0, unit.wrapping_neg()).wrapping_sub(unit))
-    }
-}
-
-impl Default for TaskWord {
-    fn default() -> Self {
-        TaskWord::new()
     }
 }

@@ -92,7 +92,7 @@ fn signal_self(call: &mut Call, signal: usize) -> Result {
 }
 
 pub(super) fn sched_yield(call: &mut Call) -> Result {
-    call.cpu.schedule(|_| true);
+    call.cpu.schedule();
     Ok(0)
 }
 

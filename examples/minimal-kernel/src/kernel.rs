@@ -92,8 +92,9 @@ fn stack_top(index: usize) -> u64 {
 
 /// Before: translation on, everything masked, on the first of the stacks.
 pub extern "C" fn main() -> ! {
+    let place = &raw mut CPU;
     // SAFETY: once, before there is anybody else.
-    let here: &CpuLocal = unsafe { (*(&raw mut CPU)).write(CpuLocal::new(0, stack_top(2), stack_top(3))) };
+    let here: &CpuLocal = unsafe { (*place).write(CpuLocal::new(0, stack_top(2), stack_top(3))) };
     THREADS.iter().for_each(|thread| thread.set_cpu(here));
     THREADS[0].set_stack_top(stack_top(0));
 

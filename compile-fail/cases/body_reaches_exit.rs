@@ -19,7 +19,8 @@ pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, E
     });
     #[cfg(bad = "captures")]
     let x = x.run(|cpu, _| {
-        x.mask();
+        x.frame();
+        drop(x);
         cpu
     });
     #[cfg(bad = "borrows")]
@@ -29,7 +30,7 @@ pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, E
     });
     #[cfg(bad = "in_place")]
     let x = x.run(move |cpu, _| {
-        drop(x.mask().prepare().restore());
+        drop(x.run(|cpu, _| cpu).mask().prepare().restore());
         cpu
     });
     x.mask().prepare().restore()

@@ -1,6 +1,6 @@
 //! A kernel writes each of its bodies for the context that the class promises.
 //@ syscall: E0053 "expected `Process`, found `NoIrq`"
-//@ interrupt: E0053 "expected `NoIrq`, found `Process`"
+//@ interrupt: E0053 "expected `Hardirq`, found `Process`"
 //@ fault: E0053 "expected `Inherit`, found `Process`"
 //@ brk: E0053 "expected `Critical`, found `Process`"
 

@@ -1,10 +1,11 @@
-//! An exception that was entered is not dropped on any path that goes on, at any stage; a path that ends there may.
+//! An exception that was taken is not dropped on any path that goes on, at any stage; a path that ends there may.
 //@ codegen
-//@ on_one_path: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
-//@ with_its_parts: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
-//@ nested: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Brk>"
-//@ on_irq_stack: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Irq>"
-//@ instantiated_later: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<El1Abort>"
+//@ never_entered: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Brk>"
+//@ on_one_path: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Abort>"
+//@ with_its_parts: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Abort>"
+//@ nested: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Brk>"
+//@ on_irq_stack: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Irq>"
+//@ instantiated_later: E0080 "an exception was entered, and on some path it is dropped instead of restored" "Unrestored<'_, El1Abort>"
 
 use support::*;
 
@@ -32,9 +33,10 @@ pub fn nested<'f>(
     outer: Taken<'f, SomePort, El1Abort>,
     inner: Taken<'_, SomePort, El1Brk>,
 ) -> Restored<'f, SomePort, El1Abort> {
-    let outer = outer.enter().open();
-    let inner = inner.enter().open().mask();
-    #[cfg(not(bad = "nested"))]
+    let outer = outer.enter().open().run(SomeKernel::kernel_abort);
+    #[cfg(not(bad = "never_entered"))]
+    let inner = inner.enter().open().run(SomeKernel::kernel_brk).mask();
+    #[cfg(not(any(bad = "nested", bad = "never_entered")))]
     let _inner = inner.restore();
     outer.mask().prepare().restore()
 }
@@ -60,7 +62,7 @@ pub fn generic<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Option<Restored<'
     if x.frame().pc == 0 {
         return None;
     }
-    Some(x.open().mask().prepare().restore())
+    Some(x.open().run(P::Kernel::kernel_abort).mask().prepare().restore())
 }
 
 #[unsafe(no_mangle)]

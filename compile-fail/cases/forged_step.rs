@@ -3,13 +3,14 @@
 //@ literal: E0423 "cannot initialize a tuple struct which contains private fields"
 //@ new: E0624 "associated function `new` is private"
 //@ none: E0061 "argument #1"
+//@ other_machine: E0308 "expected `Step<Arm64<NoCpu>>`, found `Step<Daif<NoCpu>>`"
 //@ backend: E0423 "cannot initialize a tuple struct which contains private fields"
 //@ task_word: E0061 "argument #1"
 
 use support::*;
 
 /// A port that is handed a step may use it.
-pub fn with_a_step(step: Step) {
+pub fn with_a_step(step: Step<Arm64<NoCpu>>, other: Step<Daif<NoCpu>>) {
     #[cfg(good)]
     <Arm64<NoCpu> as Machine>::irqs_on(step);
     #[cfg(bad = "literal")]
@@ -18,6 +19,8 @@ pub fn with_a_step(step: Step) {
     <Arm64<NoCpu> as Machine>::irqs_on(Step::new());
     #[cfg(bad = "none")]
     <Arm64<NoCpu> as Machine>::irqs_on();
+    #[cfg(bad = "other_machine")]
+    <Arm64<NoCpu> as Machine>::irqs_on(other);
     #[cfg(bad = "backend")]
     <Daif<NoCpu> as Masks>::lower::<Critical, Process>(Step(()));
     #[cfg(bad = "task_word")]

@@ -5,14 +5,13 @@
 //@ key_literal: E0423 "cannot initialize a tuple struct which contains private fields"
 //@ key_new: E0624 "associated function `new` is private"
 //@ assume: E0624 "associated function `assume` is private"
-//@ becomes: E0624 "method `becomes` is private"
 //@ open: E0061 "argument #1"
 //@ default: E0277 "the trait bound `Cpu<SomeKernel, NoIrq>: Default` is not satisfied"
 //@ other_kernels: E0308 "expected `Cpu<SomeKernel, NoIrq>`, found `Cpu<OtherKernel, NoIrq>`"
 
 use support::*;
 
-pub fn forge(honest: Cpu<SomeKernel, NoIrq>, critical: Cpu<SomeKernel, Critical>, other: Cpu<OtherKernel, NoIrq>) {
+pub fn forge(honest: Cpu<SomeKernel, NoIrq>, other: Cpu<OtherKernel, NoIrq>) {
     #[cfg(good)]
     let forged: Cpu<SomeKernel, NoIrq> = honest;
     #[cfg(bad = "literal")]
@@ -27,8 +26,6 @@ pub fn forge(honest: Cpu<SomeKernel, NoIrq>, critical: Cpu<SomeKernel, Critical>
     let forged: Cpu<SomeKernel, NoIrq> = Cpu::claim(unsafe { Key::new() });
     #[cfg(bad = "assume")]
     let forged: Cpu<SomeKernel, NoIrq> = Cpu::assume(unreachable!());
-    #[cfg(bad = "becomes")]
-    let forged: Cpu<SomeKernel, NoIrq> = critical.becomes();
     #[cfg(bad = "open")]
     let forged: Cpu<SomeKernel, Process> = honest.open();
     #[cfg(bad = "default")]

@@ -5,11 +5,11 @@
 use support::*;
 
 pub fn abort<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
-    taken.enter().open().mask().prepare().restore()
+    taken.enter().open().run(|cpu, _| cpu).mask().prepare().restore()
 }
 
 pub fn undefined<P: Arm64Port>(taken: Taken<'_, P, El1Undefined>) -> Restored<'_, P, El1Undefined> {
-    taken.enter().open().mask().prepare().restore()
+    taken.enter().open().run(|cpu, _| cpu).mask().prepare().restore()
 }
 
 pub fn triage<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) {

@@ -3,7 +3,7 @@
 //@ half_of_tracing: E0046 "missing: `off_finish`"
 //@ half_of_softirqs: E0046 "missing: `run`"
 //@ not_named: E0046 "missing: `IrqTracing`"
-//@ not_implemented: E0277 "`ThisKernel` does not schedule for `ThisKernel`" "`type Scheduler = ();` for a kernel that never switches"
+//@ not_implemented: E0277 "`ThisKernel` does not schedule for `ThisKernel`"
 //@ implemented_for_another: E0277 "`ForOther` does not schedule for `ThisKernel`"
 
 use support::*;
@@ -29,22 +29,18 @@ impl ContextTracking<ThisKernel> for ThisKernel {
     fn watching() -> bool {
         true
     }
-    fn user_exit() {}
-    fn user_enter() {}
-    fn irq_enter() {}
+    fn eqs_exit(_: Step<Self>) {}
+    fn eqs_enter(_: Step<Self>) {}
+    fn irq_enter(_: Step<Self>) {}
     #[cfg(not(bad = "half_of_tracking"))]
-    fn irq_exit() {}
-    fn nmi_enter() {}
-    fn nmi_exit() {}
-    fn idle_enter() {}
-    fn idle_exit() {}
+    fn irq_exit(_: Step<Self>) {}
 }
 impl IrqTracing<ThisKernel> for ThisKernel {
-    fn off() {}
+    fn off(_: Step<Self>) {}
     #[cfg(not(bad = "half_of_tracing"))]
-    fn off_finish() {}
-    fn on_prepare() {}
-    fn on() {}
+    fn off_finish(_: Step<Self>) {}
+    fn on_prepare(_: Step<Self>) {}
+    fn on(_: Step<Self>) {}
     fn believes_on() -> bool {
         true
     }

@@ -1,5 +1,6 @@
 //! The interrupt stack is entered and left with everything masked.
-//@ leaves_open: E0271 "expected `Critical`, found `NoIrq`"
+//@ leaves_open: E0308 "expected `Exception<" "Masked>`, found `Exception<" "Ran<Hardirq>>`"
+//@ prepares: E0308 "Masked>`, found `Exception<" "Ready>`"
 //@ enters_open: E0599 "no method named `on_irq_stack` found for struct `Exception<"
 //@ stays: E0308 "expected `Exception<" "found `()`"
 
@@ -18,9 +19,9 @@ pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1
         let x = x.run_hardirq(P::Kernel::interrupt);
         #[cfg(not(bad = "leaves_open"))]
         let x = x.mask();
+        #[cfg(bad = "prepares")]
+        let x = x.prepare();
         x
     });
-    #[cfg(bad = "leaves_open")]
-    let x = x.mask();
     x.prepare().restore()
 }

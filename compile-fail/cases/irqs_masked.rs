@@ -1,8 +1,7 @@
 //! A lock shared with interrupt handlers asks for masked interrupts.
-//@ process: E0277 "an interrupt may come in `Process`" "mask interrupts first: `irqs_off`"
-//@ atomic: E0277 "an interrupt may come in `Atomic`" "mask interrupts first: `irqs_off`"
-//@ inherit: E0277 "an interrupt may come in `Inherit`" "mask interrupts first: `irqs_off`"
-//@ pretended: E0599 "the method `irqs_masked` exists for reference `&Cpu<SomeKernel, Process>`" "`Process: IrqsMasked`"
+//@ process: E0277 "an interrupt may come in `Process`" "irqs_off"
+//@ atomic: E0277 "an interrupt may come in `Atomic`" "irqs_off"
+//@ inherit: E0277 "an interrupt may come in `Inherit`" "irqs_off"
 
 use support::*;
 
@@ -14,8 +13,6 @@ pub fn work(masked: &Cpu<SomeKernel, NoIrq>, process: &Cpu<SomeKernel, Process>,
     lock(process);
     #[cfg(bad = "atomic")]
     lock(atomic);
-    #[cfg(bad = "pretended")]
-    lock(process.irqs_masked());
 }
 
 pub fn fault(inherit: &Cpu<SomeKernel, Inherit>) {

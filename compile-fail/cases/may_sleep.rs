@@ -1,5 +1,5 @@
 //! A function that may sleep says so in its signature, and is not called from where nothing may.
-//@ inherit: E0277 "nothing may sleep in `Inherit`" "a body in inherited context finds out with `resolve`"
+//@ inherit: E0277 "nothing may sleep in `Inherit`"
 //@ atomic: E0277 "nothing may sleep in `Atomic`"
 //@ no_irq: E0277 "nothing may sleep in `NoIrq`"
 
@@ -15,7 +15,7 @@ type Here = Atomic;
 type Here = NoIrq;
 
 pub fn read_page<K: Kernel, C: MaySleep>(cpu: &mut Cpu<K, C>) {
-    cpu.schedule(|_| true);
+    cpu.schedule();
 }
 
 pub fn fault<K: Kernel>(cpu: &mut Cpu<K, Here>) {

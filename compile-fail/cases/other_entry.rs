@@ -1,6 +1,7 @@
-//! Two nested exceptions of the *same* class, each with its own frame: the outer one's handler cannot end with the
-//! inner one's exit.
+//! Two nested exceptions of the *same* class, each with its own frame: neither one's handler can end with the
+//! other's exit.
 //@ restored: error "lifetime may not live long enough"
+//@ restored_inside: error "lifetime may not live long enough"
 //@ swap: error "lifetime may not live long enough"
 
 use support::*;
@@ -14,4 +15,13 @@ pub fn outer_returns<'outer: 'inner, 'inner, P: Arm64Port>(
     #[cfg(bad = "swap")]
     core::mem::swap(&mut outer, &mut inner);
     outer.restore()
+}
+
+pub fn inner_returns<'outer: 'inner, 'inner, P: Arm64Port>(
+    outer: Exception<'outer, P, El1Abort, Ready>,
+    inner: Exception<'inner, P, El1Abort, Ready>,
+) -> Restored<'inner, P, El1Abort> {
+    #[cfg(bad = "restored_inside")]
+    return outer.restore();
+    inner.restore()
 }

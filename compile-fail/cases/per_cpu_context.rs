@@ -1,6 +1,6 @@
 //! Per-CPU state is for code that stays on its CPU.
-//@ process: E0277 "code in `Process` may move to another CPU" "per-CPU data needs interrupts masked or preemption off"
-//@ inherit: E0277 "code in `Inherit` may move to another CPU" "per-CPU data needs interrupts masked or preemption off"
+//@ process: E0277 "code in `Process` may move to another CPU"
+//@ inherit: E0277 "code in `Inherit` may move to another CPU"
 //@ this_cpu: E0277 "code in `Process` may move to another CPU"
 
 use support::*;

@@ -1,6 +1,6 @@
 //! `prepare` comes after `mask`, once.
 //@ entered: E0277 "`prepare` comes after `mask`, but this exception is at `Entered`"
-//@ open: E0277 "`prepare` comes after `mask`, but this exception is at `Open<Inherit>`"
+//@ open: E0277 "`prepare` comes after `mask`, but this exception is at `Ran<Inherit>`"
 //@ twice: E0277 "`prepare` comes after `mask`, but this exception is at `Ready`"
 
 use support::*;

@@ -7,7 +7,7 @@
 use support::*;
 
 pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
-    let x = taken.enter().open();
+    let x = taken.enter().open().run(P::Kernel::kernel_abort);
     if x.frame().fault_address == 0 {
         let x = x.mask().prepare();
         #[cfg(not(any(bad = "on_one_path", bad = "returns_nothing_on_one_path")))]
@@ -17,7 +17,7 @@ pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, E
         #[cfg(bad = "returns_nothing_on_one_path")]
         return;
     }
-    let x = x.run(P::Kernel::kernel_abort).mask().prepare();
+    let x = x.mask().prepare();
     #[cfg(bad = "always")]
     return x;
     #[cfg(bad = "last_step_is_a_statement")]

@@ -1,7 +1,7 @@
 //! `restore` needs everything masked and nothing left to prepare.
-//@ entered: E0277 "`restore` needs everything masked and nothing left to prepare, but this exception is at `Entered`"
-//@ open: E0277 "`restore` needs everything masked and nothing left to prepare, but this exception is at `Open<Inherit>`"
-//@ unprepared: E0277 "`restore` needs everything masked and nothing left to prepare, but this exception is at `Masked`"
+//@ entered: E0277 "but this exception is at `Entered`"
+//@ open: E0277 "but this exception is at `Ran<Inherit>`"
+//@ unprepared: E0277 "but this exception is at `Masked`"
 
 use support::*;
 

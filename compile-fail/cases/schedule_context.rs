@@ -1,6 +1,7 @@
 //! A task switch is valid in `NoIrq` only: not with SError or Debug masked (the bug of Linux 6.18), not with interrupts
 //! open.
 //@ critical: E0308 "expected `Cpu<K, NoIrq>`, found `Cpu<K, Critical>`"
+//@ hardirq: E0308 "expected `Cpu<K, NoIrq>`, found `Cpu<K, Hardirq>`"
 //@ error: E0308 "expected `Cpu<K, NoIrq>`, found `Cpu<K, Error>`"
 //@ no_nmi: E0308 "expected `Cpu<K, NoIrq>`, found `Cpu<K, NoNmi>`"
 //@ atomic: E0308 "expected `Cpu<K, NoIrq>`, found `Cpu<K, Atomic>`"
@@ -13,6 +14,8 @@ use support::*;
 type Here = NoIrq;
 #[cfg(bad = "critical")]
 type Here = Critical;
+#[cfg(bad = "hardirq")]
+type Here = Hardirq;
 #[cfg(bad = "error")]
 type Here = Error;
 #[cfg(bad = "no_nmi")]

@@ -6,7 +6,8 @@
 //@ context_powers: E0117 "only traits defined in the current crate can be implemented for types defined outside of the crate"
 //@ stage_powers: E0117 "only traits defined in the current crate can be implemented for types defined outside of the crate"
 //@ restores_open: E0117 "only traits defined in the current crate can be implemented for types defined outside of the crate"
-//@ body_of_two_halves: E0117 "only traits defined in the current crate can be implemented for types defined outside of the crate"
+//@ body: E0277 "the trait bound `Mine: Sealed` is not satisfied"
+//@ body_of_two: E0117 "only traits defined in the current crate can be implemented for types defined outside of the crate"
 
 use support::*;
 
@@ -29,11 +30,10 @@ impl Stage for Mine {
 #[cfg(bad = "accounting")]
 impl Accounting for Mine {
     const COUNTS: Counts = Counts::Regular;
-    const PREPARES: bool = false;
     type AfterMask = Ready;
     type Noted = ();
-    fn note<K: Kernel>(_: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step) {}
-    fn undo<K: Kernel>(_: &Cpu<K, Critical>, _: (), _: bool, _: Step) {}
+    fn note<K: Kernel>(_: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step<Self>) {}
+    fn undo<K: Kernel>(_: &Cpu<K, Critical>, _: (), _: bool, _: Step<Self>) {}
 }
 #[cfg(bad = "from_user")]
 impl FromUser for Mine {
@@ -45,7 +45,15 @@ impl MaySleep for NoIrq {}
 impl MayPrepare for Entered {}
 #[cfg(bad = "restores_open")]
 impl MayRestore for Open<Mine> {}
-#[cfg(bad = "body_of_two_halves")]
-impl TwoHalves for NoIrq {
-    type Second = Process;
+#[cfg(bad = "body")]
+impl Body for Mine {
+    type First = NoIrq;
+    type Last = NoIrq;
+    const LEVELS: &'static [Option<Level>] = &[Some(Level::Critical)];
+}
+#[cfg(bad = "body_of_two")]
+impl Body for Then<Mine, NoIrq> {
+    type First = NoIrq;
+    type Last = NoIrq;
+    const LEVELS: &'static [Option<Level>] = &[Some(Level::Critical)];
 }

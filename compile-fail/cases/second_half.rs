@@ -1,25 +1,26 @@
-//! A body has the halves that its class's row names, in that order.
-//@ not_in_row: E0599 "the method `then` exists for" "`Inherit: TwoHalves`"
-//@ third: E0271 "expected `Process`, found `Error`"
-//@ first_body_in_second_half: E0631 "expected function signature" "fn(Cpu<_, Process>, " "fn(Cpu<_, Error>, "
-//@ second_body_in_first_half: E0631 "expected function signature" "fn(Cpu<_, Error>, " "fn(Cpu<_, Process>, "
+//! A handler runs the body and goes through the contexts that its class's row names, in that order.
+//@ not_in_row: E0271 "<El1Abort as Class>::Body == Then<Inherit, _>"
+//@ not_in_row: E0277 "`Inherit: Fixed`"
+//@ not_in_row: E0277 "`Inherit: Fixed`"
+//@ twice: E0271 "<El0Serror as Class>::Body == Then<Process, _>"
+//@ left_out: E0271 "expected `Error`, found `Process`"
+//@ before_body: E0599 "no method named `then` found for struct `Exception<"
 //@ after_mask: E0599 "no method named `then` found for struct `Exception<"
+//@ body_left_out: E0599 "no method named `mask` found for struct `Exception<"
+//@ body_in_second_half: E0599 "no method named `run` found for struct `Exception<"
 
 use support::*;
 
 pub fn two<P: Arm64Port>(taken: Taken<'_, P, El0Serror>) -> Restored<'_, P, El0Serror> {
     let x = taken.enter().open();
-    #[cfg(not(bad = "second_body_in_first_half"))]
+    #[cfg(not(bad = "before_body"))]
     let x = x.run_nmi(P::Kernel::serror_corrected);
-    #[cfg(bad = "second_body_in_first_half")]
-    let x = x.run(P::Kernel::user_unhandled);
+    #[cfg(not(bad = "left_out"))]
     let x = x.then();
-    #[cfg(not(bad = "first_body_in_second_half"))]
-    let x = x.run(P::Kernel::user_unhandled);
-    #[cfg(bad = "first_body_in_second_half")]
-    let x = x.run(P::Kernel::serror_corrected);
-    #[cfg(bad = "third")]
+    #[cfg(bad = "twice")]
     let x = x.then();
+    #[cfg(bad = "body_in_second_half")]
+    let x = x.run(P::Kernel::user_unhandled);
     let x = x.mask();
     #[cfg(bad = "after_mask")]
     let x = x.then();
@@ -28,6 +29,8 @@ pub fn two<P: Arm64Port>(taken: Taken<'_, P, El0Serror>) -> Restored<'_, P, El0S
 
 pub fn one<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
     let x = taken.enter().open();
+    #[cfg(not(bad = "body_left_out"))]
+    let x = x.run(P::Kernel::kernel_abort);
     #[cfg(bad = "not_in_row")]
     let x = x.then();
     x.mask().prepare().restore()

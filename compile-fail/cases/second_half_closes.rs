@@ -15,5 +15,5 @@ impl Class for Halves {
 }
 
 pub fn handler(taken: Taken<'_, SomePort, Halves>) -> Restored<'_, SomePort, Halves> {
-    taken.enter().open().then().mask().prepare().restore()
+    taken.enter().open().run(|cpu, _| cpu).then().mask().prepare().restore()
 }

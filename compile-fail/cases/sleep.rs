@@ -24,5 +24,5 @@ type Here = Error;
 type Here = Critical;
 
 pub fn sleep<K: Kernel>(cpu: &mut Cpu<K, Here>) {
-    cpu.schedule(|_| true);
+    cpu.schedule();
 }

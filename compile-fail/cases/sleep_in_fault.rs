@@ -6,14 +6,14 @@ use support::*;
 
 pub fn fault<K: Kernel>(mut cpu: Cpu<K, Inherit>) -> Cpu<K, Inherit> {
     #[cfg(bad = "unasked")]
-    cpu.schedule(|_| true);
+    cpu.schedule();
     let mut resolved = cpu.resolve();
     match &mut resolved {
-        Resolved::Process(cpu) => cpu.schedule(|_| true),
+        Resolved::Process(cpu) => cpu.schedule(),
         #[cfg(not(bad = "in_masked"))]
         Resolved::Masked(_) => {}
         #[cfg(bad = "in_masked")]
-        Resolved::Masked(cpu) => cpu.schedule(|_| true),
+        Resolved::Masked(cpu) => cpu.schedule(),
     }
     resolved.inherit()
 }

@@ -2,12 +2,11 @@
 //@ token_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
 //@ token_sync: E0277 "cannot be shared between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
 //@ borrow_send: E0277 "cannot be shared between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
-//@ taken_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Taken<"
 //@ exception_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Exception<"
 //@ restored_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Restored<"
 //@ resolved_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Resolved<"
-//@ irqs_off_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `IrqsOff<"
-//@ preempt_off_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `PreemptOff<"
+//@ irqs_off_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Guard<"
+//@ preempt_off_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Guard<"
 //@ irqs_saved_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `IrqsSaved<"
 
 use support::*;
@@ -26,8 +25,6 @@ pub fn elsewhere() {
     shared::<Cpu<SomeKernel, NoIrq>>();
     #[cfg(bad = "borrow_send")]
     sent::<&Cpu<SomeKernel, NoIrq>>();
-    #[cfg(bad = "taken_send")]
-    sent::<Taken<'static, SomePort, El1Abort>>();
     #[cfg(bad = "exception_send")]
     sent::<Exception<'static, SomePort, El1Abort, Masked>>();
     #[cfg(bad = "restored_send")]

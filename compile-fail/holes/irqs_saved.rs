@@ -21,6 +21,6 @@ pub fn print<K: Kernel>(cpu: &mut Cpu<K, Process>) {
     #[cfg(bad = "out_of_order")]
     drop(first);
     #[cfg(bad = "sleeps")]
-    cpu.schedule(|_| true);
+    cpu.schedule();
     lock(second.cpu());
 }

@@ -12,5 +12,5 @@ pub fn work<K: Kernel>(cpu: &mut Cpu<K, Process>) {
     core::mem::forget(cpu.irqs_off());
     #[cfg(bad = "preempt_off")]
     core::mem::forget(cpu.preempt_off());
-    cpu.schedule(|_| true);
+    cpu.schedule();
 }

@@ -1,26 +1,23 @@
-//! A class does not say that its body is an interrupt's: `run` in place of `run_hardirq` leaves hardirq accounting and
-//! soft interrupts out, `run_nmi` in an NMI-like class counts twice. Should be: in the row (its accounting, or its body).
-//@ not_counted: compiles
-//@ counted_twice: compiles
-
-#![forbid(unsafe_code)]
+//! An interrupt's body is counted as one, and what counts as NMI-like is not counted twice.
+//@ run: E0277 "a body in `Hardirq` is not simply run" "run_hardirq"
+//@ nmi_twice: E0599 "`NmiLike: FromUser`"
 
 use support::*;
 
 pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
     let x = taken.enter().open();
-    #[cfg(not(bad = "not_counted"))]
+    #[cfg(not(bad = "run"))]
     let x = x.run_hardirq(P::Kernel::interrupt);
-    #[cfg(bad = "not_counted")]
+    #[cfg(bad = "run")]
     let x = x.run(P::Kernel::interrupt);
     x.mask().prepare().restore()
 }
 
 pub fn serror<P: Arm64Port>(taken: Taken<'_, P, El1Serror>) -> Restored<'_, P, El1Serror> {
     let x = taken.enter().open();
-    #[cfg(not(bad = "counted_twice"))]
+    #[cfg(not(bad = "nmi_twice"))]
     let x = x.run(P::Kernel::serror_corrected);
-    #[cfg(bad = "counted_twice")]
+    #[cfg(bad = "nmi_twice")]
     let x = x.run_nmi(P::Kernel::serror_corrected);
     x.mask().restore()
 }

@@ -7,14 +7,14 @@ use core::fmt::Display;
 use core::sync::atomic::Ordering;
 
 use vestibule::{NoIrq, Process as ProcessContext};
-use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, enter_user, install, switch};
+use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switch};
 
 use crate::address_space::AddressSpace;
 use crate::device_tree::PhysicalRange;
 use crate::options::Options;
 use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
-use crate::task::Task;
+use crate::task::{Start, Task};
 use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, scheduler, self_check, stacks, timer};
 
 type Failure = Box<dyn Display>;
@@ -25,7 +25,7 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let cpu = become_task(0);
     self_check::exceptions();
     start_program(options, program)?;
-    let reaper = Task::new(None, scheduler::reap).map_err(boxed)?;
+    let reaper = Task::new(None, Start::Kernel(scheduler::reap)).map_err(boxed)?;
     scheduler::start(reaper);
     live(cpu)
 }
@@ -84,9 +84,7 @@ fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
 
     let process = Process::first(String::from(name), memory);
-    let task =
-        Task::new(Some(process.clone()), move |cpu| enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame));
-    let task = task.map_err(boxed)?;
+    let task = Task::new(Some(process.clone()), Start::User(frame)).map_err(boxed)?;
     process.add(&task);
     println!("--- {name}");
     scheduler::start(task);

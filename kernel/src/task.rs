@@ -1,13 +1,13 @@
 //! Tasks: what the scheduler switches between.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use vestibule::{Context, Process as ProcessContext, TaskWord};
-use vestibule_arm64::{Thread, current, switch};
+use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
 
 use crate::frames::OutOfMemory;
+use crate::lock::IrqLock;
 use crate::process::Process;
 use crate::reference::{Cpu, Port};
 use crate::scheduler;
@@ -28,6 +28,8 @@ pub struct Task {
     /// Ticks that it has been running for since they were last charged.
     pub ticks: AtomicU64,
     process: Option<Arc<Process>>,
+    /// Until it has begun.
+    start: IrqLock<Option<Start>>,
     /// None for a CPU's first task, whose stack is the boot's.
     _stack: Option<Stack>,
 }
@@ -44,22 +46,25 @@ pub enum State {
     Dead,
 }
 
-type Main = Box<dyn FnOnce(Cpu<ProcessContext>) -> Cpu<ProcessContext>>;
+/// What a task does first.
+pub enum Start {
+    /// Runs this, and ends.
+    Kernel(fn(Cpu<ProcessContext>) -> Cpu<ProcessContext>),
+    /// Goes to user mode.
+    User(Frame),
+}
 
 impl Task {
-    /// A task that does not run yet: `main`, then its end. [`scheduler::start`] lets it go.
-    pub fn new(
-        process: Option<Arc<Process>>,
-        main: impl FnOnce(Cpu<ProcessContext>) -> Cpu<ProcessContext> + 'static,
-    ) -> Result<Arc<Task>, OutOfMemory> {
-        let stack = Stack::new()?;
-        let top = stack.top() as u64;
+    /// A task that does not run yet. [`scheduler::start`] lets it go.
+    pub fn new(process: Option<Arc<Process>>, start: Start) -> Result<Arc<Task>, OutOfMemory> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let stack = Stack::new()?;
+        let top = stack.top() as u64;
         let task = Arc::new(Task::with(id, process, Some(stack), TaskWord::new()));
-        let main: Box<Main> = Box::new(Box::new(main));
+        *task.start.lock() = Some(start);
         // SAFETY: the stack is new, of the size and alignment that the port asks for, and this task's.
-        unsafe { switch::prepare::<Port>(&task.thread, top, run, Box::into_raw(main) as usize) };
+        unsafe { switch::prepare::<Port>(&task.thread, top, run, 0) };
         Ok(task)
     }
 
@@ -84,6 +89,7 @@ impl Task {
             clear_on_exit: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
             process,
+            start: IrqLock::new(None),
             _stack: stack,
         }
     }
@@ -153,9 +159,10 @@ impl Task {
 }
 
 /// A new task's life.
-fn run(cpu: Cpu<ProcessContext>, main: usize) -> ! {
-    // SAFETY: `new` passed it, and this runs once.
-    let main = unsafe { Box::from_raw(main as *mut Main) };
-    let mut cpu = main(cpu);
-    scheduler::end(&mut cpu)
+fn run(cpu: Cpu<ProcessContext>, _: usize) -> ! {
+    let start = Task::current(&cpu).start.lock().take();
+    match start.expect("a task begins once") {
+        Start::User(frame) => enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame),
+        Start::Kernel(main) => scheduler::end(&mut main(cpu)),
+    }
 }

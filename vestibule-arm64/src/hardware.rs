@@ -1,4 +1,4 @@
-//! Everything the port touches of the CPU and of memory that an exception could see, one call each: [`Real`] is the
+//! Everything the port touches of the CPU and of memory that an exception could see, one call each: `Real` is the
 //! CPU, a simulated one runs the same port on a host.
 //!
 //! The grain is the point: whatever two accesses an exception could fall between are two calls. The registers an
@@ -7,8 +7,6 @@
 //! nothing looks at them in between.
 //!
 //! Associated functions without `self`: an access always means the CPU that executes it, before and after a migration.
-//!
-//! [`Real`]: crate::Real
 
 use crate::Thread;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -4,13 +4,13 @@ use core::sync::atomic::Ordering;
 
 use linux_raw_sys::general as linux;
 use vestibule::Atomic;
-use vestibule_arm64::{enter_user, this_cpu};
+use vestibule_arm64::this_cpu;
 
 use super::time::read_time;
 use super::{Call, Errno, Result};
 use crate::futex::{self, Woken};
-use crate::reference::{Port, Reference};
-use crate::task::Task;
+use crate::reference::Reference;
+use crate::task::{Start, Task};
 use crate::user_copy::write_user;
 use crate::{scheduler, signals, timer};
 
@@ -45,8 +45,7 @@ pub(super) fn clone(call: &mut Call) -> Result {
     frame.regs[0] = 0;
     frame.sp = stack as u64;
     let process = Task::current(call.cpu).process().cloned();
-    let task = Task::new(process, move |cpu| enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame))
-        .map_err(|_| Errno::ENOMEM)?;
+    let task = Task::new(process, Start::User(frame)).map_err(|_| Errno::ENOMEM)?;
     if flags & linux::CLONE_SETTLS != 0 {
         task.user_thread_pointer.store(thread_pointer as u64, Ordering::Relaxed);
     }

@@ -4,28 +4,27 @@
 use crate::cpu::{ALL, IRQS, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{Test, Token, Watched, watched};
-use crate::scenario::{at_text, change_masks, record, simulate, simulate_task};
+use crate::memory::Cell;
+use crate::scenario::{at_text, change_masks, corrupt, record, simulate, simulate_task};
 use crate::steps::Report;
-use vestibule::{ContextTracking, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs};
+use vestibule::{Process, TaskWord};
 use vestibule_arm64::Frame;
 use vestibule_arm64::hardware::{A, D};
 
-// Hooks of context tracking, for those who should not call them.
+// What stray calls of tracking's hooks would leave behind: types let nobody make them.
 
-fn idle_enter() {
-    <Tracked as ContextTracking<Watched>>::idle_enter();
+fn fall_asleep() {
+    corrupt(Cell::Nesting, |_| 0);
+    corrupt(Cell::Watching, |watching| watching + 1);
 }
 
-fn idle_exit() {
-    <Tracked as ContextTracking<Watched>>::idle_exit();
+fn wake_up() {
+    corrupt(Cell::Watching, |watching| watching + 1);
+    corrupt(Cell::Nesting, |_| 1 << 62);
 }
 
-fn irq_enter() {
-    <Tracked as ContextTracking<Watched>>::irq_enter();
-}
-
-fn nmi_exit() {
-    <Tracked as ContextTracking<Watched>>::nmi_exit();
+fn enter_once_more() {
+    corrupt(Cell::Nesting, |nesting| nesting + 2);
 }
 
 /// An exception of the kernel with a bug at a step.
@@ -116,11 +115,11 @@ fn c13_body_left_in_another_context() {
 fn c18_kernel_interrupted_while_nothing_watched_a_task() {
     let report = simulate::<Watched>(|mut cpu| {
         let _off = cpu.irqs_off();
-        idle_enter();
+        fall_asleep();
         record();
         take(Exception::DataAbort);
         crate::scenario::stop();
-        idle_exit();
+        wake_up();
     });
     broken(&report, &["C18 at enter from kernel mode", "C80 at irqs off, finish"]);
 }
@@ -158,24 +157,24 @@ fn c34_user_exit_on_the_interrupt_stack() {
 fn c66_user_exit_while_watching() {
     let report = simulate::<Watched>(|cpu| {
         in_user_mode(cpu, || {
-            idle_exit();
+            wake_up();
             record();
             take(Exception::Svc);
         });
     });
     // What wakes the watched puts it to sleep: the rest follows.
-    let follows = ["C80 at irqs off, finish", "C80 at irqs on, prepare", "C70 at user_enter"];
-    broken(&report, &[&["C66 at user_exit"], &follows[..]].concat());
+    let follows = ["C80 at irqs off, finish", "C80 at irqs on, prepare", "C70 at enter the quiescent state"];
+    broken(&report, &[&["C66 at leave the quiescent state"], &follows[..]].concat());
 }
 
 #[test]
 fn c66_idle_exit_while_watching() {
     let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
         record();
-        at_text("WFI", idle_exit);
+        at_text("WFI", wake_up);
         cpu.idle();
     });
-    broken(&report, &["C66 at idle_exit", "C80 at irqs on, prepare"]);
+    broken(&report, &["C66 at leave the quiescent state", "C80 at irqs on, prepare"]);
 }
 
 /// The handler put the CPU to sleep: its exit is of an entry that no longer is.
@@ -183,14 +182,11 @@ fn c66_idle_exit_while_watching() {
 fn c67_irq_exit_while_not_watching() {
     let report = simulate_task::<Watched>(TaskWord::idle(), |_cpu| {
         record();
-        at_text("body", || {
-            <Tracked as ContextTracking<Watched>>::irq_exit();
-            idle_enter();
-        });
+        at_text("body", fall_asleep);
         take(Exception::Irq);
         crate::scenario::stop();
     });
-    let rules = ["C126 at el1_irq", "C80 at irqs on, prepare", "C67 at irq_exit"];
+    let rules = ["C126 at el1_irq", "C80 at irqs on, prepare", "C67 at leave a nested exception"];
     broken(&report, &rules);
 }
 
@@ -199,28 +195,28 @@ fn c67_nmi_exit_twice() {
     let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
         record();
         at_text("WFI", || {
-            at_text("body", nmi_exit);
+            at_text("body", fall_asleep);
             take(Exception::CorrectedError);
         });
         cpu.idle();
         crate::scenario::stop();
     });
-    broken(&report, &["C67 at nmi_exit"]);
+    broken(&report, &["C67 at leave a nested exception"]);
 }
 
 #[test]
 fn c70_user_enter_inside_an_entry() {
-    broken(&user(Exception::Svc, "body", irq_enter), &["C70 at user_enter"]);
+    broken(&user(Exception::Svc, "body", enter_once_more), &["C70 at enter the quiescent state"]);
 }
 
 #[test]
 fn c70_idle_enter_inside_an_entry() {
     let report = simulate_task::<Watched>(TaskWord::idle(), |mut cpu| {
-        irq_enter();
+        enter_once_more();
         record();
         cpu.idle();
     });
-    broken(&report, &["C70 at idle_enter"]);
+    broken(&report, &["C70 at enter the quiescent state"]);
 }
 
 #[test]
@@ -237,7 +233,7 @@ fn c75_tracing_hears_off_with_irqs_open() {
 #[test]
 fn c76_tracing_changed_its_mind_between_the_stages() {
     let report = kernel(Exception::DataAbort, "belief := prepared", || {
-        <TrackedIrqs as IrqTracing<Watched>>::off();
+        corrupt(Cell::Belief, |_| 0);
     });
     broken(&report, &["C76 at irqs on"]);
 }
@@ -247,10 +243,10 @@ fn c80_tracers_told_while_not_watching() {
     let report = simulate::<Watched>(|mut cpu| {
         record();
         let off = cpu.irqs_off();
-        idle_enter();
+        fall_asleep();
         drop(off);
         let _off = cpu.irqs_off();
-        idle_exit();
+        wake_up();
     });
     broken(&report, &["C80 at irqs on, prepare", "C80 at irqs off, finish"]);
 }
@@ -297,7 +293,7 @@ fn c116_system_call_left_preemption_off() {
 
 #[test]
 fn c126_abort_left_nobody_watching() {
-    let report = kernel(Exception::DataAbort, "body", idle_enter);
+    let report = kernel(Exception::DataAbort, "body", fall_asleep);
     broken(&report, &["C80 at irqs off, finish", "C126 at el1_abort", "C80 at irqs on, prepare"]);
 }
 

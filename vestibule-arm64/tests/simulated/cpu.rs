@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use vestibule::Broken;
-use vestibule_arm64::Thread;
+use vestibule_arm64::{CpuLocal, Thread};
 
 /// The hardware that the port runs on here.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub struct State {
     pub tasks: Vec<(usize, &'static str)>,
     pub names: Names,
     pub last_touched: usize,
-    pub values: HashMap<usize, u64>,
+    pub cpu: Option<&'static CpuLocal>,
 }
 
 /// One simulated CPU and its tasks' threads.
@@ -214,10 +214,9 @@ impl State {
         }
     }
 
-    /// A word in memory now has this value: its name.
-    pub fn touch(&mut self, address: usize, value: u64) -> Cell {
+    /// A word in memory is used: its name.
+    pub fn touch(&mut self, address: usize) -> Cell {
         self.last_touched = address;
-        self.values.insert(address, value);
         self.cell(address)
     }
 

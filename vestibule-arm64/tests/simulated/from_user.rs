@@ -202,69 +202,69 @@ fn serror() {
     all(
         &from_user(Exception::CorrectedError),
         expect![[r#"
-        CorrectedError from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read DAIF
-          read DAIF
-          belief := off
-          load watching
-          watching: yes
-          nesting := kernel
-          load watching
-          write frame.syscall
-          DAIFClr D
-          load belief
-          word +hardirq +nmi
-          load watching
-          load nesting
-          nesting := kernel+2
-          load watching
-          read frame.syndrome
-          body serror_corrected [.AIF] on the task stack
-          load nesting
-          load watching
-          nesting := kernel
-          word -hardirq -nmi
-          read DAIF
-          load watching
-          belief := prepared
-          read DAIF
-          load belief
-          belief := on
-          DAIFClr AIF
-          DAIFSet DAIF
-          read DAIF
-          belief := off
-          load watching
-          read SP
-          load word
-          load word
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          load watching
-          load nesting
-          nesting := 0
-          watching: no
-          read DAIF
-          load belief
-          belief := on
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            CorrectedError from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              read ESR
+              write frame.syndrome
+              read DAIF
+              read DAIF
+              belief := off
+              load watching
+              watching: yes
+              nesting := kernel
+              load watching
+              write frame.syscall
+              DAIFClr D
+              load belief
+              word +hardirq +nmi
+              load watching
+              load nesting
+              nesting := kernel+2
+              load watching
+              read frame.syndrome
+              body serror_corrected [.AIF] on the task stack
+              read DAIF
+              load nesting
+              load watching
+              nesting := kernel
+              word -hardirq -nmi
+              load watching
+              belief := prepared
+              read DAIF
+              load belief
+              belief := on
+              DAIFClr AIF
+              DAIFSet DAIF
+              read DAIF
+              belief := off
+              load watching
+              read SP
+              load word
+              load word
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              load watching
+              load nesting
+              nesting := 0
+              watching: no
+              read DAIF
+              load belief
+              belief := on
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 

@@ -49,9 +49,9 @@ fn field_name(offset: usize) -> String {
     named.into_iter().find(|(at, _)| *at == offset).map_or(format!("x{}", offset / 8), |(_, name)| name.into())
 }
 
-/// One access to a word: the value after it, and its name.
-fn touched(cell: &AtomicU64, value: u64) -> Cell {
-    with(|state| state.touch(core::ptr::from_ref(cell).addr(), value))
+/// One access to a word: its name.
+fn touched(cell: &AtomicU64) -> Cell {
+    with(|state| state.touch(core::ptr::from_ref(cell).addr()))
 }
 
 // SAFETY: `current` gives what `set_current` and `give_to` stored; `switch` returns once, when the task runs again, and
@@ -163,37 +163,37 @@ unsafe impl Hardware for Simulated {
 
     fn load(cell: &AtomicU64) -> u64 {
         let value = cell.load(Ordering::Relaxed);
-        let cell = touched(cell, value);
+        let cell = touched(cell);
         let kind = if cell == Cell::ThreadCpu { Kind::Pointer } else { Kind::Access };
         step_of(kind, format!("load {}", cell.name()));
         value
     }
     fn store(cell: &AtomicU64, value: u64) {
         cell.store(value, Ordering::Relaxed);
-        let cell = touched(cell, value);
+        let cell = touched(cell);
         step(format!("{} := {}", cell.name(), cell.value(value)));
     }
     fn add(cell: &AtomicU64, value: u64) -> u64 {
         let before = cell.fetch_add(value, Ordering::Relaxed);
-        let cell = touched(cell, before.wrapping_add(value));
+        let cell = touched(cell);
         step(format!("{} {}", cell.name(), counts(value)));
         before
     }
     fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
         let before = cell.fetch_add(value, Ordering::SeqCst);
         let after = before.wrapping_add(value);
-        let cell = touched(cell, after);
+        let cell = touched(cell);
         step(format!("{}: {}", cell.name(), cell.value(after)));
         before
     }
     fn set(cell: &AtomicU64, bits: u64) {
-        let before = cell.fetch_or(bits, Ordering::Release);
-        let cell = touched(cell, before | bits);
+        cell.fetch_or(bits, Ordering::Release);
+        let cell = touched(cell);
         step(format!("{} sets {}", cell.name(), flags(bits)));
     }
     fn clear(cell: &AtomicU64, bits: u64) {
-        let before = cell.fetch_and(!bits, Ordering::Acquire);
-        let cell = touched(cell, before & !bits);
+        cell.fetch_and(!bits, Ordering::Acquire);
+        let cell = touched(cell);
         step(format!("{} clears {}", cell.name(), flags(bits)));
     }
 }

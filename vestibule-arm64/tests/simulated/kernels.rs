@@ -5,8 +5,8 @@ use crate::memory::daif;
 use crate::scenario::die;
 use core::marker::PhantomData;
 use vestibule::{
-    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Inherit, IrqTracing, Kernel, NoIrq,
-    Process, Scheduler, Softirqs, UserWork,
+    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing, Kernel,
+    NoIrq, Process, Scheduler, Softirqs, UserWork,
 };
 use vestibule_arm64::{Arm64, Bodies, Frame};
 
@@ -31,7 +31,7 @@ pub trait Flavour: Sized + 'static {
     fn kernel_abort(cpu: Token<Self, Inherit>, _: &mut Frame) -> Token<Self, Inherit> {
         cpu
     }
-    fn interrupt(cpu: Token<Self, NoIrq>, _: &mut Frame) -> Token<Self, NoIrq> {
+    fn interrupt(cpu: Token<Self, Hardirq>, _: &mut Frame) -> Token<Self, Hardirq> {
         cpu
     }
     fn finish_switch(cpu: Token<Self, NoIrq>) -> Token<Self, NoIrq> {
@@ -84,7 +84,7 @@ impl<F: Flavour> Bodies for Test<F> {
         kernel_brk: Critical;
         user_undefined: Process;
         kernel_undefined: Inherit;
-        interrupt: NoIrq => interrupt;
+        interrupt: Hardirq => interrupt;
         serror_corrected: Error;
         user_unhandled: Process;
     }
@@ -99,8 +99,8 @@ impl<F: Flavour> Bodies for Test<F> {
 pub enum Recorded {}
 
 impl<K: Kernel<Machine = Arm64<Simulated>>> Scheduler<K> for Recorded {
-    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
-        runs(&format!("schedule {cause:?}"));
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
+        runs(&format!("schedule {:?}", cause.why()));
         <() as Scheduler<K>>::schedule(cpu, cause)
     }
 }

@@ -1,7 +1,5 @@
 //! The names of the words that the port and the generic half keep in memory, and of what is in them.
 
-use vestibule::Flags;
-
 /// A word in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
@@ -68,14 +66,13 @@ pub fn counts(added: u64) -> String {
 /// Flags of a task's word.
 pub fn flags(bits: u64) -> String {
     let known = [
-        (Flags::RESCHED, "resched"),
-        (Flags::RESCHED_LAZY, "resched-lazy"),
-        (Flags::SIGNAL, "signal"),
-        (Flags::NOTIFY_RESUME, "notify-resume"),
-        (Flags::OTHER, "other"),
+        (1 << 32, "resched"),
+        (1 << 33, "resched-lazy"),
+        (1 << 34, "signal"),
+        (1 << 35, "notify-resume"),
+        (0xfff << 36, "other"),
     ];
-    let here = vestibule::Word::from_bits(bits).work();
-    known.into_iter().filter(|(flag, _)| here.any_of(*flag)).map(|(_, name)| name).collect::<Vec<_>>().join(" ")
+    known.into_iter().filter(|(flag, _)| bits & flag != 0).map(|(_, name)| name).collect::<Vec<_>>().join(" ")
 }
 
 /// D, A, I and F, as DAIFSet names them.

@@ -6,9 +6,9 @@ use crate::scenario::{record, set, simulate};
 use expect_test::{Expect, expect};
 use vestibule::Flags;
 
-fn from_kernel(exception: Exception, flags: Flags, expected: Expect) {
+fn from_kernel(exception: Exception, flags: Option<Flags>, expected: Expect) {
     let report = simulate::<Plain>(move |_cpu| {
-        set(flags);
+        flags.map(set);
         record();
         take(exception);
     });
@@ -16,10 +16,10 @@ fn from_kernel(exception: Exception, flags: Flags, expected: Expect) {
     expected.assert_eq(&report.all());
 }
 
-fn from_user(exception: Exception, flags: Flags, expected: Expect) {
+fn from_user(exception: Exception, flags: Option<Flags>, expected: Expect) {
     let report = simulate::<Plain>(move |cpu| {
         in_user_mode(cpu, || {
-            set(flags);
+            flags.map(set);
             record();
             take(exception);
         });
@@ -32,7 +32,7 @@ fn from_user(exception: Exception, flags: Flags, expected: Expect) {
 fn abort() {
     from_kernel(
         Exception::DataAbort,
-        Flags::NONE,
+        None,
         expect![[r#"
         DataAbort from EL1 [....]
           read ELR
@@ -65,7 +65,7 @@ fn abort() {
 fn abort_preempted() {
     from_kernel(
         Exception::DataAbort,
-        RESCHED,
+        Some(RESCHED),
         expect![[r#"
         DataAbort from EL1 [....]
           read ELR
@@ -102,7 +102,7 @@ fn abort_preempted() {
 fn irq() {
     from_kernel(
         Exception::Irq,
-        Flags::NONE,
+        None,
         expect![[r#"
         Irq from EL1 [....]
           read ELR
@@ -133,7 +133,7 @@ fn irq() {
 fn brk() {
     from_kernel(
         Exception::Brk,
-        Flags::NONE,
+        None,
         expect![[r#"
         Brk from EL1 [....]
           read ELR
@@ -159,7 +159,7 @@ fn brk() {
 fn serror() {
     from_kernel(
         Exception::CorrectedError,
-        Flags::NONE,
+        None,
         expect![[r#"
         CorrectedError from EL1 [....]
           read ELR
@@ -188,7 +188,7 @@ fn serror() {
 fn svc() {
     from_user(
         Exception::Svc,
-        Flags::NONE,
+        None,
         expect![[r#"
         Svc from EL0
           read ELR
@@ -221,7 +221,7 @@ fn svc() {
 fn svc_with_work() {
     from_user(
         Exception::Svc,
-        RESCHED.and(Flags::SIGNAL),
+        Some(RESCHED.and(Flags::SIGNAL)),
         expect![[r#"
         Svc from EL0
           read ELR
@@ -260,7 +260,7 @@ fn svc_with_work() {
 fn user_irq() {
     from_user(
         Exception::Irq,
-        Flags::NONE,
+        None,
         expect![[r#"
         Irq from EL0
           read ELR
@@ -295,7 +295,7 @@ fn user_irq() {
 fn user_serror() {
     from_user(
         Exception::CorrectedError,
-        Flags::NONE,
+        None,
         expect![[r#"
         CorrectedError from EL0
           read ELR

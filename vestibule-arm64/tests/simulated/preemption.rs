@@ -22,7 +22,7 @@ fn wanted(flags: Flags, exception: Exception) -> Report {
 }
 
 fn is_wanted_at_the_end(report: &Report) -> bool {
-    vestibule::Word::from_bits(report.end.as_ref().expect("it lives").word).work().any_of(RESCHED)
+    report.end.as_ref().expect("it lives").word.work().any_of(RESCHED)
 }
 
 fn changes(report: &Report, expected: Expect) {

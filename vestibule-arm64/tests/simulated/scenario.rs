@@ -1,12 +1,13 @@
 //! What tests say: boot a CPU, record, plan what happens at which step, hand in the report.
 
-use crate::cpu::{ALL, Board, IRQ_STACK, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
+use crate::cpu::{ALL, Board, IRQ_STACK, Names, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
 use crate::exceptions::{Exception, Vectors};
 use crate::memory::{self, Cell};
 use crate::steps::{End, Report};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
-use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs, Word};
+use vestibule::{ContextTracking, Cpu, CpuState, Flags, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs, Word};
 use vestibule_arm64::{Arm64, Bodies, CpuLocal, STACK_SIZE, Thread, switch};
 
 /// Runs `scenario` as the first task of a CPU that has booted, with nothing masked. Nothing is recorded before it says
@@ -43,10 +44,11 @@ where
 }
 
 fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
-    let cpu: &'static CpuLocal =
+    let local: &'static CpuLocal =
         Box::leak(Box::new(CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)));
-    let thread = new_task("task", word, cpu);
-    thread.set_stack_top(TASK_STACK + STACK_SIZE);
+    let thread = new_task("task", word, local);
+    // SAFETY: the simulated stack is this task's alone.
+    unsafe { thread.set_stack_top(TASK_STACK + STACK_SIZE) };
     with(|state| {
         state.daif = ALL;
         state.vectors = Some(Vectors::of::<K>());
@@ -55,26 +57,35 @@ fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
     });
     // SAFETY: everything is masked, there is no token yet, and the thread is leaked; outside every exception.
     let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
-    learn_names::<K>();
+    learn_names::<K>(local);
     cpu
 }
 
-/// Tracking's words have no names outside the library: whoever uses each last shows where it is.
-fn learn_names<K: Bodies<Hardware = Simulated>>() {
+/// Tracking's words have no names outside the library: whoever asks shows where two of the three are.
+fn learn_names<K: Bodies<Hardware = Simulated>>(cpu: &'static CpuLocal) {
     <Tracked as ContextTracking<K>>::watching();
     with(|state| state.names.watching = state.last_touched);
     <TrackedIrqs as IrqTracing<K>>::believes_on();
     with(|state| state.names.belief = state.last_touched);
-    <Tracked as ContextTracking<K>>::nmi_enter();
-    <Tracked as ContextTracking<K>>::nmi_exit();
-    with(|state| state.names.nesting = state.last_touched);
+    let first = core::ptr::from_ref(cpu.state()).addr();
+    let cells = (first..first + size_of::<CpuState>()).step_by(size_of::<AtomicU64>());
+    with(|state| {
+        let Names { watching, belief, .. } = state.names;
+        let mut others = cells.filter(|cell| ![watching, belief].contains(cell));
+        state.names.nesting = others.next().expect("three words");
+        assert!(others.next().is_none(), "tracking has a word that nobody knows");
+    });
 }
 
 /// A task that does not run yet, on this CPU.
 pub fn new_task(name: &'static str, word: TaskWord, cpu: &'static CpuLocal) -> &'static Thread {
     let thread: &'static Thread = Box::leak(Box::new(Thread::new(word)));
-    thread.set_cpu(cpu);
-    with(|state| state.tasks.push((core::ptr::from_ref(thread).addr(), name)));
+    // SAFETY: the simulated stacks are this CPU's alone.
+    unsafe { thread.set_cpu(cpu) };
+    with(|state| {
+        state.cpu = Some(cpu);
+        state.tasks.push((core::ptr::from_ref(thread).addr(), name));
+    });
     thread
 }
 
@@ -87,9 +98,9 @@ pub const fn stack_top(number: u64) -> u64 {
 pub fn finish<K: Bodies<Hardware = Simulated>>() {
     stop();
     let watching = <Tracked as ContextTracking<K>>::watching();
-    let word = current_word().bits();
+    let word = current_word();
     hand_in(with(|state| {
-        let value = |cell: Cell, address: usize| cell.value(state.values.get(&address).copied().unwrap_or_default());
+        let value = |cell: Cell, address: usize| cell.value(at_address(address).load(Ordering::Relaxed));
         let end = End {
             daif: memory::daif(state.daif),
             word,
@@ -158,6 +169,25 @@ pub fn set_remotely(flags: Flags) {
         state.other_cpu = false;
         state.pending.push(Exception::Irq);
     });
+}
+
+/// One of tracking's words.
+fn at_address(address: usize) -> &'static AtomicU64 {
+    // SAFETY: only addresses that `learn_names` found in a leaked `CpuState` get here, and all its words are such.
+    unsafe { &*(address as *const AtomicU64) }
+}
+
+/// Somebody overwrites one of tracking's words.
+pub fn corrupt(cell: Cell, change: impl FnOnce(u64) -> u64) {
+    let address = with(|state| match cell {
+        Cell::Watching => state.names.watching,
+        Cell::Nesting => state.names.nesting,
+        Cell::Belief => state.names.belief,
+        Cell::Word(_) | Cell::ThreadCpu => panic!("not tracking's"),
+    });
+    let word = at_address(address);
+    word.store(change(word.load(Ordering::Relaxed)), Ordering::Relaxed);
+    step(format!("({} becomes {})", cell.name(), cell.value(word.load(Ordering::Relaxed))));
 }
 
 /// The running code changes its masks behind everybody's back.

@@ -2,7 +2,7 @@
 //! counted from the outermost line that is shown.
 
 use std::fmt::Write;
-use vestibule::Broken;
+use vestibule::{Broken, Word};
 
 /// How much of a step a reader wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
     pub daif: String,
-    pub word: u64,
+    pub word: Word,
     pub watching: bool,
     pub nesting: String,
     pub belief: String,

@@ -123,9 +123,9 @@ fn irq_in_idle() {
     sweep(|_cpu| kernel(Exception::Irq), TaskWord::idle, ERROR);
 }
 
-fn user(cpu: Cpu<Watched, Process>, exception: Exception, flags: Flags) {
+fn user(cpu: Cpu<Watched, Process>, exception: Exception, flags: Option<Flags>) {
     in_user_mode(cpu, || {
-        set(flags);
+        flags.map(set);
         record();
         take(exception);
     });
@@ -133,22 +133,23 @@ fn user(cpu: Cpu<Watched, Process>, exception: Exception, flags: Flags) {
 
 #[test]
 fn svc() {
-    sweep(|cpu| user(cpu, Exception::Svc, Flags::NONE), TaskWord::new, BOTH);
+    sweep(|cpu| user(cpu, Exception::Svc, None), TaskWord::new, BOTH);
 }
 
 #[test]
 fn svc_with_work() {
-    sweep(|cpu| user(cpu, Exception::Svc, RESCHED.and(Flags::SIGNAL).and(Flags::other(0))), TaskWord::new, ERROR);
+    const EVERY: Flags = RESCHED.and(Flags::SIGNAL).and(Flags::other(0));
+    sweep(|cpu| user(cpu, Exception::Svc, Some(EVERY)), TaskWord::new, ERROR);
 }
 
 #[test]
 fn user_irq() {
-    sweep(|cpu| user(cpu, Exception::Irq, Flags::NONE), TaskWord::new, ERROR);
+    sweep(|cpu| user(cpu, Exception::Irq, None), TaskWord::new, ERROR);
 }
 
 #[test]
 fn user_serror() {
-    sweep(|cpu| user(cpu, Exception::CorrectedError, Flags::NONE), TaskWord::new, &[Exception::Irq]);
+    sweep(|cpu| user(cpu, Exception::CorrectedError, None), TaskWord::new, &[Exception::Irq]);
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn guards() {
             record();
             drop(cpu.irqs_off());
             drop(cpu.preempt_off());
-            cpu.schedule(|_| true);
+            cpu.schedule();
         },
         TaskWord::new,
         BOTH,
@@ -184,7 +185,7 @@ fn no_reschedule_is_lost() {
     let scenarios: [Scenario; 3] = [
         |_cpu| kernel(Exception::DataAbort),
         |_cpu| kernel(Exception::CorrectedError),
-        |cpu| user(cpu, Exception::Svc, Flags::NONE),
+        |cpu| user(cpu, Exception::Svc, None),
     ];
     for scenario in scenarios {
         let steps = simulate::<Watched>(scenario).steps.len();
@@ -195,7 +196,7 @@ fn no_reschedule_is_lost() {
                 scenario(cpu);
             });
             report.assert_sound();
-            let word = vestibule::Word::from_bits(report.end.as_ref().expect("it lives").word);
+            let word = report.end.as_ref().expect("it lives").word;
             assert!(!word.work().any_of(RESCHED), "step {number}:\n{}", report.all());
         }
     }

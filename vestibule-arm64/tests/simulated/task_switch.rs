@@ -1,19 +1,19 @@
 //! The task switch, with two tasks that really take turns.
 
-use crate::cpu::{ALL, IRQS, Simulated, step};
+use crate::cpu::{ALL, IRQS, Simulated, step, with};
 use crate::exceptions::{Exception, PortOf, take};
 use crate::kernels::{Flavour, RESCHED, Recorded, Test, runs};
-use crate::scenario::{change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, stop};
+use crate::scenario::{at_text, change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, stop};
 use expect_test::expect;
 use vestibule::{Cause, Cpu, Kernel, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
 use vestibule_arm64::hardware::{A, D, F, I};
-use vestibule_arm64::{Arm64, Bodies, switch, this_cpu};
+use vestibule_arm64::{Arm64, Bodies, switch};
 
 /// A scheduler that always runs the other of two tasks.
 enum TakingTurns {}
 impl<K: Bodies<Hardware = Simulated> + Kernel<Machine = Arm64<Simulated>>> Scheduler<K> for TakingTurns {
-    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
-        runs(&format!("schedule {cause:?}"));
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
+        runs(&format!("schedule {:?}", cause.why()));
         let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
         let from = crate::scenario::current();
         let to = other_task();
@@ -38,12 +38,12 @@ fn second(mut cpu: Cpu<Switching, Process>, argument: usize) -> ! {
     runs(&format!("second task runs with {argument}"));
     pend(Exception::Irq);
     step("(an interrupt comes)");
-    cpu.schedule(|_| true);
+    cpu.schedule();
     die()
 }
 
-fn prepare_second(cpu: &mut Cpu<Switching, Process>) {
-    let thread = new_task("second", TaskWord::new(), this_cpu(&cpu.irqs_off()));
+fn prepare_second() {
+    let thread = new_task("second", TaskWord::new(), with(|state| state.cpu).expect("it has booted"));
     // SAFETY: the simulated stack is this task's alone.
     unsafe { switch::prepare::<PortOf<Switching>>(thread, stack_top(1), second, 7) };
 }
@@ -52,8 +52,8 @@ fn prepare_second(cpu: &mut Cpu<Switching, Process>) {
 /// interrupt on the same interrupt stack, and gives the CPU back to the middle of the first one's exit.
 #[test]
 fn preempted_for_a_new_task_and_back() {
-    let report = simulate::<Switching>(|mut cpu| {
-        prepare_second(&mut cpu);
+    let report = simulate::<Switching>(|_cpu| {
+        prepare_second();
         set(RESCHED);
         record();
         take(Exception::DataAbort);
@@ -115,12 +115,10 @@ fn preempted_for_a_new_task_and_back() {
 fn c28_switched_with_other_masks() {
     for masks in 0..=ALL {
         let report = simulate::<Switching>(move |mut cpu| {
-            prepare_second(&mut cpu);
+            prepare_second();
             record();
-            cpu.schedule(|_| {
-                change_masks(masks);
-                true
-            });
+            at_text("schedule", move || change_masks(masks));
+            cpu.schedule();
             stop();
         });
         let reported = report.constraints().contains(&"C28 at task switch".to_string());

@@ -8,7 +8,7 @@
 
 use support::*;
 
-pub fn preempt<K: Kernel>(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
+pub fn preempt<K: Kernel>(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
     let state = cpu.state();
     let before = state.snapshot();
     let cpu = K::Scheduler::schedule(cpu, cause);
@@ -39,7 +39,7 @@ pub fn body<K: Kernel>(cpu: Cpu<K, NoIrq>) -> Cpu<K, NoIrq> {
     back
 }
 
-pub fn preempt_here<K: Bodies>(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq> {
+pub fn preempt_here<K: Bodies>(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
     let here = vestibule_arm64::this_cpu(&cpu);
     let before = here.number();
     let cpu = K::Scheduler::schedule(cpu, cause);

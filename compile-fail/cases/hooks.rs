@@ -56,7 +56,7 @@ impl Softirqs<ThisKernel> for ThisKernel {
 }
 pub enum ForOther {}
 impl Scheduler<OtherKernel> for ForOther {
-    fn schedule(cpu: Cpu<OtherKernel, NoIrq>, _: Cause) -> Cpu<OtherKernel, NoIrq> {
+    fn schedule(cpu: Cpu<OtherKernel, NoIrq>, _: Cause<OtherKernel>) -> Cpu<OtherKernel, NoIrq> {
         cpu
     }
 }

@@ -17,7 +17,7 @@ pub fn dies<P: Arm64Port>(taken: Taken<'_, P, El1Brk>) -> ! {
     loop {}
 }
 
-pub fn work<K: Kernel>(cpu: Cpu<K, NoIrq>, process: &mut Cpu<K, Process>, cause: Cause) {
+pub fn work<K: Kernel>(cpu: Cpu<K, NoIrq>, process: &mut Cpu<K, Process>, cause: Cause<K>) {
     #[cfg(bad = "guard")]
     process.irqs_off();
     #[cfg(bad = "token")]

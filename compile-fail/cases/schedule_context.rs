@@ -27,6 +27,6 @@ type Here = Process;
 #[cfg(bad = "inherit")]
 type Here = Inherit;
 
-pub fn preempt<K: Kernel>(cpu: Cpu<K, Here>, cause: Cause) {
+pub fn preempt<K: Kernel>(cpu: Cpu<K, Here>, cause: Cause<K>) {
     let _back = K::Scheduler::schedule(cpu, cause);
 }

@@ -16,13 +16,13 @@ impl Kernel for ThisKernel {
 }
 impl Scheduler<ThisKernel> for ThisKernel {
     #[cfg(good)]
-    fn schedule(cpu: Cpu<Self, NoIrq>, _: Cause) -> Cpu<Self, NoIrq> {
+    fn schedule(cpu: Cpu<Self, NoIrq>, _: Cause<Self>) -> Cpu<Self, NoIrq> {
         cpu
     }
     #[cfg(bad = "critical")]
-    fn schedule(cpu: Cpu<Self, Critical>, _: Cause) -> Cpu<Self, Critical> {
+    fn schedule(cpu: Cpu<Self, Critical>, _: Cause<Self>) -> Cpu<Self, Critical> {
         cpu
     }
     #[cfg(bad = "keeps_token")]
-    fn schedule(cpu: Cpu<Self, NoIrq>, _: Cause) {}
+    fn schedule(cpu: Cpu<Self, NoIrq>, _: Cause<Self>) {}
 }

@@ -1,10 +1,10 @@
 //! Only code with nothing masked sleeps. What has an inherited context finds out first.
-//@ inherit: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, Inherit>`, but its trait bounds were not satisfied" "`Inherit: MaySleep`"
-//@ atomic: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, Atomic>`, but its trait bounds were not satisfied" "`Atomic: MaySleep`"
-//@ no_irq: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, NoIrq>`, but its trait bounds were not satisfied" "`NoIrq: MaySleep`"
-//@ no_nmi: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, NoNmi>`, but its trait bounds were not satisfied" "`NoNmi: MaySleep`"
-//@ error: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, Error>`, but its trait bounds were not satisfied" "`Error: MaySleep`"
-//@ critical: E0599 "the method `schedule` exists for mutable reference `&mut Cpu<K, Critical>`, but its trait bounds were not satisfied" "`Critical: MaySleep`"
+//@ inherit: E0277 "nothing may sleep in `Inherit`" "a `Cpu` in `Process` may"
+//@ atomic: E0277 "nothing may sleep in `Atomic`" "a `Cpu` in `Process` may"
+//@ no_irq: E0277 "nothing may sleep in `NoIrq`" "a `Cpu` in `Process` may"
+//@ no_nmi: E0277 "nothing may sleep in `NoNmi`" "a `Cpu` in `Process` may"
+//@ error: E0277 "nothing may sleep in `Error`" "a `Cpu` in `Process` may"
+//@ critical: E0277 "nothing may sleep in `Critical`" "a `Cpu` in `Process` may"
 
 use support::*;
 

@@ -1,6 +1,6 @@
 //! A fault that the kernel took sleeps only after it has asked what it interrupted.
-//@ unasked: E0599 "the method `schedule` exists for" "`Inherit: MaySleep`"
-//@ in_masked: E0599 "the method `schedule` exists for" "`Inherit: MaySleep`"
+//@ unasked: E0277 "nothing may sleep in `Inherit`"
+//@ in_masked: E0277 "nothing may sleep in `Inherit`"
 
 use support::*;
 

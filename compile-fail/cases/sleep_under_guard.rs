@@ -1,8 +1,8 @@
 //! Nothing sleeps while a guard lives: neither with the guard's token nor with the one that it borrows.
 //@ irqs_off: E0499 "cannot borrow `*cpu` as mutable more than once at a time"
-//@ irqs_off_own: E0599 "the method `schedule` exists for struct `Guard<" "`NoIrq: MaySleep`"
+//@ irqs_off_own: E0277 "nothing may sleep in `NoIrq`"
 //@ preempt_off: E0499 "cannot borrow `*cpu` as mutable more than once at a time"
-//@ preempt_off_own: E0599 "the method `schedule` exists for struct `Guard<" "`Atomic: MaySleep`"
+//@ preempt_off_own: E0277 "nothing may sleep in `Atomic`"
 //@ idle: E0499 "cannot borrow `*cpu` as mutable more than once at a time"
 
 use support::*;

@@ -2,6 +2,8 @@
 //@ token_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
 //@ token_sync: E0277 "cannot be shared between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
 //@ borrow_send: E0277 "cannot be shared between threads safely" "required because it appears within the type `Cpu<SomeKernel, NoIrq>`"
+//@ taken_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Taken<"
+//@ exception_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Exception<"
 //@ exception_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Exception<"
 //@ restored_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Restored<"
 //@ resolved_send: E0277 "cannot be sent between threads safely" "required because it appears within the type `Resolved<"
@@ -25,6 +27,8 @@ pub fn elsewhere() {
     shared::<Cpu<SomeKernel, NoIrq>>();
     #[cfg(bad = "borrow_send")]
     sent::<&Cpu<SomeKernel, NoIrq>>();
+    #[cfg(bad = "taken_send")]
+    sent::<Taken<'static, SomePort, El1Abort>>();
     #[cfg(bad = "exception_send")]
     sent::<Exception<'static, SomePort, El1Abort, Masked>>();
     #[cfg(bad = "restored_send")]

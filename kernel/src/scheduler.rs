@@ -142,7 +142,7 @@ pub fn ask_silently(number: usize) {
 pub enum Scheduler {}
 
 impl vestibule::Scheduler<Reference> for Scheduler {
-    fn schedule(cpu: Cpu<NoIrq>, cause: Cause) -> Cpu<NoIrq> {
+    fn schedule(cpu: Cpu<NoIrq>, cause: Cause<Reference>) -> Cpu<NoIrq> {
         statistics::scheduled(cause.why());
         let number = this_cpu(&cpu).number();
         take_from_others(number);

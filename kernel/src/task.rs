@@ -47,6 +47,7 @@ pub enum State {
 }
 
 /// What a task does first.
+#[allow(clippy::large_enum_variant, reason = "one for each task, in the task")]
 pub enum Start {
     /// Runs this, and ends.
     Kernel(fn(Cpu<ProcessContext>) -> Cpu<ProcessContext>),

@@ -58,7 +58,7 @@ pub struct Exception<'f, P: Port, X: Class, S: Stage> {
 pub struct Restored<'f, P: Port, X: Class>(PhantomData<(Same<'f>, Cpu<P::Kernel, Critical>, X)>);
 
 /// Where panics abort (every kernel), code in which an exception could be dropped on some path does not build.
-struct Unrestored<'f, X>(PhantomData<(Same<'f>, X)>);
+struct Unrestored<'f, X>(PhantomData<(Same<'f>, *mut X)>);
 #[cfg(panic = "abort")]
 impl<X> Drop for Unrestored<'_, X> {
     #[inline(always)]

@@ -22,9 +22,12 @@ impl<K: Kernel> Cpu<K, Process> {
     }
 }
 
-impl<K: Kernel, C: MaySleep> Cpu<K, C> {
+impl<K: Kernel, C: Context> Cpu<K, C> {
     /// Lets other tasks run: a task that sleeps or yields. Before and after: nothing masked; maybe another CPU.
-    pub fn schedule(&mut self) {
+    pub fn schedule(&mut self)
+    where
+        C: MaySleep,
+    {
         mask_irqs::<K>();
         let _back = K::Scheduler::schedule(Cpu::assume(Step::new()), Cause::new(Why::Asked));
         open_irqs::<K>();
@@ -50,7 +53,6 @@ pub trait Guards: Context + Sized {
 }
 
 impl Guards for NoIrq {
-    #[inline(always)]
     fn end<K: Kernel>(_: Step<Self>) {
         open_irqs::<K>();
     }
@@ -58,7 +60,6 @@ impl Guards for NoIrq {
 
 impl Guards for Atomic {
     /// What was asked while preemption was off is done now (C38).
-    #[inline(always)]
     fn end<K: Kernel>(_: Step<Self>) {
         let cpu = Cpu::<K, Atomic>::assume(Step::new());
         if cpu.task_word().sub::<K::Machine>(PREEMPT).wants_preemption() {
@@ -91,7 +92,6 @@ impl<K: Kernel, Outer: IrqsOpen, Inner: Guards> DerefMut for Guard<'_, K, Outer,
 }
 
 impl<K: Kernel, Outer: IrqsOpen, Inner: Guards> Drop for Guard<'_, K, Outer, Inner> {
-    #[inline(always)]
     fn drop(&mut self) {
         Inner::end::<K>(Step::new());
     }

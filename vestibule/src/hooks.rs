@@ -2,6 +2,7 @@
 //! pair does not compile; `()` is each of them, doing nothing and costing nothing.
 
 use crate::{Atomic, Context, Cpu, Flags, FrameOf, Machine, NoIrq, Process, Step};
+use core::marker::PhantomData;
 
 /// One kernel: the machine it runs on, and who answers for each concern.
 pub trait Kernel: Sized + 'static {
@@ -36,12 +37,11 @@ pub enum Why {
 
 /// What the scheduler is entered with. Only this crate makes one, so nobody else enters the scheduler: a body that holds
 /// a `NoIrq` token does not switch tasks behind its exception's back.
-pub struct Cause(Why);
+pub struct Cause<K>(Why, PhantomData<*mut K>);
 
-impl Cause {
-    #[inline(always)]
-    pub(crate) const fn new(why: Why) -> Cause {
-        Cause(why)
+impl<K> Cause<K> {
+    pub(crate) const fn new(why: Why) -> Cause<K> {
+        Cause(why, PhantomData)
     }
 
     /// Which it is.
@@ -55,7 +55,7 @@ impl Cause {
 pub trait Scheduler<K: Kernel> {
     /// Clears the current task's reschedule flags and runs others; comes back when this task runs again, perhaps on
     /// another CPU. Before and after: interrupts masked, everything else open.
-    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause) -> Cpu<K, NoIrq>;
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq>;
 }
 
 /// Whether somebody (RCU) must know that this CPU runs kernel code. Implemented by [`Tracked`](crate::Tracked), and by
@@ -145,7 +145,7 @@ pub(crate) fn check_context<K: Kernel, C: Context>(constraint: u16, at: &'static
 }
 
 impl<K: Kernel> Scheduler<K> for () {
-    fn schedule(cpu: Cpu<K, NoIrq>, _: Cause) -> Cpu<K, NoIrq> {
+    fn schedule(cpu: Cpu<K, NoIrq>, _: Cause<K>) -> Cpu<K, NoIrq> {
         cpu.task_word().clear::<K::Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
         cpu
     }

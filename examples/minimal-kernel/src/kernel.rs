@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use vestibule::{Cause, Flags, Kernel, NoIrq, Process, TaskWord};
+use vestibule::{Cause, Flags, Kernel, NoIrq, Process, TaskWord, Why};
 use vestibule_arm64::{Arm64, Bodies, CpuLocal, Daif, Frame, On, Real, STACK_SIZE, Thread, current, install, switch};
 
 use crate::machine::{self, Status, println};
@@ -58,10 +58,10 @@ impl Bodies for Minimal {
 enum RoundRobin {}
 
 impl vestibule::Scheduler<Minimal> for RoundRobin {
-    fn schedule(cpu: Cpu<NoIrq>, cause: Cause) -> Cpu<NoIrq> {
+    fn schedule(cpu: Cpu<NoIrq>, cause: Cause<Minimal>) -> Cpu<NoIrq> {
         cpu.task_word().clear::<Machine>(Flags::RESCHED);
         let this = current_thread(&cpu);
-        report(this, cause);
+        report(this, cause.why());
         // SAFETY: `this` is current, the other one of the two is not, and both belong to the only CPU and live forever.
         unsafe { switch::switch(cpu, &THREADS[this], &THREADS[1 - this]) }
     }
@@ -122,9 +122,9 @@ fn count(_: Cpu<Process>, thread: usize) -> ! {
     }
 }
 
-fn report(thread: usize, cause: Cause) {
+fn report(thread: usize, why: Why) {
     let count = COUNTS[thread].load(Ordering::Relaxed);
-    println!("thread {thread} preempted at {count}: {cause:?}");
+    println!("thread {thread} preempted at {count}: {why:?}");
     if TURNS.fetch_add(1, Ordering::Relaxed) == 9 {
         let both = COUNTS.iter().all(|count| count.load(Ordering::Relaxed) > 0);
         machine::exit(if both { Status::Success } else { Status::Failure });

@@ -1,7 +1,7 @@
 //! Exceptions, through the combined exit.
 
-use crate::kernel::{broken, call, fault, first, interrupt, runs, user_interrupt};
-use crate::port::{Frame, Toy, boot, happened, leave_first, run_as, set_mask, state, take, word};
+use crate::kernel::{Call, broken, call, fault, interrupt, runs, user_interrupt};
+use crate::port::{Frame, Toy, boot, first, happened, run_as, set_mask, state, take, word};
 use vestibule::{Broken, Flags, TaskWord};
 
 fn fault_of_code_with(irqs_on: bool) {
@@ -23,12 +23,14 @@ fn interrupted() {
     });
 }
 
-fn called(flags: Flags) -> Frame {
+fn called(flags: impl Into<Option<Flags>>) -> Frame {
     let mut frame = Frame::of_code_with(true);
     take(&mut frame, |taken| {
         call(taken, |cpu, _| {
             runs("body");
-            cpu.task_word().set::<Toy>(flags);
+            if let Some(flags) = flags.into() {
+                cpu.task_word().set::<Toy>(flags);
+            }
             cpu
         })
     });
@@ -36,7 +38,7 @@ fn called(flags: Flags) -> Frame {
 }
 
 fn to_user_mode() {
-    leave_first(first(boot(), &mut Frame::of_code_with(true)));
+    first::<Call>(boot(), &mut Frame::of_code_with(true));
     happened();
 }
 
@@ -59,7 +61,7 @@ fn fault_preempts() {
     fault_of_code_with(true);
     let schedule = "schedule KernelExit(\"fault\"), masked";
     assert_eq!(happened(), ["fault", "open", "body, open", "mask", schedule, "return"]);
-    assert!(word().read::<Toy>().work() == Flags::NONE);
+    assert!(!word().read::<Toy>().work().any_of(Flags::RESCHED));
     assert_eq!(broken(), []);
 }
 
@@ -82,7 +84,7 @@ fn interrupt_is_counted() {
     take(&mut Frame::of_code_with(true), |taken| {
         interrupt(taken, |cpu, _| {
             let word = cpu.task_word().read::<Toy>();
-            assert!(word.in_interrupt() && !word.in_nmi() && word.preempt_depth() == 1);
+            assert!(word.in_interrupt() && !word.is_preemptible());
             cpu
         })
     });
@@ -112,7 +114,7 @@ fn call_from_user_mode() {
     to_user_mode();
     let asleep = state().snapshot();
     assert_eq!(asleep & 1, 0, "nobody watches user mode");
-    let frame = called(Flags::NONE);
+    let frame = called(None);
     assert_eq!(happened(), ["call", "open", "body, open", "mask", "return"]);
     assert_eq!(frame.syscall, Some(64));
     assert_eq!(state().snapshot(), asleep + 2, "watched in between");
@@ -157,7 +159,7 @@ fn interrupt_from_user_mode() {
 fn first_return_does_the_work() {
     let cpu = boot();
     word().set::<Toy>(Flags::SIGNAL);
-    leave_first(first(cpu, &mut Frame::of_code_with(true)));
+    first::<Call>(cpu, &mut Frame::of_code_with(true));
     assert_eq!(happened(), ["mask", "open", "signal, open", "mask"]);
     assert_eq!(state().snapshot() & 1, 0);
     assert_eq!(broken(), []);

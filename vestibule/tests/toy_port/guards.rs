@@ -1,6 +1,6 @@
 //! What bodies take from their tokens.
 
-use crate::kernel::{ToyKernel, broken, fault, runs};
+use crate::kernel::{ToyKernel, broken, fault};
 use crate::port::{Frame, Toy, at_wait, boot, happened, is_masked, run_as, set_mask, state, take, word};
 use vestibule::{Flags, IrqsSaved, Resolved, TaskWord};
 
@@ -19,7 +19,6 @@ fn irqs_off() {
 fn preempt_off() {
     let mut cpu = boot();
     let off = cpu.preempt_off();
-    assert_eq!(word().read::<Toy>().preempt_depth(), 1);
     assert!(!word().read::<Toy>().is_preemptible());
     drop(off);
     assert!(word().read::<Toy>().is_preemptible());
@@ -35,7 +34,7 @@ fn preemption_waits_for_the_guard() {
     assert_eq!(happened(), [""; 0]);
     drop(off);
     assert_eq!(happened(), ["mask", "schedule PreemptionEnabled, masked", "open"]);
-    assert_eq!(word().read::<Toy>().work(), Flags::NONE);
+    assert!(!word().read::<Toy>().work().any_of(Flags::RESCHED));
     assert_eq!(broken(), []);
 }
 
@@ -65,14 +64,9 @@ fn guards_in_each_other() {
 }
 
 #[test]
-fn schedule_decides_with_interrupts_masked() {
+fn schedule() {
     let mut cpu = boot();
-    cpu.schedule(|_| {
-        runs("decide");
-        false
-    });
-    assert_eq!(happened(), ["mask", "decide, masked", "open"]);
-    cpu.schedule(|_| true);
+    cpu.schedule();
     assert_eq!(happened(), ["mask", "schedule Asked, masked", "open"]);
     assert_eq!(broken(), []);
 }
@@ -108,7 +102,7 @@ fn resolved_may_sleep() {
     take(&mut Frame::of_code_with(true), |taken| {
         fault(taken, |cpu, _| match cpu.resolve() {
             Resolved::Process(mut cpu) => {
-                cpu.schedule(|_| true);
+                cpu.schedule();
                 Resolved::Process(cpu).inherit()
             }
             masked => masked.inherit(),

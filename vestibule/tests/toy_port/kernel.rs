@@ -3,7 +3,7 @@
 use crate::port::{Frame, Toy, ToyPort, is_masked, log};
 use std::cell::RefCell;
 use vestibule::{
-    Broken, Cause, Checks, Class, Cpu, Exception, Flags, Inherit, Kernel, NoIrq, Process, Regular, Restored, Scheduler,
+    Broken, Cause, Checks, Class, Cpu, Flags, Hardirq, Inherit, Kernel, NoIrq, Process, Regular, Restored, Scheduler,
     Syscall, Taken, Tracked, TrackedIrqs, User, UserWork,
 };
 
@@ -26,8 +26,8 @@ pub fn runs(what: &str) {
 }
 
 impl Scheduler<ToyKernel> for ToyKernel {
-    fn schedule(cpu: Cpu<ToyKernel, NoIrq>, cause: Cause) -> Cpu<ToyKernel, NoIrq> {
-        runs(&format!("schedule {cause:?}"));
+    fn schedule(cpu: Cpu<ToyKernel, NoIrq>, cause: Cause<ToyKernel>) -> Cpu<ToyKernel, NoIrq> {
+        runs(&format!("schedule {:?}", cause.why()));
         <() as Scheduler<ToyKernel>>::schedule(cpu, cause)
     }
 }
@@ -80,8 +80,8 @@ macro_rules! classes {
 }
 classes! {
     Fault "fault": Inherit, Regular;
-    Interrupt "interrupt": NoIrq, Regular;
-    UserInterrupt "user interrupt": NoIrq, User;
+    Interrupt "interrupt": Hardirq, Regular;
+    UserInterrupt "user interrupt": Hardirq, User;
     Call "call": Process, Syscall;
 }
 
@@ -96,14 +96,14 @@ pub fn fault(
 
 pub fn interrupt(
     taken: Taken<'_, ToyPort, Interrupt>,
-    body: impl FnOnce(Cpu<ToyKernel, NoIrq>, &mut Frame) -> Cpu<ToyKernel, NoIrq>,
+    body: impl FnOnce(Cpu<ToyKernel, Hardirq>, &mut Frame) -> Cpu<ToyKernel, Hardirq>,
 ) -> Restored<'_, ToyPort, Interrupt> {
     taken.enter().open().run_hardirq(body).finish()
 }
 
 pub fn user_interrupt(
     taken: Taken<'_, ToyPort, UserInterrupt>,
-    body: impl FnOnce(Cpu<ToyKernel, NoIrq>, &mut Frame) -> Cpu<ToyKernel, NoIrq>,
+    body: impl FnOnce(Cpu<ToyKernel, Hardirq>, &mut Frame) -> Cpu<ToyKernel, Hardirq>,
 ) -> Restored<'_, ToyPort, UserInterrupt> {
     taken.enter().open().run_hardirq(body).finish()
 }
@@ -113,9 +113,4 @@ pub fn call(
     body: impl FnOnce(Cpu<ToyKernel, Process>, &mut Frame) -> Cpu<ToyKernel, Process>,
 ) -> Restored<'_, ToyPort, Call> {
     taken.enter().open().run(body).finish()
-}
-
-/// A task's first return to user mode.
-pub fn first(cpu: Cpu<ToyKernel, Process>, frame: &mut Frame) -> Restored<'_, ToyPort, Call> {
-    Exception::first(cpu, frame).finish()
 }

@@ -1,9 +1,11 @@
 //! Preemption models.
 
-use crate::port::{Toy, boot, word};
+use crate::port::{Toy, boot, word, word_of};
 use vestibule::{Asking, Flags, Preemption, Word};
 
-const NOTHING: Word = Word::from_bits(0);
+fn nothing() -> Word {
+    word_of(0)
+}
 
 fn asked() -> Word {
     word().set::<Toy>(Flags::RESCHED_LAZY);
@@ -13,7 +15,7 @@ fn asked() -> Word {
 #[test]
 fn full_is_at_once() {
     for asking in [Asking::Wakeup, Asking::Tick] {
-        assert_eq!(Preemption::Full.flag(asking, NOTHING), Flags::RESCHED);
+        assert_eq!(Preemption::Full.flag(asking, nothing()), Flags::RESCHED);
         assert_eq!(Preemption::Full.flag(asking, asked()), Flags::RESCHED);
     }
 }
@@ -21,7 +23,7 @@ fn full_is_at_once() {
 #[test]
 fn none_waits_for_user_mode() {
     for asking in [Asking::Wakeup, Asking::Tick] {
-        assert_eq!(Preemption::None.flag(asking, NOTHING), Flags::RESCHED_LAZY);
+        assert_eq!(Preemption::None.flag(asking, nothing()), Flags::RESCHED_LAZY);
         assert_eq!(Preemption::None.flag(asking, asked()), Flags::RESCHED_LAZY);
     }
 }
@@ -30,9 +32,9 @@ fn none_waits_for_user_mode() {
 #[test]
 fn lazy_waits_for_one_tick() {
     let lazy = Preemption::Lazy;
-    assert_eq!(lazy.flag(Asking::Wakeup, NOTHING), Flags::RESCHED_LAZY);
+    assert_eq!(lazy.flag(Asking::Wakeup, nothing()), Flags::RESCHED_LAZY);
     assert_eq!(lazy.flag(Asking::Wakeup, asked()), Flags::RESCHED_LAZY);
-    assert_eq!(lazy.flag(Asking::Tick, NOTHING), Flags::RESCHED_LAZY);
+    assert_eq!(lazy.flag(Asking::Tick, nothing()), Flags::RESCHED_LAZY);
     assert_eq!(lazy.flag(Asking::Tick, asked()), Flags::RESCHED);
 }
 

@@ -27,10 +27,11 @@ type Plan = (usize, fn());
 
 thread_local! {
     static MASKED: Cell<bool> = const { Cell::new(true) };
-    static WORD: Cell<&'static TaskWord> = Cell::new(Box::leak(Box::default()));
-    static STATE: Cell<&'static CpuState> = Cell::new(Box::leak(Box::default()));
+    static WORD: Cell<&'static TaskWord> = Cell::new(Box::leak(Box::new(TaskWord::new())));
+    static STATE: Cell<&'static CpuState> = Cell::new(Box::leak(Box::new(CpuState::new())));
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static AT_ACCESS: RefCell<Option<Plan>> = const { RefCell::new(None) };
+    static PRETENDED: Cell<Option<u64>> = const { Cell::new(None) };
     static AT_WAIT: Cell<fn()> = const { Cell::new(|| {}) };
 }
 
@@ -64,6 +65,14 @@ pub fn run_as(word: TaskWord) {
     WORD.set(Box::leak(Box::new(word)));
 }
 
+/// A task word with exactly these bits.
+pub fn word_of(bits: u64) -> Word {
+    PRETENDED.set(Some(bits));
+    let word = word().read::<Toy>();
+    PRETENDED.set(None);
+    word
+}
+
 /// This CPU's tracking, for tests without a token.
 pub fn state() -> &'static CpuState {
     STATE.get()
@@ -71,7 +80,7 @@ pub fn state() -> &'static CpuState {
 
 /// A new CPU's tracking.
 pub fn reset_state() {
-    STATE.set(Box::leak(Box::default()));
+    STATE.set(Box::leak(Box::new(CpuState::new())));
 }
 
 /// After `accesses` more accesses to memory, once: `action`.
@@ -124,13 +133,13 @@ impl Machine for Toy {
     fn level() -> Level {
         if MASKED.get() { Level::Critical } else { Level::Process }
     }
-    fn irqs_off(_: Step) {
+    fn irqs_off(_: Step<Self>) {
         mask();
     }
-    fn irqs_on(_: Step) {
+    fn irqs_on(_: Step<Self>) {
         open();
     }
-    fn wait_for_interrupt(_: Step) {
+    fn wait_for_interrupt(_: Step<Self>) {
         log("wait");
         AT_WAIT.get()();
     }
@@ -138,14 +147,14 @@ impl Machine for Toy {
     fn irqs_were_on(frame: &Frame) -> bool {
         frame.irqs_on
     }
-    fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step) {
+    fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step<Self>) {
         frame.syscall = syscall.then_some(64);
     }
 
-    fn task_word(_: Step) -> &'static TaskWord {
+    fn task_word(_: Step<Self>) -> &'static TaskWord {
         WORD.get()
     }
-    fn cpu_state(_: Step) -> &'static CpuState {
+    fn cpu_state(_: Step<Self>) -> &'static CpuState {
         STATE.get()
     }
     fn on_task_stack() -> bool {
@@ -153,7 +162,7 @@ impl Machine for Toy {
     }
 
     fn load(cell: &AtomicU64) -> u64 {
-        let value = cell.load(Ordering::Relaxed);
+        let value = PRETENDED.get().unwrap_or_else(|| cell.load(Ordering::Relaxed));
         accessed();
         value
     }
@@ -161,10 +170,21 @@ impl Machine for Toy {
         cell.store(value, Ordering::Relaxed);
         accessed();
     }
+    fn add(cell: &AtomicU64, value: u64) -> u64 {
+        Self::add_ordered(cell, value)
+    }
     fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
         let before = cell.fetch_add(value, Ordering::SeqCst);
         accessed();
         before
+    }
+    fn set(cell: &AtomicU64, bits: u64) {
+        cell.fetch_or(bits, Ordering::Release);
+        accessed();
+    }
+    fn clear(cell: &AtomicU64, bits: u64) {
+        cell.fetch_and(!bits, Ordering::Acquire);
+        accessed();
     }
 }
 
@@ -178,17 +198,17 @@ const fn masks(level: Level) -> bool {
 impl Masks for OneMask {
     type Frame = Frame;
 
-    fn lower<From: Fixed, To: Fixed>(_: Step) {
+    fn lower<From: Fixed, To: Fixed>(_: Step<Self>) {
         if masks(From::FIXED) && !masks(To::FIXED) {
             open();
         }
     }
-    fn inherit(frame: &Frame, _: Step) {
+    fn inherit(frame: &Frame, _: Step<Self>) {
         if frame.irqs_on {
             open();
         }
     }
-    fn mask<From: Context>(_: Step) {
+    fn mask<From: Context>(_: Step<Self>) {
         if From::LEVEL.is_none_or(|level| !masks(level)) {
             mask();
         }
@@ -213,14 +233,17 @@ pub fn take<X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, ToyPort,
 }
 
 /// The first token of a CPU that boots, with interrupts on.
-pub fn boot() -> vestibule::Cpu<ToyKernel, vestibule::Process> {
-    let cpu = vestibule::Cpu::<ToyKernel, vestibule::NoIrq>::claim(Key(())).open(Key(()));
+pub fn boot() -> Cpu<ToyKernel, Process> {
+    let cpu = Cpu::<ToyKernel, NoIrq>::claim(Key(())).open(Key(()));
     happened();
     cpu
 }
 
-/// The vector's end of a first return to user mode.
-pub fn leave_first<X: Class>(restored: Restored<'_, ToyPort, X>) {
-    restored.leave(Key(()));
+/// A task's first return to user mode.
+pub fn first<X>(cpu: Cpu<ToyKernel, Process>, frame: &mut Frame)
+where
+    X: Class<Body = Process, Counts = Syscall>,
+{
+    Exception::<ToyPort, X, _>::first(cpu, frame, Key(())).finish().leave(Key(()));
     MASKED.set(false);
 }

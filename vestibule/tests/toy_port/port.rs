@@ -3,7 +3,10 @@
 use crate::kernel::ToyKernel;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
-use vestibule::{Class, Context, CpuState, Fixed, Level, Machine, Masks, Port, Restored, Step, Taken, TaskWord};
+use vestibule::{
+    Class, Context, Cpu, CpuState, Exception, Fixed, Level, Machine, Masks, NoIrq, Port, Process, Restored, Step,
+    Syscall, Taken, TaskWord, Word,
+};
 
 /// Proof that the port speaks: nobody else can make one.
 pub struct Key(());

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use vestibule::{Cause, Flags, Kernel, NoIrq, Process, TaskWord, Why};
+use vestibule::{Cause, Flags, Hardirq, Kernel, NoIrq, Process, TaskWord, Why};
 use vestibule_arm64::{Arm64, Bodies, CpuLocal, Daif, Frame, On, Real, STACK_SIZE, Thread, current, install, switch};
 
 use crate::machine::{self, Status, println};
@@ -27,7 +27,8 @@ impl Kernel for Minimal {
 /// The real CPU; `Daif` is how contexts are laid on its masks.
 type Machine = Arm64<Real>;
 type Port = On<Daif<Real>, Minimal>;
-/// Whoever holds one knows what may interrupt it: in `Cpu<Process>` anything, in `Cpu<NoIrq>` no interrupt.
+/// Whoever holds one knows what may interrupt it: in `Cpu<Process>` anything, in `Cpu<NoIrq>` no interrupt. `Hardirq` is
+/// an interrupt handler's `NoIrq`: the scheduler does not take it.
 type Cpu<Context> = vestibule::Cpu<Minimal, Context>;
 
 // 2. Bodies: what exceptions are taken for. Each gets the context that its class of exceptions promises, and gives it
@@ -37,7 +38,7 @@ impl Bodies for Minimal {
     type Hardware = Real;
 
     /// The only interrupt is the timer's. It does not schedule: it asks, and the exit does when it is safe.
-    fn interrupt(cpu: Cpu<NoIrq>, _: &mut Frame) -> Cpu<NoIrq> {
+    fn interrupt(cpu: Cpu<Hardirq>, _: &mut Frame) -> Cpu<Hardirq> {
         if let Some(interrupt) = machine::acknowledge() {
             machine::start_timer();
             cpu.task_word().set::<Machine>(Flags::RESCHED);
@@ -95,11 +96,11 @@ pub extern "C" fn main() -> ! {
     let place = &raw mut CPU;
     // SAFETY: once, before there is anybody else.
     let here: &CpuLocal = unsafe { (*place).write(CpuLocal::new(0, stack_top(2), stack_top(3))) };
-    THREADS.iter().for_each(|thread| thread.set_cpu(here));
-    THREADS[0].set_stack_top(stack_top(0));
 
-    // SAFETY: everything is masked; this is thread 0 on its own stack; thread 1's stack is its own.
+    // SAFETY: everything is masked; this is thread 0 on its own stack; thread 1's and the CPU's are their own.
     let cpu = unsafe {
+        THREADS.iter().for_each(|thread| thread.set_cpu(here));
+        THREADS[0].set_stack_top(stack_top(0));
         switch::prepare::<Port>(&THREADS[1], stack_top(1), count, 1);
         install::<Port>();
         switch::boot::<Minimal>(&THREADS[0])

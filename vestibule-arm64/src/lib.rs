@@ -1,4 +1,64 @@
-//! Exception entry and exit for kernels, the arm64 port.
+//! Exception entry and exit for kernels, the arm64 port: vectors, frame, triage, one handler for each class of
+//! exceptions, stacks, the task switch. What is the same on every architecture is in [`vestibule`]; what exceptions are
+//! taken for is the kernel's ([`Bodies`]).
+//!
+//! ```text
+//!  hardware      everything masked, ELR, SPSR, ESR, FAR
+//!     |
+//!  vectors       stack test, X0 to X30 into the frame            assembly, and all of it
+//!     |
+//!  entry         ELR, SPSR, ESR, FAR into the frame; which class?
+//!     |
+//!  el1, el0      enter, open, run, mask, prepare, restore        a few straight lines, typed with the class's row
+//!     |    \
+//!     |     Bodies::...                                          the kernel
+//!  entry         ELR, SPSR
+//!     |
+//!  vectors       X0 to X30, ERET
+//! ```
+//!
+//! The backend [`Daif`] is for CPUs whose interrupts are all masked by PSTATE. Upper case is masked:
+//!
+//! ```text
+//! Process  daif        NoIrq, NoNmi  daIF        Error  dAIF        Critical  DAIF
+//! ```
+//!
+//! # Principles
+//!
+//! 1. **Hardware is a trait.** Whatever two accesses an exception could fall between are two calls of [`Hardware`].
+//!    `Real` is the CPU; the tests run these same handlers on a simulated one.
+//! 2. **Assembly does what only assembly can**: general registers, the test for a full stack before the first store,
+//!    the switch, ERET.
+//! 3. **Read once.** Syndrome and fault address are in the [`Frame`] before anything opens; from then on only the frame
+//!    is asked.
+//! 4. **What is opened and closed stands in one place.** A handler is one straight line of steps, and
+//!    [`TABLE`](classes::TABLE) says of each class what the compiler has checked it for.
+//! 5. **Stacks and tasks change with everything masked**, and the stack pointer together with what belongs to it.
+//! 6. **Nobody saves masks for a task**, so at every [switch](switch::switch) they have their one value. That check is
+//!    in every build.
+//! 7. **An interrupt opens nothing before it is accounted for**, runs on the CPU's interrupt stack, and is back on the
+//!    task's before anything is looked for.
+//! 8. **What nobody can go on after counts as NMI-like before a word is printed**: [`Bodies::die`].
+//! 9. **What a user writes into a saved PSTATE passes the [sanitiser](pstate::sanitise).**
+//! 10. **The user's stack pointer stays in SP_EL0**; TPIDR_EL1 points to the current task's [`Thread`].
+//!
+//! # Map
+//!
+//! | module | what |
+//! |---|---|
+//! | `vectors` | the table, saving and restoring, a task's first return |
+//! | [`entry`] | what the vectors call; a simulated CPU calls it too |
+//! | `el1`, `el0` | the handlers |
+//! | [`classes`] | the table of classes |
+//! | `bodies` | what a kernel supplies |
+//! | `machine` | the port's side of [`vestibule::Machine`], the backend |
+//! | [`hardware`], `real` | every access, and the CPU itself |
+//! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
+//! | `thread` | what is kept for each task and each CPU |
+//! | [`switch`](mod@switch) | the task switch, the first token |
+//!
+//! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
+//! `examples/minimal-kernel` shows all of it.
 #![no_std]
 
 pub mod classes;

@@ -104,6 +104,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_clock_gettime => time::clock_gettime(call),
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
+        test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
         _ => Err(Errno::ENOSYS),
     }
 }

@@ -16,6 +16,9 @@ pub const SPIN: u32 = 0x1000;
 /// and withholds its interrupt.
 pub const COPY: u32 = 0x1001;
 
+/// Runs this task's kernel stack down.
+pub const OVERFLOW: u32 = 0x1002;
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
@@ -27,6 +30,12 @@ pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, E
         core::hint::spin_loop();
     }
     Ok(0)
+}
+
+/// Calls itself until the stack ends, and says so: each call's frame is used after the next.
+pub(crate) fn overflow(depth: u64) -> u64 {
+    let frame = core::hint::black_box([depth; 16]);
+    overflow(depth + 1) + frame[0]
 }
 
 pub(crate) fn copy(cpu: &mut Cpu<Process>, to: usize, count: usize) -> Result<usize, Errno> {

@@ -8,6 +8,7 @@ use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{abi, getpid, kill};
+use crate::runtime::test_calls::overflow;
 use crate::runtime::thread::spawn;
 
 const KERNEL_ADDRESS: usize = 0xffff_ffc0_4020_0000;
@@ -25,6 +26,7 @@ const KINDS: &[(&str, fn())] = &[
     ("stack", stack),
     ("thread", thread),
     ("kill", kill_all),
+    ("kernel-stack", kernel_stack),
 ];
 
 /// The program.
@@ -115,4 +117,9 @@ fn kill_all() {
     if let Err(error) = kill(getpid(), abi::SIGKILL) {
         println!("crash: kill: {error:?}");
     }
+}
+
+/// Not this program's stack but its task's in the kernel: the machine stops, and says why.
+fn kernel_stack() {
+    overflow();
 }

@@ -7,6 +7,7 @@ use super::syscall::{Result, call, check};
 
 const SPIN: u32 = 0x1000;
 const COPY: u32 = 0x1001;
+const OVERFLOW: u32 = 0x1002;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -23,4 +24,10 @@ pub const PATTERN: u8 = 0x5a;
 pub fn copy(address: *mut u8, bytes: usize) -> Result<usize> {
     // SAFETY: the caller's memory at `address`, if it is any, is only ever used through that pointer.
     check(unsafe { call(COPY, [address as usize, bytes, 0, 0, 0, 0]) })
+}
+
+/// `overflow()`, number 0x1002: the kernel runs down the stack of the task that asks. There is no result.
+pub fn overflow() {
+    // SAFETY: touches no memory of the caller's.
+    unsafe { call(OVERFLOW, [0; 6]) };
 }

@@ -9,6 +9,7 @@
 //! | 3 | a page fault of the kernel: it writes a system call's result to a fresh page |
 //! | 4 | a page fault of the kernel: it reads a system call's argument from a fresh page |
 //! | 5 | nothing: a loop in user mode for N / 10 milliseconds, which only interrupts interrupt |
+//! | 6 | the same loop in the kernel; nothing at all on a kernel without that test call |
 
 use core::arch::asm;
 use core::ptr::{read_volatile, write_volatile};
@@ -17,7 +18,8 @@ use core::time::Duration;
 use crate::runtime::clock::spin_for;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, call, check, getppid, mmap, munmap, pipe};
+use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getppid, mmap, munmap, pipe};
+use crate::runtime::test_calls::spin;
 
 const PAGE: usize = 4096;
 /// What goes through the pipe each time.
@@ -70,9 +72,14 @@ fn phases(count: usize) -> Result<()> {
         }
         Ok(())
     })?;
+    let a_while = Duration::from_micros(count as u64 * 100);
     phase::<5>(|| {
-        spin_for(Duration::from_micros(count as u64 * 100));
+        spin_for(a_while);
         Ok(())
+    })?;
+    phase::<6>(|| match spin(a_while) {
+        Err(Errno(errno::ENOSYS)) => Ok(()),
+        result => result.map(|_| ()),
     })
 }
 

@@ -204,6 +204,12 @@ fn c67_nmi_exit_twice() {
     broken(&report, &["C67 at leave a nested exception"]);
 }
 
+/// Watched, and yet in nothing that could end.
+#[test]
+fn c67_exit_of_an_entry_that_never_was() {
+    broken(&kernel(Exception::Brk, "body", || corrupt(Cell::Nesting, |_| 0)), &["C67 at leave a nested exception"]);
+}
+
 #[test]
 fn c70_user_enter_inside_an_entry() {
     broken(&user(Exception::Svc, "body", enter_once_more), &["C70 at enter the quiescent state"]);

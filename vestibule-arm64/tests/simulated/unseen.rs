@@ -27,6 +27,23 @@ fn c6_looks_at_interrupts_alone() {
     }
 }
 
+/// Masks of none of the five contexts, with interrupts open: `level` rounds to the stricter, `irqs_were_on` does not. A
+/// body that did nothing is reported, and its exit preempts.
+#[test]
+fn c6_blames_the_body_for_masks_that_are_no_context() {
+    for masks in [A, D, D | A] {
+        let report = simulate::<Watched>(move |_cpu| {
+            change_masks(masks);
+            set(RESCHED);
+            record();
+            take(Exception::DataAbort);
+            stop();
+        });
+        assert_eq!(report.constraints(), ["C6 at el1_abort"], "{}", report.all());
+        assert!(report.kernel().contains("schedule KernelExit"), "{}", report.all());
+    }
+}
+
 /// C67: that the count went down once too often is not seen where it happens, but by whoever goes to sleep next.
 #[test]
 fn c67_an_exit_too_many_is_seen_late() {

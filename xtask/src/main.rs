@@ -1,16 +1,22 @@
 //! Builds, boots and tests: `cargo xtask run` and `cargo xtask test` are enough on a fresh machine.
 //!
 //! ```text
-//! run, test      what a person asks for
+//! run, test, count  what a person asks for
 //!   build          bare-metal crates    <- toolchain     <- standard_library <- debian
 //!   image          kernel ELF to what QEMU boots
 //!   machine        a booted QEMU        <- qemu          <-                     debian
 //!     monitor        what its CPUs hold when it hangs    <- symbols
 //! ```
 
+mod binary;
 mod boot_test;
+mod boots;
+mod budget;
 mod build;
 mod cache;
+mod count;
+mod counter;
+mod counter_test;
 mod debian;
 mod image;
 mod machine;
@@ -21,6 +27,7 @@ mod qemu;
 mod run;
 mod standard_library;
 mod symbols;
+mod table;
 mod test;
 mod toolchain;
 mod version;
@@ -40,6 +47,10 @@ enum Task {
     Run(run::Options),
     /// Check everything: formatting, lints, documentation, host tests, boot tests
     Test(test::Options),
+    /// Count what exception entry and exit cost in instructions, and hold it against budgets.toml
+    Count,
+    /// Check what the compiler made of entry and exit code, in both kernels
+    Binary,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +58,8 @@ fn main() -> ExitCode {
         Task::Setup => setup(),
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
+        Task::Count => count::count(),
+        Task::Binary => binary::binary(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: error: {error:#}");

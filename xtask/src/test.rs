@@ -7,90 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::boot_test::BootTest;
+use crate::boot_test::{BootTest, Kernel};
+use crate::boots::BOOT_TESTS;
 use crate::build::{self, Programs};
+use crate::counter::Counter;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::workspace;
+use crate::{count, counter_test, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs"];
-
-/// The boots, in the order they run.
-const BOOT_TESTS: &[BootTest] = &[
-    BootTest {
-        name: "hello, preempted anywhere",
-        cpus: 2,
-        command_line: "preempt=full -- hello one two",
-        lines: &[
-            "self-check: BRK, abort and undefined instruction in the kernel are sound",
-            "--- hello",
-            "Hello from user mode.",
-            "argument 0: hello",
-            "argument 2: two",
-            "--- entries by class",
-        ],
-        status: 0,
-    },
-    BootTest {
-        name: "hello, preempted nowhere, one CPU",
-        cpus: 1,
-        command_line: "preempt=none -- hello",
-        lines: &["CPUs: 1 of 1 online", "Hello from user mode."],
-        status: 0,
-    },
-    BootTest {
-        name: "hello, preempted lazily",
-        cpus: 2,
-        command_line: "preempt=lazy -- hello",
-        lines: &["Hello from user mode."],
-        status: 0,
-    },
-    BootTest {
-        name: "a program's exit status is the machine's",
-        cpus: 2,
-        command_line: "preempt=full -- exit-with 42",
-        lines: &["exit-with: ending with status 42"],
-        status: 42,
-    },
-    BootTest {
-        name: "system calls and faults in a row",
-        cpus: 2,
-        command_line: "preempt=full -- count 100",
-        lines: &["count: 100 of each"],
-        status: 0,
-    },
-    BootTest {
-        name: "registers survive what interrupts them",
-        cpus: 2,
-        command_line: "preempt=full -- registers 20",
-        lines: &["registers: all as they were"],
-        status: 0,
-    },
-    BootTest {
-        name: "registers survive on one CPU",
-        cpus: 1,
-        command_line: "preempt=full -- registers 20",
-        lines: &["registers: all as they were"],
-        status: 0,
-    },
-    BootTest {
-        name: "threads wake each other by futex",
-        cpus: 2,
-        command_line: "preempt=full -- futex 100",
-        lines: &["futex: 200 turns, 200 counted under the lock"],
-        status: 0,
-    },
-    BootTest {
-        name: "processes pass bytes through pipes",
-        cpus: 2,
-        command_line: "preempt=full -- pipes 100",
-        lines: &["pipes: 100 round trips"],
-        status: 0,
-    },
-];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -121,6 +49,17 @@ struct Tally {
     failed: u32,
 }
 
+impl Tally {
+    /// Counts one check.
+    fn note(&mut self, check: Result<()>) -> Result<()> {
+        match check {
+            Ok(()) => self.passed += 1,
+            Err(_) => self.failed += 1,
+        }
+        check
+    }
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.passed, self.failed)
@@ -132,7 +71,11 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         check_source(tally)?;
         host_tests(tally)?;
     }
-    boot_tests(options, tally)
+    boot_tests(options, tally)?;
+    if options.boot.is_none() {
+        counts(tally)?;
+    }
+    Ok(())
 }
 
 /// Formatting, lints and documentation, of what is compiled for the host and of what is not.
@@ -160,9 +103,7 @@ fn host(subcommand: &str) -> Command {
 /// Runs a command that is one check.
 fn step(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
     say(name);
-    process::run(command).inspect_err(|_| tally.failed += 1)?;
-    tally.passed += 1;
-    Ok(())
+    tally.note(process::run(command))
 }
 
 /// Runs `cargo test`, shows what it prints and counts its tests.
@@ -192,7 +133,19 @@ fn test_result(line: &str) -> Option<(u32, u32)> {
     Some((count(" passed")?, count(" failed")?))
 }
 
-/// Boots every boot test, also after one has failed.
+/// The counter against what was counted by hand, then what it counts against the budgets. The kernel is the very file
+/// that has just passed the boot tests.
+fn counts(tally: &mut Tally) -> Result<()> {
+    let (toolchain, qemu, counter) = (Toolchain::ready()?, Qemu::ready()?, Counter::new()?);
+    let kernel = build::plain_kernel(&toolchain)?;
+    let programs = Programs::new(&toolchain, "release")?;
+    say("counter");
+    tally.note(counter_test::check(&toolchain, &qemu, &counter))?;
+    say("counts");
+    tally.note(count::check(&kernel, &programs, &qemu, &counter))
+}
+
+/// Boots every boot test, with both kernels, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
     let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
@@ -205,17 +158,15 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     say("boot tests");
     let qemu = Qemu::ready()?;
     let toolchain = Toolchain::ready()?;
-    let kernel = build::kernel(&toolchain, "release")?;
+    let kernels = [
+        Kernel { name: "checked", elf: build::kernel(&toolchain, "release")? },
+        Kernel { name: "plain", elf: build::plain_kernel(&toolchain)? },
+    ];
     let programs = Programs::new(&toolchain, "release")?;
     let before = tally.failed;
-    for test in tests {
-        match test.run(&kernel, &programs, &qemu, Duration::from_secs(options.timeout)) {
-            Ok(()) => tally.passed += 1,
-            Err(error) => {
-                println!("{error:#}");
-                tally.failed += 1;
-            }
-        }
+    for (kernel, test) in kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test))) {
+        let run = test.run(kernel, &programs, &qemu, Duration::from_secs(options.timeout));
+        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     match tally.failed - before {
         0 => Ok(()),

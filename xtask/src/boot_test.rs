@@ -1,6 +1,6 @@
 //! One boot test: what to boot, and what must come of it.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -8,6 +8,12 @@ use anyhow::{Result, anyhow};
 use crate::build::Programs;
 use crate::machine::{Boot, Console, End, Machine};
 use crate::qemu::Qemu;
+
+/// One build of the kernel.
+pub struct Kernel {
+    pub name: &'static str,
+    pub elf: PathBuf,
+}
 
 /// A boot that must show certain lines and end with a certain status.
 pub struct BootTest {
@@ -21,10 +27,10 @@ pub struct BootTest {
 }
 
 impl BootTest {
-    /// Boots and compares; an error says what differs and shows the console.
-    pub fn run(&self, kernel: &Path, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
+    /// Boots the kernel and compares; an error says what differs and shows the console.
+    pub fn run(&self, kernel: &Kernel, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
         let machine = Machine {
-            kernel,
+            kernel: &kernel.elf,
             program: programs.find(self.program())?,
             command_line: self.command_line,
             cpus: self.cpus,
@@ -32,8 +38,9 @@ impl BootTest {
         };
         let started = Instant::now();
         let boot = machine.boot(qemu, Console::Kept)?;
-        self.judge(&boot).map_err(|why| anyhow!("boot test {}: {why}\nits console:\n{}", self.name, boot.output))?;
-        println!("boot test {} ... ok ({:.1} s)", self.name, started.elapsed().as_secs_f32());
+        let name = format!("boot test {}, {} kernel", self.name, kernel.name);
+        self.judge(&boot).map_err(|why| anyhow!("{name}: {why}\nits console:\n{}", boot.output))?;
+        println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
         Ok(())
     }
 

@@ -19,7 +19,23 @@ const PROGRAMS: &str = "programs";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
-    let executables = executables(toolchain, KERNEL, profile)?;
+    kernel_with(toolchain, profile, &[])
+}
+
+/// Builds the release kernel without tracking and checks, the one that is measured, and returns its ELF file.
+pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
+    // Both kernels at one path would be each other's end.
+    kernel_with(toolchain, "release", &["--no-default-features", "--target-dir", "target/plain"])
+}
+
+/// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.
+pub fn kernel_elf(toolchain: &Toolchain, checked: bool) -> Result<Vec<u8>> {
+    let path = if checked { kernel(toolchain, "release") } else { plain_kernel(toolchain) }?;
+    fs::read(&path).with_context(|| format!("cannot read the kernel {}", path.display()))
+}
+
+fn kernel_with(toolchain: &Toolchain, profile: &str, options: &[&str]) -> Result<PathBuf> {
+    let executables = executables(toolchain, KERNEL, profile, options)?;
     let kernel = executables.into_iter().find(|(name, _)| name == KERNEL);
     kernel.map(|(_, path)| path).with_context(|| format!("the package {KERNEL} has no executable {KERNEL}"))
 }
@@ -32,7 +48,7 @@ pub struct Programs {
 impl Programs {
     /// Builds them in the profile `release` or `dev`.
     pub fn new(toolchain: &Toolchain, profile: &str) -> Result<Self> {
-        Ok(Self { executables: executables(toolchain, PROGRAMS, profile)? })
+        Ok(Self { executables: executables(toolchain, PROGRAMS, profile, &[])? })
     }
 
     /// The ELF file of the program `name`.
@@ -43,9 +59,14 @@ impl Programs {
 }
 
 /// The names and paths of the executables that `package` has.
-fn executables(toolchain: &Toolchain, package: &str, profile: &str) -> Result<Vec<(String, PathBuf)>> {
+fn executables(
+    toolchain: &Toolchain,
+    package: &str,
+    profile: &str,
+    options: &[&str],
+) -> Result<Vec<(String, PathBuf)>> {
     let mut build = cargo(toolchain, "build");
-    build.args(["--profile", profile, "--package", package, "--message-format=json-render-diagnostics"]);
+    build.args(["--profile", profile, "--package", package, "--message-format=json-render-diagnostics"]).args(options);
     let messages = process::output(build.stderr(Stdio::inherit()))?;
     Ok(messages.lines().filter_map(executable).collect())
 }
@@ -59,6 +80,13 @@ pub fn cargo(toolchain: &Toolchain, subcommand: &str) -> Command {
     // Either of these would hide ours.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo
+}
+
+/// A compiler that works for [`TARGET`] with the same flags.
+pub fn rustc(toolchain: &Toolchain) -> Command {
+    let mut rustc = toolchain.rustc();
+    rustc.current_dir(workspace::root()).args(["--target", TARGET]).args(FLAGS.split(' '));
+    rustc
 }
 
 /// Writes the boot image of the kernel at `elf` beside it and returns its path.

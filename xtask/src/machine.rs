@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::build;
 use crate::monitor::Monitor;
 use crate::qemu::Qemu;
 use crate::symbols::Symbols;
+use crate::{build, process};
 
 /// A kernel, what it runs, and on how many CPUs.
 pub struct Machine<'a> {
@@ -55,9 +55,16 @@ pub enum End {
 impl Machine<'_> {
     /// Boots, and returns when the machine has ended, by itself or by the watchdog.
     pub fn boot(&self, qemu: &Qemu, console: Console) -> Result<Boot> {
+        self.boot_with(qemu, console, |_| {})
+    }
+
+    /// Boots as [`boot`](Self::boot) does, with what `add` adds to QEMU's command line.
+    pub fn boot_with(&self, qemu: &Qemu, console: Console, add: impl FnOnce(&mut Command)) -> Result<Boot> {
         let folder = tempfile::tempdir().context("cannot make a folder for the monitor's socket")?;
         let socket = folder.path().join("monitor");
-        let mut child = Running(self.start(qemu, console, &socket)?);
+        let mut command = self.command(qemu, &socket)?;
+        add(&mut command);
+        let mut child = Running(self.start(command, console)?);
         let output = read_console(&mut child.0, console);
         if console == Console::Terminal {
             write_console(child.0.stdin.take().expect("its input is piped"));
@@ -74,15 +81,14 @@ impl Machine<'_> {
         Ok(Boot { output: String::from_utf8_lossy(&kept).into_owned(), end })
     }
 
-    fn start(&self, qemu: &Qemu, console: Console, socket: &Path) -> Result<Child> {
+    fn start(&self, mut command: Command, console: Console) -> Result<Child> {
         fs::metadata(self.program).with_context(|| format!("cannot read the program {}", self.program.display()))?;
-        let mut command = self.command(qemu, socket)?;
         command.stdout(Stdio::piped());
         match console {
             Console::Terminal => command.stdin(Stdio::piped()),
             Console::Kept => command.stdin(Stdio::null()),
         };
-        command.spawn().with_context(|| format!("cannot start {qemu}"))
+        spawn(command)
     }
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
@@ -117,6 +123,21 @@ impl fmt::Display for End {
             }
         }
     }
+}
+
+/// Runs a QEMU that boots something else than a kernel with a program; an error if it has not ended after `limit`.
+pub fn run_to_end(mut command: Command, limit: Duration) -> Result<ExitStatus> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = Running(spawn(command)?);
+    let output = read_console(&mut child.0, Console::Kept);
+    if !keep_until_end(&output, &mut Vec::new(), Some(Instant::now() + limit)) {
+        bail!("no end within {} s", limit.as_secs());
+    }
+    Ok(child.0.wait()?)
+}
+
+fn spawn(mut command: Command) -> Result<Child> {
+    command.spawn().with_context(|| format!("cannot start {}", process::describe(&command)))
 }
 
 /// A QEMU that does not outlive its owner.

@@ -64,6 +64,11 @@ impl Toolchain {
         self.command("cargo")
     }
 
+    /// A command that runs its compiler.
+    pub fn rustc(&self) -> Command {
+        self.command("rustc")
+    }
+
     fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(tool);
         if let Self::Linked = self {
@@ -74,7 +79,7 @@ impl Toolchain {
     }
 
     fn has_target(&self) -> bool {
-        let mut rustc = self.command("rustc");
+        let mut rustc = self.rustc();
         // `rustup target list` does not know linked toolchains.
         let folder = process::output(rustc.args(["--print", "target-libdir", "--target", TARGET]));
         folder.is_ok_and(|folder| holds_core(Path::new(folder.trim())))

@@ -1,0 +1,239 @@
+//! What each path of entry and exit may cost: `budgets.toml`, held against what was counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use vestibule_counter::report::{Counts, Measures, Report, Spread};
+
+use crate::workspace;
+
+const FILE: &str = "budgets.toml";
+
+/// All of them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budgets {
+    #[serde(rename = "path")]
+    paths: Vec<Path>,
+}
+
+/// One path's. Every limit is on the median over the clean events of its phase and class.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Path {
+    name: String,
+    /// The phase of the program `count`.
+    phase: u8,
+    /// The class as the counter prints it.
+    class: String,
+    /// With fewer clean events than this the median says nothing.
+    events: u64,
+    #[serde(default)]
+    at_most: Limits,
+    #[serde(default)]
+    exactly: Limits,
+}
+
+type Limits = BTreeMap<Part, BTreeMap<Measure, u64>>;
+
+/// The fields of [`Counts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Total,
+    EntryText,
+}
+
+/// The fields of [`Measures`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Measure {
+    Instructions,
+    MaskWrites,
+    Barriers,
+    Loads,
+    Stores,
+}
+
+impl Budgets {
+    /// Reads the repository's.
+    pub fn read() -> Result<Self> {
+        let path = workspace::root().join(FILE);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("cannot understand {}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// How many limits there are.
+    pub fn limits(&self) -> usize {
+        self.paths.iter().map(|path| path.limits().count()).sum()
+    }
+
+    /// One line for each limit that does not hold: path, figure, budget.
+    pub fn exceeded(&self, report: &Report) -> Vec<String> {
+        self.paths.iter().flat_map(|path| path.exceeded(report)).collect()
+    }
+}
+
+/// A limit on one figure.
+struct Limit {
+    part: Part,
+    measure: Measure,
+    budget: u64,
+    exact: bool,
+}
+
+impl Path {
+    fn exceeded(&self, report: &Report) -> Vec<String> {
+        match self.counts(report) {
+            Ok(counts) => {
+                let exceeded = self.limits().filter_map(|limit| limit.exceeded(&counts));
+                exceeded.map(|why| format!("{}: {why}", self.name)).collect()
+            }
+            Err(why) => vec![format!("{}: {why}", self.name)],
+        }
+    }
+
+    fn counts(&self, report: &Report) -> Result<Counts<Spread>, String> {
+        let Path { phase, class, events, .. } = self;
+        let mut rows = report.phases.iter();
+        let row = rows.find(|row| row.phase == Some(*phase) && row.class.to_string() == *class);
+        let row = row.ok_or_else(|| format!("phase {phase} had no event of the class `{class}`"))?;
+        match row.clean {
+            Some(counts) if row.events.count >= *events => Ok(counts),
+            _ => {
+                Err(format!("phase {phase} had {} clean events of the class `{class}`, not {events}", row.events.count))
+            }
+        }
+    }
+
+    fn limits(&self) -> impl Iterator<Item = Limit> {
+        let all = [(&self.at_most, false), (&self.exactly, true)];
+        all.into_iter().flat_map(|(limits, exact)| {
+            limits.iter().flat_map(move |(&part, measures)| {
+                measures.iter().map(move |(&measure, &budget)| Limit { part, measure, budget, exact })
+            })
+        })
+    }
+}
+
+impl Limit {
+    fn exceeded(&self, counts: &Counts<Spread>) -> Option<String> {
+        let Self { part, measure, budget, exact } = *self;
+        let figure = measure.of(part.of(counts)).median;
+        let holds = if exact { figure == budget } else { figure <= budget };
+        let relation = if exact { "exactly" } else { "at most" };
+        (!holds).then(|| format!("{figure} {measure} {part}, budget {relation} {budget}"))
+    }
+}
+
+impl Part {
+    fn of(self, counts: &Counts<Spread>) -> &Measures<Spread> {
+        match self {
+            Self::Total => &counts.total,
+            Self::EntryText => &counts.entry_text,
+        }
+    }
+}
+
+impl Measure {
+    fn of(self, measures: &Measures<Spread>) -> Spread {
+        match self {
+            Self::Instructions => measures.instructions,
+            Self::MaskWrites => measures.mask_writes,
+            Self::Barriers => measures.barriers,
+            Self::Loads => measures.loads,
+            Self::Stores => measures.stores,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Total => "at EL1",
+            Self::EntryText => "in entry text",
+        })
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Instructions => "instructions",
+            Self::MaskWrites => "mask writes",
+            Self::Barriers => "barriers",
+            Self::Loads => "loads",
+            Self::Stores => "stores",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vestibule_counter::report::{Cause, Class, Events, Kind, Origin, Row};
+
+    const BUDGETS: &str = r#"
+        [[path]]
+        name = "getppid"
+        phase = 0
+        class = "el0_64 sync svc64 #173"
+        events = 10
+        at_most.total.instructions = 160
+        exactly.entry_text.mask_writes = 2
+    "#;
+
+    /// A report of one path, with these medians.
+    fn report(count: u64, instructions: u64, mask_writes: u64) -> Report {
+        let median = |median| Spread { median, ..Spread::default() };
+        let total = Measures { instructions: median(instructions), ..Measures::default() };
+        let entry_text = Measures { mask_writes: median(mask_writes), ..Measures::default() };
+        let class = Class { from: Origin::El0_64, kind: Kind::Sync, cause: Some(Cause::Svc64), system_call: Some(173) };
+        let events = Events { count, ..Events::default() };
+        let row = Row { phase: Some(0), class, events, clean: Some(Counts { total, entry_text }) };
+        Report { phases: vec![row], whole_run: vec![], unmatched_returns: 0 }
+    }
+
+    fn exceeded(report: &Report) -> Vec<String> {
+        Budgets::parse(BUDGETS).unwrap().exceeded(report)
+    }
+
+    #[test]
+    fn says_nothing_while_all_hold() {
+        assert_eq!(exceeded(&report(10, 160, 2)), [""; 0]);
+        assert_eq!(Budgets::parse(BUDGETS).unwrap().limits(), 2);
+    }
+
+    #[test]
+    fn names_path_figure_and_budget() {
+        assert_eq!(exceeded(&report(10, 161, 2)), ["getppid: 161 instructions at EL1, budget at most 160"]);
+        assert_eq!(exceeded(&report(10, 1, 3)), ["getppid: 3 mask writes in entry text, budget exactly 2"]);
+        assert_eq!(exceeded(&report(10, 1, 1)), ["getppid: 1 mask writes in entry text, budget exactly 2"]);
+    }
+
+    #[test]
+    fn a_path_that_was_not_taken_often_enough_is_exceeded() {
+        assert!(exceeded(&report(9, 1, 2))[0].contains("9 clean events"));
+        let elsewhere = Report { phases: vec![], ..report(10, 1, 2) };
+        assert!(exceeded(&elsewhere)[0].contains("no event of the class"));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        assert!(Budgets::parse(&BUDGETS.replace("mask_writes", "masks")).is_err());
+        assert!(Budgets::parse(&BUDGETS.replace("at_most", "at_least")).is_err());
+    }
+
+    #[test]
+    fn understands_the_repositorys() {
+        let budgets = Budgets::read().unwrap();
+        assert!(budgets.paths.iter().all(|path| path.limits().count() > 0));
+    }
+}

@@ -1,0 +1,153 @@
+//! `cargo xtask binary`: what the compiler made of entry and exit code. Between vector and tracking-on, and from
+//! tracking-off to ERET, there is no panic, no indirect call and no call into ordinary code.
+//!
+//! The source promises it, and only machine code shows it: whether a closure was inlined, a bound was checked, a cold
+//! path was moved out, is the compiler's to decide, and may change with the next one.
+
+mod code;
+mod permits;
+mod planted;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build;
+use crate::toolchain::Toolchain;
+use code::Code;
+use permits::{PERMITS, UNREACHED};
+use walk::{Breach, Phase, Rule, Seen, walk};
+
+/// The two kernels that are built of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// With tracking, and every check.
+    Checked,
+    /// With neither.
+    Plain,
+}
+
+/// Checks both kernels, and prints what was found.
+pub fn binary() -> Result<ExitCode> {
+    let toolchain = Toolchain::ready()?;
+    println!("{} planted mistakes, each found", planted::check(&toolchain)?);
+    let mut used = vec![false; PERMITS.len()];
+    let mut wrong = Vec::new();
+    for build in [Build::Checked, Build::Plain] {
+        let elf = build::kernel_elf(&toolchain, build == Build::Checked)?;
+        let code = Code::read(&elf).with_context(|| format!("cannot check the {build} kernel"))?;
+        let seen = walk(&code, &roots(&code)?);
+        println!("{}", figures(build, &code, &seen));
+        wrong.extend(judge(build, &code, &seen, &mut used).into_iter().map(|text| format!("{build} kernel: {text}")));
+    }
+    let unused = PERMITS.iter().zip(used).filter(|(_, used)| !used);
+    wrong.extend(unused.map(|(permit, _)| format!("this permit is for nothing, remove it: {}", permit.reason)));
+    if !wrong.is_empty() {
+        bail!("entry text breaks its promise in {} places:\n  {}", wrong.len(), wrong.join("\n  "));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Checked => "checked",
+            Self::Plain => "plain",
+        })
+    }
+}
+
+const SLOTS: u64 = 16;
+const SLOT_SIZE: u64 = 128;
+
+/// The 16 vectors, and what goes to user mode for the first time: it begins as a body does, with nothing masked.
+fn roots(code: &Code) -> Result<Vec<(u64, Phase)>> {
+    let first = code.functions_named(FIRST_RETURN);
+    if first.is_empty() {
+        bail!("no function {FIRST_RETURN}: where does a task's first return to user mode begin?");
+    }
+    Ok(vectors(code).into_iter().chain(first.into_iter().map(|address| (address, Phase::Body))).collect())
+}
+
+fn vectors(code: &Code) -> Vec<(u64, Phase)> {
+    (0..SLOTS).map(|slot| (code.entry().start + slot * SLOT_SIZE, Phase::Entering)).collect()
+}
+
+const FIRST_RETURN: &str = "vestibule_arm64::vectors::enter_user";
+
+/// What is wrong with this kernel, one line for each.
+fn judge(build: Build, code: &Code, seen: &Seen, used: &mut [bool]) -> Vec<String> {
+    let mut wrong = BTreeMap::<_, Breach>::new();
+    for breach in &seen.breaches {
+        match PERMITS.iter().position(|permit| permit.covers(breach, build, code, seen)) {
+            Some(permit) => used[permit] = true,
+            None => {
+                let key = (breach.rule, breach.phase, code.place(breach.at).1, breach.to);
+                wrong.entry(key).or_insert(*breach);
+            }
+        }
+    }
+    let mut wrong: Vec<_> = wrong.values().map(|breach| describe(breach, code, seen)).collect();
+    wrong.extend(unreached(code, seen));
+    if seen.exception_returns.is_empty() {
+        wrong.push("no path ends in ERET".into());
+    }
+    wrong
+}
+
+fn describe(breach: &Breach, code: &Code, seen: &Seen) -> String {
+    let (by, start) = code.place(breach.at);
+    let does = match breach.rule {
+        Rule::OrdinaryCode if breach.to.is_some() => "calls ordinary code",
+        Rule::OrdinaryCode => "is ordinary code",
+        Rule::Indirect => "branches to wherever a register says",
+        Rule::Exception => "takes an exception",
+        Rule::UnknownBranch => "goes on where this check cannot follow",
+        Rule::UnknownMask => "writes a mask that this check does not follow",
+        Rule::LateSyndrome => "reads ELR, SPSR, ESR or FAR, which another exception may have overwritten,",
+        Rule::EarlyReturnState => "writes ELR or SPSR, which another exception may overwrite,",
+        Rule::OpensReturning => "opens a mask with the return state in ELR and SPSR",
+        Rule::NotReturning => "returns from the exception without the return state in ELR and SPSR",
+        Rule::NoCaller => "returns, and nobody called it,",
+    };
+    let to = breach.to.map_or(String::new(), |to| {
+        let comes_back = if seen.comes_back(to) { "" } else { ", which never comes back" };
+        format!(": {}{comes_back}", code.place(to).0)
+    });
+    format!("{by}+{:#x} {does} while {:?}{to}", breach.at - start, breach.phase)
+}
+
+/// Functions in entry text that no path leads to: nothing is proved of them.
+fn unreached(code: &Code, seen: &Seen) -> Vec<String> {
+    let functions = code.functions().filter(|(start, _)| code.entry().contains(start));
+    let unreached: Vec<_> =
+        functions.filter(|(start, _)| seen.reached.range(start..&code.end(*start)).next().is_none()).collect();
+    let known = |name: &str| UNREACHED.iter().any(|(known, _)| name.contains(known));
+    let new = unreached.iter().filter(|(_, name)| !known(name));
+    let new = new.map(|(_, name)| format!("{name} is entry text, and no vector leads to it"));
+    let stale = UNREACHED.iter().filter(|(known, _)| !unreached.iter().any(|(_, name)| name.contains(known)));
+    new.chain(stale.map(|(known, _)| format!("{known} is reached or gone: it need not be excused"))).collect()
+}
+
+fn figures(build: Build, code: &Code, seen: &Seen) -> String {
+    let size = code.entry().end - code.entry().start;
+    let out = |wanted: Phase| seen.calls_out.iter().filter(|(phase, ..)| *phase == wanted).count();
+    let phases = [Phase::Entering, Phase::Body, Phase::Exiting, Phase::Returning];
+    let out: Vec<_> = phases.iter().map(|phase| format!("{phase:?} {}", out(*phase))).collect();
+    format!(
+        "{build} kernel: entry text {size} bytes, {} instructions, {} of them between vector and ERET\n  \
+         calls {}, indirect branches {}, ERET {}\n  calls into ordinary code: {}",
+        size / 4,
+        seen.reached.len(),
+        seen.direct_calls.len(),
+        seen.indirect.len(),
+        seen.exception_returns.len(),
+        out.join(", "),
+    )
+}

@@ -1,0 +1,69 @@
+//! What a rule says no to and is right all the same, each with its reason. Whatever is not used any more fails the check.
+
+use super::Build;
+use super::code::Code;
+use super::walk::{Breach, Phase, Rule, Seen};
+
+/// One thing that is right all the same.
+pub struct Permit {
+    /// In this build only, or in both.
+    pub build: Option<Build>,
+    pub rule: Rule,
+    pub phases: &'static [Phase],
+    /// Part of the name of the function that does it.
+    pub by: &'static str,
+    /// Part of the name of what is called; nothing is called without it. Who is called never comes back: the walk has
+    /// looked.
+    pub calls: Option<&'static str>,
+    pub reason: &'static str,
+}
+
+/// All of them.
+pub const PERMITS: &[Permit] = &[
+    Permit {
+        build: Some(Build::Checked),
+        rule: Rule::OrdinaryCode,
+        phases: &[Phase::Entering, Phase::Exiting, Phase::Returning],
+        by: "vestibule_arm64::",
+        calls: Some("Checks>::broken"),
+        reason: "a rule is broken: this kernel stops, and what it says is more use than how it was compiled",
+    },
+    Permit {
+        build: None,
+        rule: Rule::OrdinaryCode,
+        phases: &[Phase::Entering],
+        by: "vestibule_arm64::entry::",
+        calls: Some("Bodies for kernel::reference::Reference>::die"),
+        reason: "nobody can go on: counted as an NMI already, so watched, and never comes back",
+    },
+    Permit {
+        build: None,
+        rule: Rule::OrdinaryCode,
+        phases: &[Phase::Entering],
+        by: "vestibule_arm64::entry::el1_sync",
+        calls: Some("kernel::report::die"),
+        reason: "the body of a BRK in the kernel, masked throughout: one that is a bug's ends the kernel",
+    },
+];
+
+/// Code in entry text that no vector leads to, by part of its name, with the reason why it is there.
+pub const UNREACHED: &[(&str, &str)] = &[
+    ("vestibule_arm64::real::switch", "the task switch: masked throughout, called by the scheduler"),
+    ("vestibule_arm64::real::begin", "where a new task's first switch returns to: a start, not a return"),
+];
+
+impl Permit {
+    /// Is this what it is for?
+    pub fn covers(&self, breach: &Breach, build: Build, code: &Code, seen: &Seen) -> bool {
+        let called = match (self.calls, breach.to) {
+            (None, None) => true,
+            (Some(name), Some(to)) => code.place(to).0.contains(name) && !seen.comes_back(to),
+            _ => false,
+        };
+        called
+            && self.build.is_none_or(|only| only == build)
+            && self.rule == breach.rule
+            && self.phases.contains(&breach.phase)
+            && code.place(breach.at).0.contains(self.by)
+    }
+}

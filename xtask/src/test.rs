@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::binary;
 use crate::boot_test::{BootTest, Kernel};
 use crate::boots::BOOT_TESTS;
 use crate::build::{self, Programs};
@@ -74,6 +75,8 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     boot_tests(options, tally)?;
     if options.boot.is_none() {
         counts(tally)?;
+        say("machine code");
+        tally.note(binary::check(&Toolchain::ready()?))?;
     }
     Ok(())
 }

@@ -1,37 +1,33 @@
 //! QEMU's `virt` machine, as far as this kernel uses it: all of it at its physical address.
 
 use core::arch::{asm, naked_asm};
-use core::fmt;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
 use core::ptr::NonNull;
 
+use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3};
 use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
 
 use crate::kernel;
 
+const DISTRIBUTOR: NonNull<Gicd> = NonNull::new(0x0800_0000 as *mut Gicd).unwrap();
+const REDISTRIBUTORS: NonNull<GicrSgi> = NonNull::new(0x080a_0000 as *mut GicrSgi).unwrap();
 const SERIAL_DATA: *mut u32 = 0x0900_0000 as *mut u32;
-const DISTRIBUTOR: usize = 0x0800_0000;
-const REDISTRIBUTORS: usize = 0x080a_0000;
 const TIMER: IntId = IntId::ppi(11);
 
-/// The only translation table: blocks of a gigabyte, each where it is. Devices, then RAM, which is cached: atomic
-/// operations need that.
+/// The only translation table: two blocks of a gigabyte, each where it is.
 #[repr(C, align(4096))]
-struct Table([u64; 512]);
-static TABLE: Table = {
-    const VALID_AND_ACCESSED: u64 = 1 << 10 | 1;
-    const NEVER_EXECUTE: u64 = 0b11 << 53;
-    const INNER_SHAREABLE: u64 = 0b11 << 8;
-    const DEVICE: u64 = 1 << 2;
-    let mut table = [0; 512];
-    table[0] = NEVER_EXECUTE | DEVICE | VALID_AND_ACCESSED;
-    table[1] = 0x4000_0000 | INNER_SHAREABLE | VALID_AND_ACCESSED;
-    Table(table)
-};
+struct Table([u64; 2]);
+static TABLE: Table = Table([DEVICES, RAM]);
+/// Never executed, accessed, attribute 1, valid.
+const DEVICES: u64 = 0b11 << 53 | 1 << 10 | 1 << 2 | 1;
+/// Accessed, shared, attribute 0, valid: cached, because atomic operations need that.
+const RAM: u64 = 0x4000_0000 | 1 << 10 | 0b11 << 8 | 1;
 /// Attribute 0 is ordinary memory, written back; attribute 1 is devices.
 const MAIR: u64 = 0x04ff;
-/// 39 bits of address in the lower half, none in the upper; tables are cached.
-const TCR: u64 = 1 << 23 | 0b11 << 12 | 1 << 10 | 1 << 8 | (64 - 39);
+/// 31 bits of address in the lower half, none in the upper; tables are cached.
+const TCR: u64 = 1 << 23 | 0b11 << 12 | 1 << 10 | 1 << 8 | (64 - 31);
 /// Translation and caches on, stack pointer checked; the rest is what the architecture reserves as one.
 const SCTLR: u64 = 0x30d0_1985 | 1 << 3;
 
@@ -53,99 +49,54 @@ unsafe extern "C" fn _start() -> ! {
         "ldr x0, ={sctlr}",
         "msr sctlr_el1, x0",
         "isb",
-        "adrp x0, {stacks}",
-        "add sp, x0, {stack_size}",
-        "mov x29, xzr",
-        "bl {main}",
-        table = sym TABLE,
-        mair = const MAIR,
-        tcr = const TCR,
-        sctlr = const SCTLR,
-        stacks = sym kernel::STACKS,
-        stack_size = const vestibule_arm64::STACK_SIZE,
-        main = sym kernel::main,
+        "ldr x0, ={stack_top}",
+        "mov sp, x0",
+        "b {main}",
+        table = sym TABLE, mair = const MAIR, tcr = const TCR, sctlr = const SCTLR,
+        stack_top = const kernel::stack_top(0), main = sym kernel::main,
     )
 }
 
 /// Sets up the interrupt controller and lets the timer's interrupt through.
 pub fn set_up_interrupts() {
-    let distributor = NonNull::new(DISTRIBUTOR as *mut _).expect("it is not at zero");
-    let redistributors = NonNull::new(REDISTRIBUTORS as *mut _).expect("they are not at zero");
     // SAFETY: this is where `virt` has them, and nobody else uses them.
-    let gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, 1) };
+    let gic = unsafe { GicV3::new(UniqueMmioPointer::new(DISTRIBUTOR), REDISTRIBUTORS, 1) };
     let mut gic = gic.expect("`virt` has a GICv3");
     gic.setup(0);
-    gic.set_interrupt_priority(TIMER, Some(0), 0x80).expect("CPU 0 has a timer");
     gic.enable_interrupt(TIMER, Some(0), true).expect("CPU 0 has a timer");
     GicCpuInterface::set_priority_mask(0xff);
 }
 
-/// The interrupt that is to be handled now.
-pub fn acknowledge() -> Option<IntId> {
-    GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1)
-}
-
-/// The interrupt has been handled.
-pub fn end(interrupt: IntId) {
-    GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1);
-}
-
-/// The timer interrupts in ten milliseconds, and no longer does now.
+/// The timer interrupts ten milliseconds from now, by its 62.5 MHz, and does not before.
 pub fn start_timer() {
     // SAFETY: raises an interrupt, which is what the caller asks for.
-    unsafe {
-        asm!(
-            "mrs {ticks}, cntfrq_el0",
-            "udiv {ticks}, {ticks}, {hundred}",
-            "msr cntv_tval_el0, {ticks}",
-            "msr cntv_ctl_el0, {enable}",
-            "isb",
-            ticks = out(reg) _,
-            hundred = in(reg) 100_u64,
-            enable = in(reg) 1_u64,
-            options(nostack),
-        )
-    }
+    unsafe { asm!("msr cntv_tval_el0, {}", "msr cntv_ctl_el0, {}", "isb", in(reg) 625_000_u64, in(reg) 1_u64) }
+}
+
+/// Acknowledges the timer's interrupt, has the timer come again, and ends the interrupt.
+pub fn handle_timer_interrupt() {
+    GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |_| start_timer());
 }
 
 /// The serial port.
 pub struct Serial;
 
-impl fmt::Write for Serial {
+impl Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            // SAFETY: QEMU's serial port takes each byte at once.
-            unsafe { SERIAL_DATA.write_volatile(byte.into()) };
-        }
+        // SAFETY: QEMU's serial port takes each byte at once.
+        text.bytes().for_each(|byte| unsafe { SERIAL_DATA.write_volatile(byte.into()) });
         Ok(())
     }
 }
 
-macro_rules! println {
-    ($($text:tt)*) => {{
-        use core::fmt::Write;
-        let _ = writeln!($crate::machine::Serial, $($text)*);
-    }};
-}
-pub(crate) use println;
-
-/// What QEMU's exit status says.
-pub enum Status {
-    Success,
-    Failure,
-}
-
-/// Ends the machine, by semihosting.
-pub fn exit(status: Status) -> ! {
-    let application_exit = [0x20026, status as u64];
-    loop {
-        // SAFETY: SYS_EXIT_EXTENDED reads the two words.
-        unsafe { asm!("hlt 0xf000", in("w0") 0x20, in("x1") &application_exit, options(nostack)) };
-    }
+/// Ends the machine, by semihosting: `status` becomes QEMU's.
+pub fn exit(status: u64) -> ! {
+    // SAFETY: SYS_EXIT_EXTENDED reads the two words, the first of which says that the application ends, and stays away.
+    unsafe { asm!("hlt 0xf000", in("x0") 0x20_u64, in("x1") &[0x20026, status], options(noreturn)) }
 }
 
 #[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! {
-    println!("{info}");
-    exit(Status::Failure)
+fn panic(info: &PanicInfo) -> ! {
+    let _ = writeln!(Serial, "{info}");
+    exit(1)
 }

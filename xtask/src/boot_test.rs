@@ -50,7 +50,8 @@ impl BootTest {
         arguments.split(' ').next().unwrap_or_default()
     }
 
-    fn judge(&self, boot: &Boot) -> Result<(), String> {
+    /// Whether what came of a boot is what must; an error says what is not.
+    pub fn judge(&self, boot: &Boot) -> Result<(), String> {
         match &boot.end {
             End::Exited(status) if *status == self.status => {}
             end => return Err(format!("expected exit status {}, got {end}", self.status)),

@@ -16,16 +16,22 @@ const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocati
 
 const KERNEL: &str = "kernel";
 const PROGRAMS: &str = "programs";
+const MINIMAL_KERNEL: &str = "minimal-kernel";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
-    kernel_with(toolchain, profile, &[])
+    single(toolchain, KERNEL, profile, &[])
 }
 
 /// Builds the release kernel without tracking and checks, the one that is measured, and returns its ELF file.
 pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
     // Both kernels at one path would be each other's end.
-    kernel_with(toolchain, "release", &["--no-default-features", "--target-dir", "target/plain"])
+    single(toolchain, KERNEL, "release", &["--no-default-features", "--target-dir", "target/plain"])
+}
+
+/// Builds the release kernel of `examples/minimal-kernel` and returns its ELF file.
+pub fn minimal_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
+    single(toolchain, MINIMAL_KERNEL, "release", &[])
 }
 
 /// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.
@@ -34,10 +40,11 @@ pub fn kernel_elf(toolchain: &Toolchain, checked: bool) -> Result<Vec<u8>> {
     fs::read(&path).with_context(|| format!("cannot read the kernel {}", path.display()))
 }
 
-fn kernel_with(toolchain: &Toolchain, profile: &str, options: &[&str]) -> Result<PathBuf> {
-    let executables = executables(toolchain, KERNEL, profile, options)?;
-    let kernel = executables.into_iter().find(|(name, _)| name == KERNEL);
-    kernel.map(|(_, path)| path).with_context(|| format!("the package {KERNEL} has no executable {KERNEL}"))
+/// The executable that is named as its package.
+fn single(toolchain: &Toolchain, package: &str, profile: &str, options: &[&str]) -> Result<PathBuf> {
+    let executables = executables(toolchain, package, profile, options)?;
+    let found = executables.into_iter().find(|(name, _)| name == package);
+    found.map(|(_, path)| path).with_context(|| format!("the package {package} has no executable {package}"))
 }
 
 /// The programs of `programs/`, built.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::counter::Counter;
+use crate::machine::{self, End};
 use crate::qemu::Qemu;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{machine, process, workspace};
+use crate::{process, workspace};
 
 const FOLDER: &str = "counter/tests/guest";
 
@@ -18,7 +19,7 @@ const FOLDER: &str = "counter/tests/guest";
 const ARGUMENTS: &str = "text=40200000-40201000,switch=40201000";
 
 /// How the guest ends if everything in it went as written.
-const STATUS: i32 = 93;
+const STATUS: u8 = 93;
 
 /// It takes a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -54,9 +55,8 @@ fn boot(guest: &Path, qemu: &Qemu, counter: &Counter, report: &Path) -> Result<(
     command.args(["-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-m", "256M", "-display", "none", "-nic", "none"]);
     command.args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"]);
     command.arg("-kernel").arg(guest).arg("-plugin").arg(counter.argument(ARGUMENTS, report));
-    let status = machine::run_to_end(command, LIMIT).context("the counter's guest")?;
-    if status.code() != Some(STATUS) {
-        bail!("the counter's guest ended with {status}, not with status {STATUS}");
+    match machine::run_to_end(command, LIMIT).context("the counter's guest")?.end {
+        End::Exited(STATUS) => Ok(()),
+        end => bail!("the counter's guest ended with {end}, not with status {STATUS}"),
     }
-    Ok(())
 }

@@ -126,14 +126,17 @@ impl fmt::Display for End {
 }
 
 /// Runs a QEMU that boots something else than a kernel with a program; an error if it has not ended after `limit`.
-pub fn run_to_end(mut command: Command, limit: Duration) -> Result<ExitStatus> {
+pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = Running(spawn(command)?);
     let output = read_console(&mut child.0, Console::Kept);
-    if !keep_until_end(&output, &mut Vec::new(), Some(Instant::now() + limit)) {
-        bail!("no end within {} s", limit.as_secs());
+    let mut kept = Vec::new();
+    let ended = keep_until_end(&output, &mut kept, Some(Instant::now() + limit));
+    let output = String::from_utf8_lossy(&kept).into_owned();
+    if !ended {
+        bail!("no end within {} s; its console:\n{output}", limit.as_secs());
     }
-    Ok(child.0.wait()?)
+    Ok(Boot { output, end: End::Exited(exit_status(child.0.wait()?, &kept)?) })
 }
 
 fn spawn(mut command: Command) -> Result<Child> {

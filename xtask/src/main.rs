@@ -20,6 +20,7 @@ mod counter_test;
 mod debian;
 mod image;
 mod machine;
+mod minimal_kernel;
 mod monitor;
 mod process;
 mod progress;

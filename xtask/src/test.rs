@@ -16,10 +16,10 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{count, counter_test, workspace};
+use crate::{count, counter_test, minimal_kernel, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
-const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs"];
+const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs", "minimal-kernel"];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -74,6 +74,8 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {
+        say("minimal kernel");
+        tally.note(minimal_kernel::check(&Toolchain::ready()?, &Qemu::ready()?))?;
         counts(tally)?;
         say("machine code");
         tally.note(binary::check(&Toolchain::ready()?))?;

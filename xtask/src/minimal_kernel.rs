@@ -1,0 +1,32 @@
+//! The kernel in `examples/minimal-kernel`: it is given no program, and does what its documentation says.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
+use crate::boot_test::BootTest;
+use crate::qemu::Qemu;
+use crate::toolchain::Toolchain;
+use crate::{build, machine};
+
+/// Each thread is preempted, and each comes back.
+const TEST: BootTest = BootTest {
+    name: "minimal kernel",
+    cpus: 1,
+    command_line: "",
+    lines: &["thread 0 preempted", "thread 1 preempted", "thread 0 preempted", "thread 1 preempted"],
+    status: 0,
+};
+
+/// It takes a fifth of a second.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Boots it, as its documentation says.
+pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
+    let mut command = qemu.command();
+    command.args(["-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-display", "none", "-serial", "stdio"]);
+    command.args(["-nic", "none", "-semihosting-config", "enable=on,target=native"]);
+    command.arg("-kernel").arg(build::minimal_kernel(toolchain)?);
+    let boot = machine::run_to_end(command, LIMIT)?;
+    TEST.judge(&boot).map_err(|why| anyhow!("{}: {why}\nits console:\n{}", TEST.name, boot.output))
+}

@@ -74,8 +74,6 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {
-        say("minimal kernel");
-        tally.note(minimal_kernel::check(&Toolchain::ready()?, &Qemu::ready()?))?;
         counts(tally)?;
         say("machine code");
         tally.note(binary::check(&Toolchain::ready()?))?;
@@ -150,33 +148,47 @@ fn counts(tally: &mut Tally) -> Result<()> {
     tally.note(count::check(&kernel, &programs, &qemu, &counter))
 }
 
-/// Boots every boot test, with both kernels, also after one has failed.
+/// Boots the minimal kernel, and every boot test with both kernels, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
     let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
-    if let (Some(name), true) = (&options.boot, tests.is_empty()) {
+    let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
+    if let (Some(name), true, None) = (&options.boot, tests.is_empty(), &minimal) {
         bail!("no boot test has {name:?} in its name");
     }
-    if tests.is_empty() {
-        return Ok(());
-    }
     say("boot tests");
-    let qemu = Qemu::ready()?;
-    let toolchain = Toolchain::ready()?;
-    let kernels = [
-        Kernel { name: "checked", elf: build::kernel(&toolchain, "release")? },
-        Kernel { name: "plain", elf: build::plain_kernel(&toolchain)? },
-    ];
-    let programs = Programs::new(&toolchain, "release")?;
     let before = tally.failed;
-    for (kernel, test) in kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test))) {
-        let run = test.run(kernel, &programs, &qemu, Duration::from_secs(options.timeout));
+    let (toolchain, qemu, limit) = (Toolchain::ready()?, Qemu::ready()?, Duration::from_secs(options.timeout));
+    if minimal.is_some() {
+        let run = minimal_kernel::check(&toolchain, &qemu, limit);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+    }
+    if !tests.is_empty() {
+        boot_kernels(&tests, &toolchain, &qemu, limit, tally)?;
     }
     match tally.failed - before {
         0 => Ok(()),
         failed => bail!("boot tests failed: {failed}"),
     }
+}
+
+fn boot_kernels(
+    tests: &[&BootTest],
+    toolchain: &Toolchain,
+    qemu: &Qemu,
+    limit: Duration,
+    tally: &mut Tally,
+) -> Result<()> {
+    let kernels = [
+        Kernel { name: "checked", elf: build::kernel(toolchain, "release")? },
+        Kernel { name: "plain", elf: build::plain_kernel(toolchain)? },
+    ];
+    let programs = Programs::new(toolchain, "release")?;
+    for (kernel, test) in kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test))) {
+        let run = test.run(kernel, &programs, qemu, limit);
+        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -125,7 +125,10 @@ impl Bodies for Reference {
 
     fn user_unhandled(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Unhandled>();
-        raise(&mut cpu, Signal::SIGILL, "exception that no class is for", frame);
+        // The jump went wrong, not the instruction.
+        const PC_ALIGNMENT: u64 = 0x22;
+        let signal = if frame.syndrome >> 26 == PC_ALIGNMENT { Signal::SIGBUS } else { Signal::SIGILL };
+        raise(&mut cpu, signal, "exception that no class is for", frame);
         cpu
     }
 }

@@ -62,6 +62,8 @@ extern "C" fn first_cpu_main(device_tree: usize) -> ! {
 fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     let tree = DeviceTree::at(device_tree).map_err(boxed)?;
     let timer_interrupt = tree.virtual_timer_interrupt().map_err(boxed)?;
+    // Before any other CPU runs: each enables it for itself.
+    timer::set_interrupt(timer_interrupt);
     percpu::init(tree.cpus());
     gic::init(&tree.gic().map_err(boxed)?).map_err(boxed)?;
     cpu_up(0);
@@ -69,7 +71,6 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     let online = smp::start_secondaries();
     report(&tree, online).map_err(boxed)?;
     self_check::run(timer_interrupt);
-    timer::set_interrupt(timer_interrupt);
     let options = Options::parse(tree.command_line()).map_err(boxed)?;
     system::run_first(&options, tree.initrd().map_err(boxed)?)
 }

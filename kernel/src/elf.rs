@@ -260,7 +260,10 @@ mod tests {
         assert_eq!(program.program_headers, Some(0x40_0000 + HEADER));
         assert_eq!((program.program_header_count, program.program_header_size), (2, ENTRY_SIZE));
         let [text, data] = &program.segments[..] else { panic!("{program:?}") };
-        assert_eq!((text.range.clone(), text.protection), (0x40_0000..0x40_1000, Protection::READ_EXECUTE));
+        assert_eq!(
+            (text.range.clone(), text.protection),
+            (0x40_0000..0x40_1000, Protection { execute: true, ..Protection::READ })
+        );
         assert_eq!((data.pages(), data.protection), (0x41_1000..0x41_5000, Protection::READ_WRITE));
         assert_eq!((data.bytes.len(), &data.bytes[..4]), (0x20, &b"data"[..]));
     }

@@ -11,8 +11,7 @@ pub fn die(what: &str, frame: &Frame) -> ! {
         "pc {:#018x}  pstate {:#x}  syndrome {:#x}  fault address {:#018x}",
         frame.pc, frame.pstate, frame.syndrome, frame.fault_address
     );
-    let sp = if frame.sp != 0 { frame.sp } else { core::ptr::from_ref(frame).wrapping_add(1) as u64 };
-    println!("sp {sp:#018x}  lr {:#018x}", frame.regs[30]);
+    println!("sp {:#018x}  lr {:#018x}", frame.sp, frame.regs[30]);
     for (row, regs) in frame.regs.chunks(4).enumerate() {
         let mut line = [0; 4];
         line[..regs.len()].copy_from_slice(regs);

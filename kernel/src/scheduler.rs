@@ -179,16 +179,12 @@ fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
         Some(process) => unsafe { user_tables::activate(process.ttbr0()) },
         None => user_tables::deactivate(),
     }
-    // The queue holds a count of both; what the stack holds would be lost with a task that never comes back.
-    let (from, to) = (Arc::into_raw(from), Arc::into_raw(to));
-    // SAFETY: both counts were just given up to be taken back here, while the queue holds its own.
-    let (from, to) = unsafe {
-        Arc::decrement_strong_count(from);
-        Arc::decrement_strong_count(to);
-        (&*from, &*to)
-    };
-    // SAFETY: `from` is current; `to` came off a queue whose lock is held, so nobody runs it; this CPU is its own now.
-    let cpu = unsafe { switch::switch(cpu, from.thread(), to.thread()) };
+    // The queue holds counts of both; what this stack holds would be lost with a task that never comes back.
+    let thread = core::ptr::from_ref(to.thread());
+    drop((from, to));
+    // SAFETY: it is the queue's current task, and so lives; it came off a queue whose lock is held, so nobody runs it;
+    // this CPU is its own now.
+    let cpu = unsafe { switch::switch(cpu, &*thread) };
     finish_switch(cpu)
 }
 

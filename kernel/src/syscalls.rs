@@ -12,7 +12,7 @@ use vestibule_arm64::Frame;
 use crate::process::Process;
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::test_hooks;
+use crate::{statistics, test_hooks};
 
 /// Linux's error numbers, positive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,6 +105,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
+        test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
         _ => Err(Errno::ENOSYS),
     }
 }

@@ -19,6 +19,9 @@ pub const COPY: u32 = 0x1001;
 /// Runs this task's kernel stack down.
 pub const OVERFLOW: u32 = 0x1002;
 
+/// How many preemptions there were on the way out of a synchronous exception from the kernel.
+pub const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
@@ -33,6 +36,7 @@ pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, E
 }
 
 /// Calls itself until the stack ends, and says so: each call's frame is used after the next.
+#[expect(unconditional_recursion, reason = "the stack ends before the recursion does")]
 pub(crate) fn overflow(depth: u64) -> u64 {
     let frame = core::hint::black_box([depth; 16]);
     overflow(depth + 1) + frame[0]

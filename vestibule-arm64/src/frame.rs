@@ -12,7 +12,7 @@ use crate::pstate;
 pub struct Frame {
     /// X0 to X30.
     pub regs: [u64; 31],
-    /// User mode's stack pointer. An exception from the kernel leaves its own in the address of the frame's end.
+    /// The interrupted stack pointer.
     pub sp: u64,
     /// Where it was interrupted (ELR).
     pub pc: u64,

@@ -45,8 +45,8 @@ impl<H: Hardware> Machine for Arm64<H> {
     }
 
     #[inline(always)]
-    fn irqs_were_on(frame: &Frame) -> bool {
-        H::read(&frame.pstate) & pstate::IRQ == 0
+    fn interrupted(frame: &Frame) -> Level {
+        decode(H::read(&frame.pstate))
     }
     #[inline(always)]
     fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step<Self>) {

@@ -6,8 +6,6 @@ use crate::hardware::{A, D, DAIF_SHIFT, F, I};
 pub(crate) const MODE: u64 = 0x1f;
 /// EL0, AArch64, nothing masked: how user programs begin.
 pub(crate) const USER: u64 = 0;
-/// PSTATE.I.
-pub(crate) const IRQ: u64 = (I as u64) << DAIF_SHIFT;
 /// All four masks.
 pub(crate) const DAIF: u64 = ((D | A | I | F) as u64) << DAIF_SHIFT;
 

@@ -10,15 +10,15 @@ use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 /// CPU. Before and after: `NoIrq`.
 ///
 /// # Safety
-/// `from` is the current task's. `to` does not run anywhere, was switched from or [prepared](prepare), lives until it
+/// `to` does not run anywhere, was switched from or [prepared](prepare), lives until it
 /// is switched from, and its [CPU](Thread::set_cpu) is this one.
-pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, from: &Thread, to: &Thread) -> Cpu<K, NoIrq> {
+pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq> {
     check_state::<K>();
-    // SAFETY: the caller's. Everything is masked between the two mask writes, so that no exception sees one task's
+    // SAFETY: the current task lives, and `to` is the caller's. Everything is masked between the two mask writes, so that no exception sees one task's
     // stack with another's counts (C109); the token is `NoIrq` on both sides.
     unsafe {
         K::Hardware::daif_set::<{ D | A }>();
-        K::Hardware::switch(from, to);
+        K::Hardware::switch(&*K::Hardware::current(), to);
         K::Hardware::daif_clear::<{ D | A }>();
     }
     cpu

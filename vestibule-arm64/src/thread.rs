@@ -6,8 +6,9 @@ use crate::{Bodies, Hardware};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
-/// A kernel stack's size. Stacks are aligned to twice that and the lower half of the alignment is a hole, so that one
-/// bit of the stack pointer tells an overflow without a register to spare.
+/// The size of a kernel stack: a task's, a CPU's interrupt stack, its overflow stack at most. Each begins at a multiple of
+/// twice that, so that one bit of the stack pointer tells an overflow without a register to spare: clear in the stack, set
+/// in the half of the alignment below it. That half must not be mapped: an overflow that skips the vectors faults there.
 pub const STACK_SIZE: u64 = 1 << STACK_SHIFT;
 /// That bit.
 pub const STACK_SHIFT: u32 = 14;

@@ -128,6 +128,8 @@ macro_rules! from_kernel {
                 "sub x0, sp, x0",
                 "sub sp, sp, x0",
                 save!(),
+                "add x1, sp, {frame}",
+                "str x1, [sp, {frame_sp}]",
                 "mov x0, sp",
                 "bl {entry}",
                 restore_and_return!(),

@@ -120,9 +120,9 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
-        let irqs_were_on = MachineOf::<P>::irqs_were_on(frame);
+        let irqs_were_on = irqs_were_on::<P::Kernel>(frame);
         X::Counts::undo::<P::Kernel>(&cpu, noted, irqs_were_on, Step::new());
-        core::mem::forget(unrestored);
+        let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }
 }
@@ -226,10 +226,7 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Ran<C>> {
 /// The body left the masks as its class promises them (C13), or as they were interrupted (C6).
 #[inline(always)]
 fn check_body<P: Port, X: Class, C: Context>(frame: &FrameOf<P::Kernel>) {
-    let inherited = || {
-        let open = matches!(MachineOf::<P>::level(), Level::Process);
-        open == MachineOf::<P>::irqs_were_on(frame)
-    };
+    let inherited = || MachineOf::<P>::level() as u8 == MachineOf::<P>::interrupted(frame) as u8;
     check::<P::Kernel>(|| C::LEVEL.is_some() || inherited(), 6, X::NAME);
     check_context::<P::Kernel, C>(13, X::NAME);
 }

@@ -2,7 +2,9 @@
 
 use crate::cpu::{mask_irqs, open_irqs};
 use crate::word::PREEMPT;
-use crate::{Atomic, Cause, Context, Cpu, IrqsOpen, Kernel, MaySleep, NoIrq, Process, Scheduler, Step, Why};
+use crate::{
+    Atomic, Cause, Context, Cpu, IrqsOpen, Kernel, Level, Machine, MaySleep, NoIrq, Process, Scheduler, Step, Why,
+};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
@@ -61,8 +63,9 @@ impl Guards for NoIrq {
 impl Guards for Atomic {
     /// What was asked while preemption was off is done now (C38).
     fn end<K: Kernel>(_: Step<Self>) {
-        let cpu = Cpu::<K, Atomic>::assume(Step::new());
-        if cpu.task_word().sub::<K::Machine>(PREEMPT).wants_preemption() {
+        let left = Cpu::<K, Atomic>::assume(Step::new()).task_word().sub::<K::Machine>(PREEMPT);
+        // Inside `IrqsSaved` it waits for the next interrupt's exit.
+        if left.wants_preemption() && matches!(K::Machine::level(), Level::Process) {
             core::hint::cold_path();
             preempt_now::<K>();
         }

@@ -24,8 +24,8 @@ pub trait Machine: 'static {
     /// Waits until an interrupt is pending. Before and after: `NoIrq`, or what else the port waits in.
     fn wait_for_interrupt(_: Step<Self>);
 
-    /// The interrupted code had interrupts open. The only definition (C99).
-    fn irqs_were_on(frame: &Self::Frame) -> bool;
+    /// The context of the interrupted code, decoded as [`level`](Machine::level) does.
+    fn interrupted(frame: &Self::Frame) -> Level;
     /// Tells the frame whether user mode entered by a system call (C115).
     fn came_by_syscall(frame: &mut Self::Frame, syscall: bool, _: Step<Self>);
 
@@ -54,6 +54,11 @@ pub trait Machine: 'static {
     fn set(cell: &AtomicU64, bits: u64);
     /// Clears bits atomically; what whoever set them wrote before is seen after.
     fn clear(cell: &AtomicU64, bits: u64);
+}
+
+/// The interrupted code had interrupts open. The only definition (C99).
+pub(crate) fn irqs_were_on<K: Kernel>(frame: &FrameOf<K>) -> bool {
+    matches!(K::Machine::interrupted(frame), Level::Process)
 }
 
 /// The machine of a port's kernel.

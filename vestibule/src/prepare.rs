@@ -20,7 +20,7 @@ impl Prepares for Regular {
     /// class that counts as `Regular` (C32).
     #[inline(always)]
     fn prepare<P: Port, X: Class>(idle: &bool, frame: &mut FrameOf<P::Kernel>, _: Step<Self>) {
-        let irqs_were_on = MachineOf::<P>::irqs_were_on(frame);
+        let irqs_were_on = irqs_were_on::<P::Kernel>(frame);
         if irqs_were_on {
             check_interruptible::<P, X>();
         }

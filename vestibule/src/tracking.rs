@@ -88,7 +88,7 @@ impl<K: Kernel> ContextTracking<K> for Tracked {
     fn irq_exit(_: Step<Self>) {
         let state = state::<K>();
         let nesting = K::Machine::load(&state.nesting);
-        check::<K>(|| is_watching::<K>(state) && nesting > 0, 67, "leave a nested exception");
+        check::<K>(|| is_watching::<K>(state) && nesting != 0 && nesting != IN_KERNEL, 67, "leave a nested exception");
         let outermost = nesting == 1;
         K::Machine::store(&state.nesting, nesting.wrapping_sub(2 - u64::from(outermost)));
         if outermost {

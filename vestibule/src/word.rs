@@ -92,9 +92,9 @@ impl Word {
         Flags(self.0 & Flags::WORK)
     }
 
-    /// Preemption is forbidden by nothing.
+    /// Preemption is forbidden by nothing, and this is not the idle task: it may sleep (C71).
     pub const fn is_preemptible(self) -> bool {
-        self.0 & COUNTS == 0
+        self.0 & (COUNTS | IDLE) == 0
     }
 
     /// In a hardirq, a soft interrupt (or with them off), or an NMI.
@@ -104,7 +104,7 @@ impl Word {
 
     /// As deep in NMI-like exceptions as the count goes (C82).
     pub(crate) const fn nmi_is_full(self) -> bool {
-        self.0 & (0xf * NMI) == 0xf * NMI
+        self.0 & (0xf * NMI) >= 0xe * NMI
     }
 
     /// The idle task's.

@@ -8,6 +8,7 @@ use super::syscall::{Result, call, check};
 const SPIN: u32 = 0x1000;
 const COPY: u32 = 0x1001;
 const OVERFLOW: u32 = 0x1002;
+const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -30,4 +31,11 @@ pub fn copy(address: *mut u8, bytes: usize) -> Result<usize> {
 pub fn overflow() {
     // SAFETY: touches no memory of the caller's.
     unsafe { call(OVERFLOW, [0; 6]) };
+}
+
+/// `synchronous_preemptions()`, number 0x1003: how often the kernel has preempted a task on the way out of a synchronous
+/// exception of its own.
+pub fn synchronous_preemptions() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SYNCHRONOUS_PREEMPTIONS, [0; 6]) })
 }

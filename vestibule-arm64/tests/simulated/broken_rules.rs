@@ -275,8 +275,8 @@ fn c82_errors_nested_too_deep() {
             take(Exception::CorrectedError);
         })
     };
-    broken(&nested(15), &[]);
-    broken(&nested(16), &["C82 at enter NMI"]);
+    broken(&nested(14), &[]);
+    broken(&nested(15), &["C82 at enter NMI"]);
 }
 
 watched!(LeaksPreemption {

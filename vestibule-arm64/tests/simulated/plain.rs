@@ -8,7 +8,7 @@ use vestibule::Flags;
 
 fn from_kernel(exception: Exception, flags: Option<Flags>, expected: Expect) {
     let report = simulate::<Plain>(move |_cpu| {
-        flags.map(set);
+        flags.into_iter().for_each(set);
         record();
         take(exception);
     });
@@ -19,7 +19,7 @@ fn from_kernel(exception: Exception, flags: Option<Flags>, expected: Expect) {
 fn from_user(exception: Exception, flags: Option<Flags>, expected: Expect) {
     let report = simulate::<Plain>(move |cpu| {
         in_user_mode(cpu, || {
-            flags.map(set);
+            flags.into_iter().for_each(set);
             record();
             take(exception);
         });

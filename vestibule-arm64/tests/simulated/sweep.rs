@@ -125,7 +125,7 @@ fn irq_in_idle() {
 
 fn user(cpu: Cpu<Watched, Process>, exception: Exception, flags: Option<Flags>) {
     in_user_mode(cpu, || {
-        flags.map(set);
+        flags.into_iter().for_each(set);
         record();
         take(exception);
     });

@@ -15,10 +15,8 @@ impl<K: Bodies<Hardware = Simulated> + Kernel<Machine = Arm64<Simulated>>> Sched
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
-        let from = crate::scenario::current();
-        let to = other_task();
-        // SAFETY: `from` is current, and `to` waits where it was prepared or switched from.
-        unsafe { switch::switch(cpu, from, to) }
+        // SAFETY: it waits where it was prepared or switched from.
+        unsafe { switch::switch(cpu, other_task()) }
     }
 }
 

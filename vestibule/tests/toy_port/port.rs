@@ -147,8 +147,8 @@ impl Machine for Toy {
         AT_WAIT.get()();
     }
 
-    fn irqs_were_on(frame: &Frame) -> bool {
-        frame.irqs_on
+    fn interrupted(frame: &Frame) -> Level {
+        if frame.irqs_on { Level::Process } else { Level::Critical }
     }
     fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step<Self>) {
         frame.syscall = syscall.then_some(64);

@@ -35,7 +35,7 @@ fn wants_preemption() {
 fn each_question_asks_its_own_bits() {
     for n in 0..64 {
         let word = bit(n);
-        assert_eq!(word.is_preemptible(), !COUNTS.contains(&n), "bit {n}");
+        assert_eq!(word.is_preemptible(), !COUNTS.contains(&n) && n != 63, "bit {n}");
         assert_eq!(word.work().any_of(every_flag()), FLAGS.contains(&n), "bit {n}");
         assert_eq!(word.in_interrupt(), (8..24).contains(&n), "bit {n}");
         assert_eq!(word.is_idle(), n == 63, "bit {n}");
@@ -65,7 +65,7 @@ fn set_and_clear_touch_nothing_else() {
     word.set::<Toy>(Flags::SIGNAL.and(Flags::RESCHED));
     word.clear::<Toy>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
     assert_eq!(word.read::<Toy>().work(), Flags::SIGNAL);
-    assert!(word.read::<Toy>().is_idle() && word.read::<Toy>().is_preemptible());
+    assert!(word.read::<Toy>().is_idle() && !word.read::<Toy>().is_preemptible());
     assert_eq!(TaskWord::new().read::<Toy>(), word_of(0));
 }
 

@@ -67,7 +67,7 @@ pub fn set_up_interrupts() {
     GicCpuInterface::set_priority_mask(0xff);
 }
 
-/// The timer interrupts ten milliseconds from now, by its 62.5 MHz, and does not before.
+/// The timer interrupts in ten milliseconds, at its 62.5 MHz, and no longer does now.
 pub fn start_timer() {
     // SAFETY: raises an interrupt, which is what the caller asks for.
     unsafe { asm!("msr cntv_tval_el0, {}", "msr cntv_ctl_el0, {}", "isb", in(reg) 625_000_u64, in(reg) 1_u64) }
@@ -91,7 +91,7 @@ impl Write for Serial {
 
 /// Ends the machine, by semihosting: `status` becomes QEMU's.
 pub fn exit(status: u64) -> ! {
-    // SAFETY: SYS_EXIT_EXTENDED reads the two words, the first of which says that the application ends, and stays away.
+    // SAFETY: SYS_EXIT_EXTENDED reads the two words, of which the first says that the application ends; nobody returns.
     unsafe { asm!("hlt 0xf000", in("x0") 0x20_u64, in("x1") &[0x20026, status], options(noreturn)) }
 }
 

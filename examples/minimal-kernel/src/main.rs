@@ -1,7 +1,7 @@
 //! How little a kernel must write to use vestibule.
 //!
 //! Two threads count, neither ever gives the CPU away, and a timer takes it from each in turn: involuntary preemption of
-//! code that runs in the kernel. After a few turns it reports and stops.
+//! code that runs in the kernel. Each turn is reported; after ten, QEMU ends with status 0.
 //!
 //! - [`kernel`] is what the library asks for. Read it from top to bottom.
 //! - [`machine`] is what any kernel needs, with this library or without: translation on, a serial port, a timer.

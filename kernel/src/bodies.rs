@@ -1,4 +1,6 @@
 //! What exceptions are taken for: the kernel's half of every handler.
+//!
+//! None is inlined into the handlers: what is in the entry text is entry and exit, and can be read and counted as that.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,6 +41,7 @@ impl Bodies for Reference {
         syscalls::call(cpu, frame)
     }
 
+    #[inline(never)]
     fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Abort>();
         let fault = Fault::of(frame);
@@ -48,6 +51,7 @@ impl Bodies for Reference {
         cpu
     }
 
+    #[inline(never)]
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         entered::<El1Abort>();
         let Some(landing) = user_copy::fixup(frame.pc as usize) else { report::die("kernel abort", frame) };
@@ -73,6 +77,7 @@ impl Bodies for Reference {
         cpu
     }
 
+    #[inline(never)]
     fn user_brk(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Brk>();
         raise(&mut cpu, Signal::SIGTRAP, "BRK", frame);
@@ -89,12 +94,14 @@ impl Bodies for Reference {
         cpu
     }
 
+    #[inline(never)]
     fn user_undefined(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Undefined>();
         raise(&mut cpu, Signal::SIGILL, "undefined instruction", frame);
         cpu
     }
 
+    #[inline(never)]
     fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         entered::<El1Undefined>();
         match user_copy::fixup(frame.pc as usize) {
@@ -123,6 +130,7 @@ impl Bodies for Reference {
         cpu
     }
 
+    #[inline(never)]
     fn user_unhandled(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Unhandled>();
         // The jump went wrong, not the instruction.

@@ -10,11 +10,14 @@ use crate::task::Task;
 /// Ticks a second.
 pub const HERTZ: u64 = 250;
 
+/// So many ticks are charged together: that is work on the way to user mode, and a tick should seldom make any.
+const CHARGED_AT_ONCE: u64 = 16;
+
 /// A tick came while the current task ran. From the interrupt's body.
 pub fn tick(cpu: &Cpu<Hardirq>) {
     let task = Task::current(cpu);
-    task.ticks.fetch_add(1, Ordering::Relaxed);
-    if task.process().is_some() {
+    let ticks = task.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+    if task.process().is_some() && ticks >= CHARGED_AT_ONCE {
         task.word().set::<Machine>(Flags::other(0));
     }
 }

@@ -10,6 +10,7 @@ use crate::{cpu_time, gic, println, scheduler, sleep, softirqs, test_hooks, time
 pub const RESCHEDULE: u32 = 0;
 
 /// Handles what the controller has. One interrupt each time: another that is pending comes right after the return.
+#[inline(never)]
 pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
     let Some(interrupt) = gic::acknowledge() else { return cpu };
     if interrupt == timer::interrupt() {

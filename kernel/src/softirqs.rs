@@ -1,6 +1,6 @@
 //! Soft interrupts: what interrupt handlers leave to be done with interrupts on. One kind: due sleepers.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::{Atomic, Hardirq, NoIrq};
 use vestibule_arm64::this_cpu;
@@ -9,11 +9,13 @@ use crate::percpu::MAX_CPUS;
 use crate::reference::{Cpu, Reference};
 use crate::sleep;
 
-static TIMER_PENDING: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
+/// A bit for each CPU: looking at it needs no check of an index, on a path that every interrupt takes.
+static TIMER_PENDING: AtomicU64 = AtomicU64::new(0);
+const _: () = assert!(MAX_CPUS <= 64);
 
 /// Has the sleepers who are due woken when this interrupt is done.
 pub fn raise_timer(cpu: &Cpu<Hardirq>) {
-    TIMER_PENDING[this_cpu(cpu).number()].store(true, Ordering::Relaxed);
+    TIMER_PENDING.fetch_or(1 << this_cpu(cpu).number(), Ordering::Relaxed);
 }
 
 /// Who answers the library.
@@ -23,11 +25,11 @@ pub enum Softirqs {}
 impl vestibule::Softirqs<Reference> for Softirqs {
     #[inline(always)]
     fn pending(cpu: &Cpu<NoIrq>) -> bool {
-        TIMER_PENDING[this_cpu(cpu).number()].load(Ordering::Relaxed)
+        TIMER_PENDING.load(Ordering::Relaxed) >> this_cpu(cpu).number() & 1 != 0
     }
 
     fn run(cpu: Cpu<Atomic>) -> Cpu<Atomic> {
-        TIMER_PENDING[this_cpu(&cpu).number()].store(false, Ordering::Relaxed);
+        TIMER_PENDING.fetch_and(!(1 << this_cpu(&cpu).number()), Ordering::Relaxed);
         sleep::wake_due();
         cpu
     }

@@ -19,10 +19,10 @@ const HEADER: [&str; 11] = [
 ];
 
 const LEGEND: &str = "\
-Each figure is per event, at EL1, from the vector's first instruction to the exception return: the median, or least/median/greatest
-where they differ, over events with no other exception inside (events). Not in it: those with one (disturbed), and those with a
-task switch or without a return (dropped). Entry text is the overhead of entry and exit; the body is the rest, by the medians.
-Mask writes: in entry text + in the body.";
+Each figure is per event, at EL1, from the vector's first instruction to the exception return: the median, or
+least/median/greatest where they differ, over events with no other exception inside (events). Not in it: those with one
+(disturbed), and those with a task switch or without a return (dropped). Entry text is the overhead of entry and exit;
+the body is the rest, by the medians. Mask writes: in entry text + in the body.";
 
 /// What was counted in phases; what happened outside them is nobody's measurement.
 pub struct Table<'a>(pub &'a Report);
@@ -57,7 +57,8 @@ fn line(f: &mut fmt::Formatter<'_>, widths: &[usize], cells: &[impl Display]) ->
 
 fn cells(row: &Row) -> Option<[String; HEADER.len()]> {
     let events = row.events;
-    let [instructions, entry_text, body, mask_writes, barriers, memory] = row.clean.map(figures).unwrap_or_default();
+    let [instructions, entry_text, body, mask_writes, barriers, memory] =
+        row.clean.map_or_else(|| ["-"; 6].map(str::to_owned), figures);
     Some([
         row.phase?.to_string(),
         row.class.to_string(),

@@ -1,12 +1,16 @@
 //! `cargo xtask binary`: what the compiler made of entry and exit code. Between vector and tracking-on, and from
 //! tracking-off to ERET, there is no panic, no indirect call and no call into ordinary code.
 //!
+//! The handlers are also what a hand-written sequence without types compiles to: [`same_code`].
+//!
 //! The source promises it, and only machine code shows it: whether a closure was inlined, a bound was checked, a cold
 //! path was moved out, is the compiler's to decide, and may change with the next one.
 
 mod code;
+mod object_code;
 mod permits;
 mod planted;
+mod same_code;
 mod walk;
 
 #[cfg(test)]
@@ -53,8 +57,9 @@ pub fn check(toolchain: &Toolchain) -> Result<()> {
     }
     let unused = PERMITS.iter().zip(used).filter(|(_, used)| !used);
     wrong.extend(unused.map(|(permit, _)| format!("this permit is for nothing, remove it: {}", permit.reason)));
+    wrong.extend(same_code::check(toolchain)?);
     if !wrong.is_empty() {
-        bail!("entry text breaks its promise in {} places:\n  {}", wrong.len(), wrong.join("\n  "));
+        bail!("entry code is not what it promises to be, in {} places:\n  {}", wrong.len(), wrong.join("\n  "));
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::toolchain::Toolchain;
 use crate::{count, counter_test, minimal_kernel, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
-const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs", "minimal-kernel"];
+const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs", "same-code", "minimal-kernel"];
 
 #[derive(clap::Args)]
 pub struct Options {

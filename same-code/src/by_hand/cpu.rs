@@ -1,0 +1,162 @@
+//! Registers, the current task and this CPU.
+
+use core::arch::asm;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+use vestibule_arm64::{Frame, STACK_SHIFT};
+
+macro_rules! read {
+    ($register:literal) => {{
+        let value: u64;
+        // SAFETY: reading this register changes nothing.
+        unsafe { asm!(concat!("mrs {}, ", $register), out(reg) value, options(nostack, preserves_flags)) }
+        value
+    }};
+}
+macro_rules! write {
+    ($register:literal, $value:expr) => {{
+        let value: u64 = $value;
+        // SAFETY: whoever writes it says why.
+        unsafe { asm!(concat!("msr ", $register, ", {}"), in(reg) value, options(nostack, preserves_flags)) }
+    }};
+}
+macro_rules! mask {
+    ($bits:literal) => {
+        // SAFETY: whoever masks says why.
+        unsafe { core::arch::asm!("msr daifset, {}", const $bits, options(nostack, preserves_flags)) }
+    };
+}
+macro_rules! open {
+    ($bits:literal) => {
+        // SAFETY: whoever opens says why.
+        unsafe { core::arch::asm!("msr daifclr, {}", const $bits, options(nostack, preserves_flags)) }
+    };
+}
+pub(super) use {mask, open};
+
+/// DAIF in a saved PSTATE.
+const DAIF: u64 = 0xf << 6;
+
+/// What TPIDR_EL1 points to. As `vestibule_arm64::Thread`.
+#[repr(C)]
+pub struct Thread {
+    word: AtomicU64,
+    cpu: AtomicU64,
+    stack_pointer: AtomicU64,
+    stack_top: AtomicU64,
+}
+
+/// As `vestibule_arm64::CpuLocal`.
+#[repr(C)]
+struct CpuLocal {
+    overflow_stack_top: AtomicU64,
+    irq_stack_top: AtomicU64,
+}
+
+#[inline(always)]
+pub fn current() -> &'static Thread {
+    let thread: *const Thread;
+    // SAFETY: TPIDR_EL1 always points to the current task's, which lives.
+    unsafe {
+        asm!("mrs {}, tpidr_el1", out(reg) thread, options(pure, nomem, nostack, preserves_flags));
+        &*thread
+    }
+}
+
+/// The current task's word.
+#[inline(always)]
+pub fn word() -> &'static AtomicU64 {
+    &current().word
+}
+
+/// The return state, from the registers that the next exception overwrites.
+#[inline(always)]
+pub fn capture(frame: &mut Frame) {
+    frame.pc = read!("elr_el1");
+    frame.pstate = read!("spsr_el1");
+}
+
+#[inline(always)]
+pub fn capture_user(frame: &mut Frame) {
+    capture(frame);
+    frame.sp = read!("sp_el0");
+}
+
+/// Why, as an exception class.
+#[inline(always)]
+pub fn capture_syndrome(frame: &mut Frame) -> u64 {
+    frame.syndrome = read!("esr_el1");
+    frame.syndrome >> 26 & 0x3f
+}
+
+#[inline(always)]
+pub fn capture_fault_address(frame: &mut Frame) {
+    frame.fault_address = read!("far_el1");
+}
+
+/// Back to the registers that ERET uses. Everything is masked.
+#[inline(always)]
+pub fn put_back(frame: &Frame) {
+    write!("elr_el1", frame.pc);
+    write!("spsr_el1", frame.pstate);
+}
+
+#[inline(always)]
+pub fn put_back_user(frame: &Frame) {
+    write!("sp_el0", frame.sp);
+    put_back(frame);
+}
+
+/// The masks of the interrupted code.
+#[inline(always)]
+pub fn inherit_masks(frame: &Frame) {
+    write!("daif", frame.pstate & DAIF);
+}
+
+#[inline(always)]
+pub fn irqs_were_on(frame: &Frame) -> bool {
+    frame.pstate & DAIF == 0
+}
+
+/// Calls `$body` on this CPU's interrupt stack, or right here if that is where this runs. Everything is masked.
+macro_rules! on_irq_stack {
+    ($frame:expr, $body:path) => {{
+        let frame: &mut vestibule_arm64::Frame = $frame;
+        match $crate::by_hand::cpu::free_irq_stack() {
+            // SAFETY: whoever runs on the task's stack is not on the interrupt stack.
+            Some(top) => unsafe {
+                core::arch::asm!(
+                    "mov x20, sp",
+                    "mov sp, {top}",
+                    "bl {body}",
+                    "mov sp, x20",
+                    top = in(reg) top,
+                    body = sym $body,
+                    in("x0") frame,
+                    out("x20") _,
+                    clobber_abi("C"),
+                );
+            },
+            None => {
+                core::hint::cold_path();
+                $body(frame);
+            }
+        }
+    }};
+}
+pub(super) use on_irq_stack;
+
+/// The end of this CPU's interrupt stack, if this does not run on it.
+#[inline(always)]
+pub fn free_irq_stack() -> Option<u64> {
+    let thread = current();
+    let sp: u64;
+    // SAFETY: only reads.
+    unsafe { asm!("mov {}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    if (sp ^ (thread.stack_top.load(Relaxed) - 1)) >> STACK_SHIFT != 0 {
+        return None;
+    }
+    // SAFETY: set before the task first ran.
+    let cpu = unsafe { &*(thread.cpu.load(Relaxed) as *const CpuLocal) };
+    Some(cpu.irq_stack_top.load(Relaxed))
+}

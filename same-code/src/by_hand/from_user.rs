@@ -1,0 +1,118 @@
+//! Exceptions from user mode.
+
+use super::cpu::{capture_fault_address, capture_syndrome, capture_user, mask, on_irq_stack, open, put_back_user};
+use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SVC, UNKNOWN};
+use super::steps::{
+    AS_NMI, enter_anywhere, enter_from_user, irqs_off, irqs_on, leave_anywhere, leave_to_user, prepare_for_user,
+};
+use super::{interrupt_body, serror_body};
+use crate::hooks;
+use core::hint::cold_path;
+use vestibule_arm64::{Frame, NO_SYSCALL};
+
+#[unsafe(link_section = ".noinstr.text")]
+pub unsafe extern "C" fn sync<const TRACKED: bool>(frame: &mut Frame) {
+    capture_user(frame);
+    match capture_syndrome(frame) {
+        SVC => svc::<TRACKED>(frame),
+        class => {
+            cold_path();
+            match class {
+                DATA_ABORT_LOWER | INSTRUCTION_ABORT_LOWER => {
+                    capture_fault_address(frame);
+                    abort::<TRACKED>(frame);
+                }
+                BRK => brk::<TRACKED>(frame),
+                UNKNOWN => undefined::<TRACKED>(frame),
+                _ => unhandled::<TRACKED>(frame),
+            }
+        }
+    }
+    put_back_user(frame);
+}
+
+macro_rules! handlers {
+    ($($name:ident($frame:ident), $syscall:expr, $body:ident;)*) => {$(
+        #[unsafe(link_section = ".noinstr.text")]
+        fn $name<const TRACKED: bool>($frame: &mut Frame) {
+            enter_from_user::<TRACKED>();
+            $frame.syscall = $syscall;
+            irqs_on::<TRACKED>();
+            open!(15);
+            hooks::$body($frame);
+            mask!(15);
+            irqs_off::<TRACKED>();
+            prepare_for_user::<TRACKED>($frame);
+            leave_to_user::<TRACKED>();
+        }
+    )*};
+}
+handlers! {
+    svc(frame), frame.regs[8], body_syscall;
+    abort(frame), NO_SYSCALL, body_user_abort;
+    brk(frame), NO_SYSCALL, body_user_brk;
+    undefined(frame), NO_SYSCALL, body_user_undefined;
+    unhandled(frame), NO_SYSCALL, body_user_unhandled;
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
+    capture_user(frame);
+    handle_irq::<TRACKED>(frame);
+    put_back_user(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
+    enter_from_user::<TRACKED>();
+    frame.syscall = NO_SYSCALL;
+    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>);
+    prepare_for_user::<TRACKED>(frame);
+    leave_to_user::<TRACKED>();
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+extern "C" fn irq_on_irq_stack<const TRACKED: bool>(frame: &mut Frame) {
+    open!(12);
+    interrupt_body::<TRACKED>(frame);
+    mask!(15);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+pub unsafe extern "C" fn serror<const TRACKED: bool>(frame: &mut Frame) {
+    capture_user(frame);
+    capture_syndrome(frame);
+    handle_serror::<TRACKED>(frame);
+    put_back_user(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn handle_serror<const TRACKED: bool>(frame: &mut Frame) {
+    enter_from_user::<TRACKED>();
+    frame.syscall = NO_SYSCALL;
+    open!(8);
+    let believed_on = enter_anywhere::<TRACKED>(AS_NMI);
+    serror_body(frame);
+    leave_anywhere::<TRACKED>(believed_on, AS_NMI);
+    irqs_on::<TRACKED>();
+    open!(7);
+    mask!(15);
+    irqs_off::<TRACKED>();
+    prepare_for_user::<TRACKED>(frame);
+    leave_to_user::<TRACKED>();
+}
+
+/// The exit of a system call that was never made.
+#[unsafe(link_section = ".noinstr.text")]
+pub unsafe fn first<const TRACKED: bool>(frame: &mut Frame) {
+    leave_first::<TRACKED>(frame);
+    put_back_user(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn leave_first<const TRACKED: bool>(frame: &mut Frame) {
+    mask!(15);
+    irqs_off::<TRACKED>();
+    prepare_for_user::<TRACKED>(frame);
+    leave_to_user::<TRACKED>();
+}

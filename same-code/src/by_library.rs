@@ -1,0 +1,207 @@
+//! The library's entry code, for this kernel.
+
+use crate::hooks;
+use core::marker::PhantomData;
+use vestibule::{
+    Atomic, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, Process,
+    Scheduler, Softirqs, Step, UserWork,
+};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, Real, entry};
+
+/// The kernel with that tracking.
+pub struct Opaque<Tracking>(PhantomData<Tracking>);
+/// Tracking and tracing answered for.
+pub enum Tracked {}
+/// Everything else answered for.
+pub enum Others {}
+
+/// With every concern answered for.
+type Full = On<Daif<Real>, Opaque<Tracked>>;
+/// With neither tracking nor tracing.
+type Bare = On<Daif<Real>, Opaque<()>>;
+
+type Entry = unsafe extern "C" fn(&mut Frame);
+
+macro_rules! entries {
+    ($port:ty) => {
+        [
+            entry::el1_sync::<$port>,
+            entry::el1_irq::<$port>,
+            entry::el1_serror::<$port>,
+            entry::el0_sync::<$port>,
+            entry::el0_irq::<$port>,
+            entry::el0_serror::<$port>,
+            entry::unexpected::<$port>,
+            entry::stack_overflow::<$port>,
+        ]
+    };
+}
+
+/// In the order that both have.
+#[unsafe(no_mangle)]
+pub static ENTRIES: [[Entry; 8]; 2] = [entries!(Full), entries!(Bare)];
+
+/// The exit of a system call that was never made.
+#[unsafe(no_mangle)]
+pub static FIRST: (First<Tracked>, First<()>) = (entry::first::<Full>, entry::first::<Bare>);
+type First<Tracking> = unsafe fn(Cpu<Opaque<Tracking>, Process>, &mut Frame);
+
+macro_rules! kernel {
+    ($tracking:ty) => {
+        impl Kernel for Opaque<$tracking> {
+            type Machine = Arm64<Real>;
+            type Scheduler = Others;
+            type ContextTracking = $tracking;
+            type IrqTracing = $tracking;
+            type UserWork = Others;
+            type Softirqs = Others;
+            type Checks = ();
+        }
+
+        impl Bodies for Opaque<$tracking> {
+            type Hardware = Real;
+
+            #[inline(always)]
+            fn die(what: &'static str, frame: &Frame) -> ! {
+                hooks::die(what, frame)
+            }
+            #[inline(always)]
+            fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_syscall(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn user_abort(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_abort(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+                hooks::body_kernel_abort(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn user_brk(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_brk(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+                hooks::body_kernel_brk(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn user_undefined(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_undefined(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+                hooks::body_kernel_undefined(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+                hooks::body_interrupt(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+                hooks::body_serror_corrected(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn user_unhandled(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_unhandled(frame);
+                cpu
+            }
+        }
+    };
+}
+kernel!(Tracked);
+kernel!(());
+
+impl<K: Kernel> Scheduler<K> for Others {
+    #[inline(always)]
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
+        hooks::schedule(cause.why());
+        cpu
+    }
+}
+
+impl<K: Kernel<Machine = Arm64<Real>>> UserWork<K> for Others {
+    #[inline(always)]
+    fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        hooks::work_signal(frame);
+        cpu
+    }
+    #[inline(always)]
+    fn notify_resume(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        hooks::work_notify_resume(frame);
+        cpu
+    }
+    #[inline(always)]
+    fn other(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        hooks::work_other(frame);
+        cpu
+    }
+}
+
+impl<K: Kernel> Softirqs<K> for Others {
+    #[inline(always)]
+    fn pending(_: &Cpu<K, NoIrq>) -> bool {
+        hooks::softirqs_pending()
+    }
+    #[inline(always)]
+    fn run(cpu: Cpu<K, Atomic>) -> Cpu<K, Atomic> {
+        hooks::softirqs_run();
+        cpu
+    }
+}
+
+impl<K: Kernel> ContextTracking<K> for Tracked {
+    const ON: bool = true;
+    #[inline(always)]
+    fn watching() -> bool {
+        true
+    }
+    #[inline(always)]
+    fn eqs_exit(_: Step<Self>) {
+        hooks::tracking_eqs_exit();
+    }
+    #[inline(always)]
+    fn eqs_enter(_: Step<Self>) {
+        hooks::tracking_eqs_enter();
+    }
+    #[inline(always)]
+    fn irq_enter(_: Step<Self>) {
+        hooks::tracking_irq_enter();
+    }
+    #[inline(always)]
+    fn irq_exit(_: Step<Self>) {
+        hooks::tracking_irq_exit();
+    }
+}
+
+impl<K: Kernel> IrqTracing<K> for Tracked {
+    #[inline(always)]
+    fn off(_: Step<Self>) {
+        hooks::irqs_off();
+    }
+    #[inline(always)]
+    fn off_finish(_: Step<Self>) {
+        hooks::irqs_off_finish();
+    }
+    #[inline(always)]
+    fn on_prepare(_: Step<Self>) {
+        hooks::irqs_on_prepare();
+    }
+    #[inline(always)]
+    fn on(_: Step<Self>) {
+        hooks::irqs_on();
+    }
+    #[inline(always)]
+    fn believes_on() -> bool {
+        hooks::irqs_believed_on()
+    }
+}

@@ -1,0 +1,225 @@
+//! The handlers are what a hand-written sequence without types compiles to, instruction for instruction.
+//!
+//! `same-code` has them twice. Each is compiled alone, because the compiler merges functions that are the same; then every
+//! pair is compared, from the tables of entries on. Two instructions are the same if their words are, if they stand at the
+//! same place, and if they refer to the same: one hook, equal bytes, or functions that are a pair themselves.
+
+use std::collections::HashSet;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use super::object_code::{Function, Instruction, Object, Refers};
+use crate::toolchain::{TARGET, Toolchain};
+use crate::{build, process, workspace};
+
+/// How they are compiled. Not at -Oz, where the smallest functions are not inlined, by hand or not.
+const LEVELS: &[&str] = &["2", "3", "s"];
+
+/// The tables of entries that both have.
+const TABLES: &[&str] = &["ENTRIES", "FIRST"];
+
+/// What is known not to be the same: the library's function, by the end of its name, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("entry::el1_irq", TWO_STACKS),
+    ("entry::el0_irq", TWO_STACKS),
+    ("el1::irq", TWO_STACKS),
+    ("el0::irq", TWO_STACKS),
+];
+const TWO_STACKS: &str =
+    "a closure crosses to the interrupt stack in memory, by hand the frame's address in a register";
+
+/// Compares them at each level, prints how many are the same, and says what is wrong.
+pub fn check(toolchain: &Toolchain) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let mut used = vec![false; DIFFERENT.len()];
+    for level in LEVELS {
+        let (library, hand) = (compile(toolchain, "by-library", level)?, compile(toolchain, "by-hand", level)?);
+        let pairs = pairs(&library, &hand)?;
+        let (same, different): (Vec<_>, Vec<_>) = pairs.iter().partition(|pair| pair.is_same(&pairs));
+        let instructions: usize = same.iter().map(|pair| pair.library.instructions.len()).sum();
+        println!("-O{level}: {} of {} functions as by hand, {instructions} instructions", same.len(), pairs.len());
+        for pair in different {
+            match DIFFERENT.iter().position(|(name, _)| pair.library.name.ends_with(name)) {
+                Some(known) => used[known] = true,
+                None => wrong.push(format!("-O{level}: {}", pair.describe(&pairs))),
+            }
+        }
+        wrong.extend(escapes(&library).into_iter().map(|escape| format!("-O{level}, without LTO: {escape}")));
+    }
+    let unused = DIFFERENT.iter().zip(used).filter(|(_, used)| !used);
+    wrong.extend(
+        unused.map(|((name, reason), _)| format!("{name} is as by hand now, and should not be excused: {reason}")),
+    );
+    Ok(wrong)
+}
+
+/// Calls of the library's own that leave entry text, as it is compiled in a kernel that does not optimise across crates.
+fn escapes(library: &Object) -> Vec<String> {
+    let mut escapes = Vec::new();
+    for caller in library.functions.iter().filter(|function| function.section == ENTRY_TEXT) {
+        let called = caller.instructions.iter().filter_map(|instruction| match &instruction.refers {
+            Some(Refers::Function(number, 0)) => Some(&library.functions[*number]),
+            _ => None,
+        });
+        let outside = called.filter(|called| called.section != ENTRY_TEXT && !called.name.ends_with(BODY));
+        escapes.extend(outside.map(|called| format!("{} calls {}, which is not entry text", caller.name, called.name)));
+    }
+    escapes.sort();
+    escapes.dedup();
+    escapes
+}
+
+const ENTRY_TEXT: &str = ".noinstr.text";
+/// Soft interrupts run in the body's context.
+const BODY: &str = "hardirq::run_softirqs";
+
+/// Compiles one of the two, alone and for itself.
+fn compile(toolchain: &Toolchain, feature: &str, level: &str) -> Result<Object> {
+    let object = workspace::root().join("target").join(TARGET).join("same-code").join(format!("{feature}-O{level}.o"));
+    fs::create_dir_all(object.parent().expect("it was just joined"))?;
+    let level = if level.parse::<u8>().is_ok() { level.to_owned() } else { format!("{level:?}") };
+    let mut rustc = build::cargo(toolchain, "rustc");
+    rustc.args([
+        "--quiet",
+        "--release",
+        "--package",
+        "same-code",
+        "--lib",
+        "--no-default-features",
+        "--features",
+        feature,
+    ]);
+    rustc.args(["--config", "profile.release.lto='off'"]).arg(format!("--config=profile.release.opt-level={level}"));
+    rustc.arg("--").arg(format!("--emit=obj={}", object.display()));
+    process::run(&mut rustc)?;
+    let bytes = fs::read(&object).with_context(|| format!("cannot read {}", object.display()))?;
+    Object::read(&bytes, TABLES).with_context(|| format!("cannot compare {}", object.display()))
+}
+
+/// A function of the library's and the one by hand that stands for it.
+struct Pair<'a> {
+    library: &'a Function,
+    hand: &'a Function,
+    /// The numbers of these two.
+    numbers: (usize, usize),
+}
+
+/// The entries, and what is called from the same place in a pair.
+fn pairs<'a>(library: &'a Object, hand: &'a Object) -> Result<Vec<Pair<'a>>> {
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    let mut pending = Vec::new();
+    for name in TABLES {
+        let (library, hand) = (&library.tables[*name], &hand.tables[*name]);
+        ensure!(library.len() == hand.len() && !library.is_empty(), "{name} has {} and {}", library.len(), hand.len());
+        pending.extend(library.iter().copied().zip(hand.iter().copied()));
+    }
+    pending.reverse();
+    let mut seen = HashSet::new();
+    while let Some(numbers) = pending.pop() {
+        if !seen.insert(numbers.0) {
+            continue; // If it is another's pair too, its caller is not the same.
+        }
+        let pair = Pair { library: &library.functions[numbers.0], hand: &hand.functions[numbers.1], numbers };
+        pending.extend(pair.called());
+        pairs.push(pair);
+    }
+    Ok(pairs)
+}
+
+impl Pair<'_> {
+    /// The functions that both refer to, in the order in which they do.
+    fn called(&self) -> Vec<(usize, usize)> {
+        let functions = |function: &Function| {
+            let numbers = function.instructions.iter().filter_map(|instruction| match instruction.refers {
+                Some(Refers::Function(number, 0)) => Some(number),
+                _ => None,
+            });
+            numbers.collect::<Vec<_>>()
+        };
+        let (library, hand) = (functions(self.library), functions(self.hand));
+        // Where they part, nobody knows which is for which.
+        let alike = self.library.instructions.len() == self.hand.instructions.len();
+        if alike { library.into_iter().zip(hand).collect() } else { Vec::new() }
+    }
+
+    fn is_same(&self, pairs: &[Pair<'_>]) -> bool {
+        self.library.instructions.len() == self.hand.instructions.len() && self.first_difference(pairs).is_none()
+    }
+
+    /// The first instruction that is not the same.
+    fn first_difference(&self, pairs: &[Pair<'_>]) -> Option<usize> {
+        let (library, hand) = (&self.library.instructions, &self.hand.instructions);
+        let differ = |(library, hand): (&Instruction, &Instruction)| {
+            library.word != hand.word || !same_target(library.refers.as_ref(), hand.refers.as_ref(), pairs)
+        };
+        library.iter().zip(hand).position(differ)
+    }
+
+    fn describe(&self, pairs: &[Pair<'_>]) -> String {
+        let (library, hand) = (self.library.instructions.len(), self.hand.instructions.len());
+        let first = self.first_difference(pairs).unwrap_or(library.min(hand));
+        format!(
+            "{} has {library} instructions and {} has {hand}; they part at {:#x}",
+            self.library.name,
+            self.hand.name,
+            first * 4
+        )
+    }
+}
+
+fn same_target(library: Option<&Refers>, hand: Option<&Refers>, pairs: &[Pair<'_>]) -> bool {
+    match (library, hand) {
+        (Some(Refers::Function(library, into)), Some(Refers::Function(hand, by_hand_into))) => {
+            into == by_hand_into && pairs.iter().any(|pair| pair.numbers == (*library, *hand))
+        }
+        _ => library == hand,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries that call a hook, use a constant, and call a second function; that one branches.
+    fn object(hook: &str, bytes: &[u8], branch: u32, section: &str) -> Object {
+        let refers = |word, refers| Instruction { word, refers: Some(refers) };
+        let entry = vec![
+            refers(0x9400_0000, Refers::Hook(hook.into())),
+            refers(0x9000_0000, Refers::Bytes(bytes.into())),
+            refers(0x9400_0000, Refers::Function(1, 0)),
+        ];
+        let second = vec![Instruction { word: branch, refers: None }];
+        let function = |name: &str, section: &str, instructions| Function {
+            name: name.into(),
+            section: section.into(),
+            instructions,
+        };
+        Object {
+            functions: vec![function("entry", ENTRY_TEXT, entry), function("second", section, second)],
+            tables: TABLES.iter().map(|name| ((*name).to_owned(), vec![0])).collect(),
+        }
+    }
+
+    /// The library's functions that are not as by hand.
+    fn different(library: &Object, hand: &Object) -> Vec<String> {
+        let pairs = pairs(library, hand).unwrap();
+        pairs.iter().filter(|pair| !pair.is_same(&pairs)).map(|pair| pair.library.name.clone()).collect()
+    }
+
+    #[test]
+    fn the_same_is_the_same_and_nothing_else_is() {
+        let library = object("body", b"name", 0x1400_0004, ENTRY_TEXT);
+        let against = |hook, bytes, branch| different(&library, &object(hook, bytes, branch, ENTRY_TEXT));
+        assert!(against("body", b"name", 0x1400_0004).is_empty());
+        assert_eq!(against("other", b"name", 0x1400_0004), ["entry"]);
+        assert_eq!(against("body", b"game", 0x1400_0004), ["entry"]);
+        assert_eq!(against("body", b"name", 0x1400_0008), ["second"]);
+    }
+
+    #[test]
+    fn a_call_that_leaves_entry_text_is_told() {
+        assert!(escapes(&object("body", b"", 0, ENTRY_TEXT)).is_empty());
+        assert_eq!(escapes(&object("body", b"", 0, ".text")), ["entry calls second, which is not entry text"]);
+    }
+}

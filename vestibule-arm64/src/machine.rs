@@ -71,16 +71,22 @@ impl<H: Hardware> Machine for Arm64<H> {
         unsafe { (*H::current()).is_own_stack(H::stack_pointer()) }
     }
     #[inline(always)]
-    fn on_irq_stack<R>(f: impl FnOnce() -> R, _: Step<Self>) -> R {
+    fn on_irq_stack<T, R>(value: T, f: impl FnOnce(T) -> R, _: Step<Self>) -> R {
         // SAFETY: as above.
         let thread = unsafe { &*H::current() };
         if thread.is_own_stack(H::stack_pointer()) {
             // SAFETY: whoever runs on the task's stack is not on the interrupt stack, and all that ever was there has
             // come back from it before it scheduled; a `Step` for this comes with `Critical`.
-            unsafe { H::on_irq_stack(thread.cpu::<H>().irq_stack_top(), f) }
+            unsafe {
+                H::on_irq_stack(
+                    thread.cpu::<H>().irq_stack_top(),
+                    #[inline(always)]
+                    || f(value),
+                )
+            }
         } else {
             core::hint::cold_path();
-            f()
+            f(value)
         }
     }
 

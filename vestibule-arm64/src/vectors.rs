@@ -229,6 +229,7 @@ pub unsafe fn install<P: Arm64Port>() {
 
 /// The current task goes to user mode for the first time, or anew: `frame` says where. Its PSTATE passes the
 /// sanitiser.
+#[unsafe(link_section = ".noinstr.text")]
 pub fn enter_user<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, mut frame: Frame) -> ! {
     frame.pstate = crate::pstate::sanitise(frame.pstate).0;
     let thread: *const Thread = <P::Kernel as Bodies>::Hardware::current();

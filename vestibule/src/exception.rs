@@ -142,7 +142,7 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Entered> {
         self,
         steps: impl FnOnce(Self) -> Exception<'f, P, X, <X::Counts as Accounting>::AfterMask>,
     ) -> Exception<'f, P, X, <X::Counts as Accounting>::AfterMask> {
-        MachineOf::<P>::on_irq_stack(move || steps(self), Step::new())
+        MachineOf::<P>::on_irq_stack(self, steps, Step::new())
     }
 }
 

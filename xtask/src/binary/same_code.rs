@@ -21,6 +21,10 @@ const TABLES: &[&str] = &["ENTRIES", "FIRST"];
 
 /// What is known not to be the same: the library's function, by the end of its name, and why.
 const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "entry::el1_sync",
+        "at -O2 and -O3 the compiler lays out two of its exits twice: seven instructions more; why is not known yet",
+    ),
     ("entry::el1_irq", TWO_STACKS),
     ("entry::el0_irq", TWO_STACKS),
     ("el1::irq", TWO_STACKS),

@@ -2,17 +2,16 @@
 
 use alloc::boxed::Box;
 use core::fmt::Display;
-use core::mem;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::device_tree::{DeviceTree, DeviceTreeError};
 use crate::layout::{self, PhysicalAddress, image_to_physical};
 use crate::options::Options;
 use crate::power::{self, Status};
-use crate::registers::read_register;
 use crate::stacks::Stack;
-use crate::{boot, early_vectors, frames, gic, paging, percpu, println, psci, self_check, smp, system, timer, uart};
+use crate::{
+    boot, early_vectors, frames, gic, paging, percpu, println, psci, report, self_check, smp, system, timer, uart,
+};
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
 #[unsafe(no_mangle)]
@@ -22,9 +21,7 @@ extern "C" fn kernel_main(device_tree: usize) -> ! {
         println!("{why}");
         power::exit(Status::Failure);
     }
-    let stack = Stack::new().expect("memory for the first stack");
-    let top = stack.top();
-    mem::forget(stack);
+    let top = Stack::new().expect("memory for the first stack").leak();
     // SAFETY: the stack is new and stays for ever; what is still on the boot stack is not needed again.
     unsafe { boot::continue_on_stack(top, first_cpu_main, device_tree) }
 }
@@ -81,9 +78,6 @@ fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
 
 /// What every CPU does for itself. The port's vectors come here too.
 fn cpu_up(cpu: usize) {
-    let irq_stack = Stack::new().expect("memory for an interrupt stack");
-    percpu::cpu(cpu).irq_stack_top.store(irq_stack.top(), Ordering::Relaxed);
-    mem::forget(irq_stack);
     timer::init_cpu();
     gic::init_cpu(cpu);
 }
@@ -117,15 +111,7 @@ extern "C" fn secondary_main(cpu: usize) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    static PANICKING: AtomicU64 = AtomicU64::new(0);
-    let this_cpu = read_register!("mpidr_el1") | 1 << 63;
-    match PANICKING.compare_exchange(0, this_cpu, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => {}
-        // The report itself has failed.
-        Err(first) if first == this_cpu => power::exit(Status::Failure),
-        // Another CPU is at its report and about to end the machine.
-        Err(_) => power::halt(),
-    }
+    report::begin();
     println!("CPU {}: {info}", percpu::boot_index());
     power::exit(Status::Failure)
 }

@@ -17,13 +17,10 @@ const AFFINITY: u64 = 0xff_00ff_ffff;
 pub struct CpuLocal {
     affinity: AtomicU64,
     online: AtomicBool,
-    /// Top of this CPU's interrupt stack, zero until it has one.
-    pub irq_stack_top: AtomicUsize,
 }
 
-static CPUS: [CpuLocal; MAX_CPUS] = [const {
-    CpuLocal { affinity: AtomicU64::new(0), online: AtomicBool::new(false), irq_stack_top: AtomicUsize::new(0) }
-}; MAX_CPUS];
+static CPUS: [CpuLocal; MAX_CPUS] =
+    [const { CpuLocal { affinity: AtomicU64::new(0), online: AtomicBool::new(false) } }; MAX_CPUS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl CpuLocal {

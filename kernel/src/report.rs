@@ -1,11 +1,28 @@
 //! The last words of a kernel that cannot go on.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use vestibule_arm64::Frame;
 
+use crate::registers::read_register;
 use crate::{percpu, power, println};
+
+/// Before a report, of which there is one: comes back to the first CPU that has something to say, and there once.
+pub fn begin() {
+    static REPORTING: AtomicU64 = AtomicU64::new(0);
+    let this_cpu = read_register!("mpidr_el1") | 1 << 63;
+    match REPORTING.compare_exchange(0, this_cpu, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {}
+        // The report itself has failed.
+        Err(first) if first == this_cpu => power::exit(power::Status::Failure),
+        // Another CPU is at its report and about to end the machine.
+        Err(_) => power::halt(),
+    }
+}
 
 /// Says what happened and where, and ends the machine.
 pub fn die(what: &str, frame: &Frame) -> ! {
+    begin();
     println!("CPU {}: {what}", percpu::boot_index());
     println!(
         "pc {:#018x}  pstate {:#x}  syndrome {:#x}  fault address {:#018x}",

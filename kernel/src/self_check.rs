@@ -32,10 +32,21 @@ pub fn run(timer_interrupt: u32) {
 }
 
 /// The exceptions that the kernel itself can take, now that the port's vectors are in. In `NoIrq`, on a task.
-pub fn exceptions() {
+pub fn exceptions(overflow_stack_top: u64) {
     let before = BREAKPOINTS.load(Ordering::Relaxed);
-    // SAFETY: the handler counts this one and goes on after it.
-    unsafe { asm!("brk {}", const BREAKPOINT, options(nostack)) };
+    // On the overflow stack: what comes while an overflow is reported is not another overflow.
+    // SAFETY: the handler counts this one and goes on after it; nobody runs on that stack, and no interrupt comes.
+    unsafe {
+        asm!(
+            "mov {stack}, sp",
+            "mov sp, {overflow_stack}",
+            "brk {breakpoint}",
+            "mov sp, {stack}",
+            stack = out(reg) _,
+            overflow_stack = in(reg) overflow_stack_top,
+            breakpoint = const BREAKPOINT,
+        )
+    };
     assert_eq!(BREAKPOINTS.load(Ordering::Relaxed), before + 1, "BRK in the kernel");
     // SAFETY: no address is mapped there; the routine goes on at its landing and comes back.
     assert_eq!(read_user::<u64>(PAGE_SIZE), Err(Fault), "a user copy with interrupts masked");

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use core::arch::asm;
 use core::hint::spin_loop;
-use core::mem;
 
 use crate::boot::{self, SecondaryBoot};
 use crate::layout::linear_to_physical;
@@ -24,11 +23,9 @@ pub fn start_secondaries() -> usize {
 }
 
 fn start(cpu: usize) -> Result<(), &'static str> {
-    let stack = Stack::new().map_err(|_| "no memory for its stack")?;
-    let handover = Box::new(SecondaryBoot { kernel_table: paging::kernel_table().0, stack_top: stack.top(), cpu });
-    // From here on the CPU may use both at any time, so neither is freed.
-    mem::forget(stack);
-    let handover = Box::leak(handover);
+    // The CPU may use both at any time, so neither is freed.
+    let stack_top = Stack::new().map_err(|_| "no memory for its stack")?.leak();
+    let handover = Box::leak(Box::new(SecondaryBoot { kernel_table: paging::kernel_table().0, stack_top, cpu }));
     clean_to_memory(handover);
 
     let argument = linear_to_physical(&raw const *handover as usize);

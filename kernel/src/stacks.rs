@@ -1,9 +1,10 @@
 //! Kernel stacks: 16 KiB each, aligned to twice that, with the 16 KiB below left unmapped.
 //!
 //! So bit [`STACK_SHIFT`] of SP is clear inside a stack and set in the guard below it: the vectors' overflow test is
-//! one bit, and an overflow that slips past it faults.
+//! one bit, and an overflow that slips past it faults. Every stack that exceptions may come on is one of these.
 
 use alloc::vec;
+use core::mem;
 use core::ops::Range;
 
 use crate::bitmap::Bitmap;
@@ -11,7 +12,6 @@ use crate::frames::{self, OutOfMemory};
 use crate::layout::{PAGE_SIZE, STACK_BASE, STACK_END};
 use crate::lock::IrqLock;
 use crate::paging;
-use crate::percpu::MAX_CPUS;
 
 /// The bit of SP that tells a stack from the guard below it.
 pub const STACK_SHIFT: usize = 14;
@@ -45,6 +45,13 @@ impl Stack {
             }
         }
         Ok(stack)
+    }
+
+    /// Keeps it for ever, for what a CPU itself runs on, and gives its top.
+    pub fn leak(self) -> usize {
+        let top = self.top();
+        mem::forget(self);
+        top
     }
 
     /// First address above the stack: the initial SP.
@@ -81,17 +88,4 @@ fn take_slot() -> Result<usize, OutOfMemory> {
         bitmap
     });
     slots.take(1, 1).ok_or(OutOfMemory)
-}
-
-const OVERFLOW_STACK_SIZE: usize = 8192;
-
-#[repr(C, align(16))]
-struct OverflowStack([u8; OVERFLOW_STACK_SIZE]);
-
-static mut OVERFLOW_STACKS: [OverflowStack; MAX_CPUS] = [const { OverflowStack([0; OVERFLOW_STACK_SIZE]) }; MAX_CPUS];
-
-/// Top of the stack on which CPU `cpu` reports that another stack has overflowed. In the image, so always mapped.
-pub fn overflow_stack_top(cpu: usize) -> usize {
-    assert!(cpu < MAX_CPUS);
-    &raw const OVERFLOW_STACKS as usize + (cpu + 1) * OVERFLOW_STACK_SIZE
 }

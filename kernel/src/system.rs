@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
-use core::sync::atomic::Ordering;
 
 use vestibule::{NoIrq, Process as ProcessContext};
 use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switch};
@@ -14,16 +13,18 @@ use crate::device_tree::PhysicalRange;
 use crate::options::Options;
 use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
+use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, scheduler, self_check, stacks, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, println, scheduler, self_check, timer};
 
 type Failure = Box<dyn Display>;
 
 /// The first CPU: the first process, and then its idle task's life.
 pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
     scheduler::set_model(options.preemption);
-    let cpu = become_task(0);
-    self_check::exceptions();
+    let overflow_stack_top = stack_for_ever();
+    let cpu = become_task(0, overflow_stack_top);
+    self_check::exceptions(overflow_stack_top);
     start_program(options, program)?;
     let reaper = Task::new(None, Start::Kernel(scheduler::reap)).map_err(boxed)?;
     scheduler::start(reaper);
@@ -32,20 +33,19 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<()
 
 /// Another CPU: its idle task's life.
 pub fn run_other(number: usize) -> ! {
-    let cpu = become_task(number);
+    let cpu = become_task(number, stack_for_ever());
     live(cpu)
 }
 
 /// From here on this CPU has a current task and takes exceptions through the port.
-fn become_task(number: usize) -> Cpu<NoIrq> {
+fn become_task(number: usize, overflow_stack_top: u64) -> Cpu<NoIrq> {
     // Whoever boots a CPU does so on a stack of its own: it ends where the alignment does.
     let stack_top = (Hardware::stack_pointer() | (STACK_SIZE - 1)) + 1;
-    let irq_stack_top = percpu::cpu(number).irq_stack_top.load(Ordering::Relaxed) as u64;
-    let local = CpuLocal::new(number, irq_stack_top, stacks::overflow_stack_top(number) as u64);
+    let local = CpuLocal::new(number, stack_for_ever(), overflow_stack_top);
     // SAFETY: this runs on it, and never leaves it.
     let idle = unsafe { Task::for_idle(stack_top as usize) };
     let local: &CpuLocal = Box::leak(Box::new(local));
-    // SAFETY: this CPU's, with the interrupt stack made for it and its overflow stack in the image.
+    // SAFETY: this CPU's, with the two stacks made for it.
     unsafe { idle.thread().set_cpu(local) };
     scheduler::adopt(local, idle.clone());
     // The CPU idles in it for ever.
@@ -55,6 +55,11 @@ fn become_task(number: usize) -> Cpu<NoIrq> {
         install::<Port>();
         switch::boot::<Reference>(idle.thread())
     }
+}
+
+/// The top of a stack for a CPU itself.
+fn stack_for_ever() -> u64 {
+    Stack::new().expect("memory for a CPU's stack").leak() as u64
 }
 
 /// Interrupts come, and the idle task idles.

@@ -6,9 +6,12 @@ use crate::{Bodies, Hardware};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
-/// The size of a kernel stack: a task's, a CPU's interrupt stack, its overflow stack at most. Each begins at a multiple of
-/// twice that, so that one bit of the stack pointer tells an overflow without a register to spare: clear in the stack, set
-/// in the half of the alignment below it. That half must not be mapped: an overflow that skips the vectors faults there.
+/// The size of a kernel stack: a task's, a CPU's interrupt stack, its overflow stack. Each begins at a multiple of twice
+/// that, so that one bit of the stack pointer tells an overflow without a register to spare: clear in the stack, set in the
+/// half of the alignment below it. That half must not be mapped: an overflow that skips the vectors faults there.
+///
+/// The overflow stack too: an exception that comes on it is tested like any other, and if that bit is set it begins the
+/// report of an overflow anew, on top of the one that it interrupted, perhaps for ever.
 pub const STACK_SIZE: u64 = 1 << STACK_SHIFT;
 /// That bit.
 pub const STACK_SHIFT: u32 = 14;
@@ -103,7 +106,8 @@ impl Thread {
 }
 
 impl CpuLocal {
-    /// A CPU by the kernel's number for it, with its two stacks by their ends.
+    /// A CPU by the kernel's number for it, with its two stacks by their ends. What they must be is [`STACK_SIZE`]'s to say,
+    /// and [`Thread::set_cpu`]'s caller's to keep.
     pub const fn new(number: usize, irq_stack_top: u64, overflow_stack_top: u64) -> CpuLocal {
         CpuLocal {
             overflow_stack_top: AtomicU64::new(overflow_stack_top),

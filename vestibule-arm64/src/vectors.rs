@@ -114,6 +114,7 @@ macro_rules! from_user {
 
 /// From the kernel. Stack overflow is found before the first store (C111): a stack's half of its alignment has one bit
 /// of the address clear, the hole below it has it set; sums and differences stand in for the register that is not free.
+/// The overflow stack is aligned so as well, or what comes there passes for an overflow.
 /// In: the interrupted registers and SP. Out: ERET. Context: everything masked.
 macro_rules! from_kernel {
     ($name:ident, $entry:ident) => {

@@ -121,8 +121,9 @@ fn private(interrupt: u32) -> IntId {
 /// [`end_of_interrupt`] only more urgent ones follow. None if there is none (any more).
 pub fn acknowledge() -> Option<u32> {
     let interrupt = read_register!("icc_iar1_el1") as u32 & 0xff_ffff;
-    // SAFETY: a barrier; what the interrupt announces is read after it was acknowledged.
-    unsafe { asm!("dsb sy", options(nostack, preserves_flags)) };
+    // The read has taken effect at the controller before anything of the handler is executed (C96).
+    // SAFETY: barriers; what the interrupt announces is read after it was acknowledged.
+    unsafe { asm!("dsb sy", "isb", options(nostack, preserves_flags)) };
     (!SPECIAL.contains(&interrupt)).then_some(interrupt)
 }
 

@@ -53,6 +53,11 @@ pub fn count() -> usize {
     COUNT.load(Ordering::Acquire)
 }
 
+/// The CPUs that have come up.
+pub fn online() -> impl Iterator<Item = usize> {
+    (0..count()).filter(|number| cpu(*number).is_online())
+}
+
 /// CPU `cpu`'s data.
 pub fn cpu(cpu: usize) -> &'static CpuLocal {
     &CPUS[cpu]

@@ -29,11 +29,16 @@ struct Queue {
     idle: Option<Arc<Task>>,
     /// Switched from, not yet switched to the end.
     previous: Option<Arc<Task>>,
+    /// The same task, if it runs on, and may not here.
+    displaced: Option<Arc<Task>>,
 }
 
-static QUEUES: [IrqLock<Queue>; MAX_CPUS] =
-    [const { IrqLock::new(Queue { cpu: None, waiting: VecDeque::new(), current: None, idle: None, previous: None }) };
-        MAX_CPUS];
+impl Queue {
+    const EMPTY: Self =
+        Self { cpu: None, waiting: VecDeque::new(), current: None, idle: None, previous: None, displaced: None };
+}
+
+static QUEUES: [IrqLock<Queue>; MAX_CPUS] = [const { IrqLock::new(Queue::EMPTY) }; MAX_CPUS];
 static MODEL: AtomicU8 = AtomicU8::new(Preemption::Full as u8);
 static DEAD: IrqLock<Vec<Arc<Task>>> = IrqLock::new(Vec::new());
 static REAPER: WaitQueue = WaitQueue::new();
@@ -68,15 +73,15 @@ pub fn idle(mut cpu: Cpu<ProcessContext>) -> ! {
     }
 }
 
-/// Lets a new task run, on the CPU with the least to do.
+/// Lets a new task run, or one that has to leave its CPU: on the CPU with the least to do of those that it may run on.
 pub fn start(task: Arc<Task>) {
     let length = |number: &usize| {
         let queue = QUEUES[*number].lock();
         let busy = queue.current.as_ref().is_some_and(|task| !task.word().read::<Machine>().is_idle());
         queue.waiting.len() + usize::from(busy)
     };
-    let number = (0..percpu::count()).filter(|number| percpu::cpu(*number).is_online()).min_by_key(length);
-    enqueue(task, number.unwrap_or(0));
+    let number = percpu::online().filter(|number| task.may_run_on(*number)).min_by_key(length);
+    enqueue(task, number.expect("a task may run on some CPU that is online"));
 }
 
 /// Wakes a sleeping task. From any context but an NMI-like one.
@@ -96,14 +101,17 @@ pub fn wake(task: &Arc<Task>) {
             return;
         }
         drop(queue);
-        return enqueue(task.clone(), number);
+        return if task.may_run_on(number) { enqueue(task.clone(), number) } else { start(task.clone()) };
     }
 }
 
 /// Puts a runnable task, which is on no queue and runs nowhere, on one, and asks for its CPU.
 fn enqueue(task: Arc<Task>, number: usize) {
     let mut queue = QUEUES[number].lock();
-    task.set_cpu(number);
+    if task.cpu() != number {
+        task.set_cpu(number);
+        task.word().set::<Machine>(Flags::NOTIFY_RESUME);
+    }
     queue.waiting.push_back(task);
     ask(&queue, number, Asking::Wakeup);
 }
@@ -151,13 +159,17 @@ impl vestibule::Scheduler<Reference> for Scheduler {
         current.word().clear::<Machine>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
         // Who is preempted on the way to sleep has not looked yet at what it sleeps for: it keeps its place.
         let runs_on = current.is(State::Runnable) || cause.why() != Why::Asked;
+        // Who is on the way to sleep can be woken meanwhile, and must be found: it goes elsewhere when it wakes up.
+        let displaced = current.is(State::Runnable) && !current.may_run_on(number);
         let is_idle = current.word().read::<Machine>().is_idle();
         let next = match queue.waiting.pop_front() {
             Some(next) => next,
-            None if runs_on => return cpu,
+            None if runs_on && !displaced => return cpu,
             None => queue.idle.clone().expect("a CPU that schedules has an idle task"),
         };
-        if runs_on && !is_idle {
+        if displaced {
+            queue.displaced = Some(current.clone());
+        } else if runs_on && !is_idle {
             queue.waiting.push_back(current.clone());
         }
         queue.current = Some(next.clone());
@@ -192,12 +204,18 @@ fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
 pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
     let number = this_cpu(&cpu).number();
     // SAFETY: the lock is held, by whoever switched to this task on this CPU.
-    let previous = unsafe { (*QUEUES[number].data_ptr()).previous.take() };
+    let (previous, displaced) = unsafe {
+        let queue = &mut *QUEUES[number].data_ptr();
+        (queue.previous.take(), queue.displaced.take())
+    };
     // SAFETY: as above; nobody else will release it.
     unsafe { QUEUES[number].force_unlock() };
     if let Some(previous) = previous.filter(|task| task.is(State::Dead)) {
         DEAD.lock().push(previous);
         REAPER.wake_all();
+    }
+    if let Some(displaced) = displaced {
+        start(displaced);
     }
     cpu
 }
@@ -211,7 +229,8 @@ fn take_from_others(number: usize) {
         // Both, in the order of their numbers: nobody sees the task on neither.
         let (mut first, mut second) = (QUEUES[number.min(other)].lock(), QUEUES[number.max(other)].lock());
         let (ours, theirs) = if number < other { (&mut first, &mut second) } else { (&mut second, &mut first) };
-        if let Some(task) = theirs.waiting.pop_front() {
+        let ours_too = theirs.waiting.iter().position(|task| task.may_run_on(number));
+        if let Some(task) = ours_too.and_then(|index| theirs.waiting.remove(index)) {
             task.set_cpu(number);
             task.word().set::<Machine>(Flags::NOTIFY_RESUME);
             ours.waiting.push_back(task);

@@ -27,7 +27,7 @@ pub fn run(timer_interrupt: u32) {
     interrupts();
     tick(timer_interrupt);
     DONE.store(true, Ordering::Release);
-    (1..percpu::count()).filter(|&cpu| percpu::cpu(cpu).is_online()).for_each(|cpu| gic::send_ipi(cpu, CHECK_IPI));
+    percpu::online().skip(1).for_each(|cpu| gic::send_ipi(cpu, CHECK_IPI));
     println!("self-check: heap, stacks, user memory, interrupts and timer are sound");
 }
 
@@ -142,7 +142,7 @@ fn user_memory() {
 
 fn interrupts() {
     gic::enable_private(0, CHECK_IPI, gic::PRIORITY_IRQ);
-    for cpu in (0..percpu::count()).filter(|&cpu| percpu::cpu(cpu).is_online()) {
+    for cpu in percpu::online() {
         gic::send_ipi(cpu, CHECK_IPI);
         // Every CPU, this one included, answers to the first.
         assert_eq!(wait_for_interrupt(), CHECK_IPI, "IPI to CPU {cpu}");

@@ -19,7 +19,7 @@ pub fn start_secondaries() -> usize {
             println!("CPU {cpu} (affinity {:#x}) does not start: {why}", percpu::cpu(cpu).affinity());
         }
     }
-    (0..percpu::count()).filter(|&cpu| percpu::cpu(cpu).is_online()).count()
+    percpu::online().count()
 }
 
 fn start(cpu: usize) -> Result<(), &'static str> {

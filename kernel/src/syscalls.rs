@@ -28,6 +28,7 @@ impl Errno {
     pub const EINVAL: Errno = Errno(errno::EINVAL);
     pub const ENOMEM: Errno = Errno(errno::ENOMEM);
     pub const ENOSYS: Errno = Errno(errno::ENOSYS);
+    pub const EPERM: Errno = Errno(errno::EPERM);
     pub const EPIPE: Errno = Errno(errno::EPIPE);
     pub const ESRCH: Errno = Errno(errno::ESRCH);
     pub const ETIMEDOUT: Errno = Errno(errno::ETIMEDOUT);
@@ -97,6 +98,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_kill => tasks::kill(call),
         linux::__NR_tgkill => tasks::tgkill(call),
         linux::__NR_sched_yield => tasks::sched_yield(call),
+        linux::__NR_sched_setaffinity => tasks::sched_setaffinity(call),
+        linux::__NR_sched_getaffinity => tasks::sched_getaffinity(call),
         linux::__NR_getcpu => tasks::getcpu(call),
         linux::__NR_futex => tasks::futex(call),
         linux::__NR_nanosleep => time::nanosleep(call),

@@ -21,6 +21,8 @@ pub struct Task {
     state: AtomicU32,
     /// The CPU whose queue it belongs to, or that runs it.
     cpu: AtomicUsize,
+    /// The CPUs that it may run on, by their bits.
+    affinity: AtomicU64,
     /// TPIDR_EL0 while it does not run.
     pub user_thread_pointer: AtomicU64,
     /// Where to write zero and wake a futex when it ends, or zero.
@@ -86,6 +88,7 @@ impl Task {
             id,
             state: AtomicU32::new(State::Runnable as u32),
             cpu: AtomicUsize::new(0),
+            affinity: AtomicU64::new(u64::MAX),
             user_thread_pointer: AtomicU64::new(0),
             clear_on_exit: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
@@ -135,6 +138,22 @@ impl Task {
     /// Moves it to another CPU. It does not run.
     pub fn set_cpu(&self, cpu: usize) {
         self.cpu.store(cpu, Ordering::Relaxed);
+    }
+
+    /// The CPUs that it may run on, by their bits.
+    pub fn affinity(&self) -> u64 {
+        self.affinity.load(Ordering::Relaxed)
+    }
+
+    /// Says where it may run; some of that is online. Before it starts, or its own business: whoever runs elsewhere goes
+    /// when it next schedules.
+    pub fn set_affinity(&self, cpus: u64) {
+        self.affinity.store(cpus, Ordering::Relaxed);
+    }
+
+    /// May it run there?
+    pub fn may_run_on(&self, cpu: usize) -> bool {
+        self.affinity() & 1 << cpu != 0
     }
 
     /// What it is part of; none for a kernel thread.

@@ -21,7 +21,10 @@ static ENOUGH: AtomicBool = AtomicBool::new(false);
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
     let count = arguments.number(1).unwrap_or(200);
-    let _ = stay_on_first_cpu();
+    if let Err(error) = stay_on_first_cpu() {
+        println!("faulting-copy: cannot choose a CPU: {error:?}");
+        return 1;
+    }
     let Ok(other) = spawn(wait_for_the_end) else {
         println!("faulting-copy: no second thread");
         return 1;

@@ -19,7 +19,8 @@ static ENOUGH: AtomicBool = AtomicBool::new(false);
 /// The program.
 pub fn main(_: Arguments) -> u8 {
     if let Err(error) = stay_on_first_cpu() {
-        println!("hog: cannot choose a CPU ({error:?}): with more than one, this shows nothing");
+        println!("hog: cannot choose a CPU: {error:?}");
+        return 1;
     }
     let Ok(hog) = spawn(run_hog) else {
         println!("hog: no second thread");

@@ -29,7 +29,8 @@ pub fn main(arguments: Arguments) -> u8 {
         }
     };
     if let Err(error) = stay_on_first_cpu() {
-        println!("kernel-hog: cannot choose a CPU ({error:?}): with more than one, this shows nothing");
+        println!("kernel-hog: cannot choose a CPU: {error:?}");
+        return 1;
     }
     let Ok(hog) = spawn(run_hog) else {
         println!("kernel-hog: no second thread");

@@ -1,5 +1,6 @@
 //! `syscalls`: what each system call gives, above all for arguments that it must refuse.
 
+use core::arch::asm;
 use core::ptr::from_ref;
 use core::slice::from_raw_parts;
 use core::time::Duration;
@@ -16,6 +17,7 @@ const KERNEL_ADDRESS: usize = 0xffff_ffc0_4020_0000;
 pub fn main(_: Arguments) -> u8 {
     let mut checks = Checks { made: 0, failed: 0 };
     identity(&mut checks);
+    affinity(&mut checks);
     unknown_numbers(&mut checks);
     bad_pointers(&mut checks);
     memory(&mut checks);
@@ -66,6 +68,44 @@ fn identity(checks: &mut Checks) {
     checks.equal("sched_yield", plain(abi::__NR_sched_yield, []), 0);
 }
 
+/// On each CPU in turn; in the end where it may be in the beginning.
+fn affinity(checks: &mut Checks) {
+    let mut all = 0_u64;
+    let get = |bytes, set: &mut u64| plain(abi::__NR_sched_getaffinity, [0, bytes, &raw mut *set as usize]);
+    let set = |thread, cpus: &u64| plain(abi::__NR_sched_setaffinity, [thread, 8, from_ref(cpus) as usize]);
+    checks.equal("sched_getaffinity", get(8, &mut all), 8);
+    checks.that("the CPUs that there are", all & 1 != 0 && (all + 1).is_power_of_two(), all as isize);
+    for cpu in 0..all.count_ones() {
+        let mut now = 0;
+        checks.equal("sched_setaffinity", set(0, &(1 << cpu)), 0);
+        checks.equal("getcpu after it", current_cpu(), cpu as isize);
+        checks.equal("TPIDRRO_EL0 after it", published_cpu(), cpu as isize);
+        checks.equal("sched_getaffinity after it", get(8, &mut now), 8);
+        checks.that("what it gave", now == 1 << cpu, now as isize);
+    }
+    checks.refused("sched_setaffinity to no CPU", set(0, &0), errno::EINVAL);
+    checks.refused("sched_setaffinity to CPUs that are not there", set(0, &!all), errno::EINVAL);
+    checks.refused("sched_setaffinity of nobody", set(0x3fff_fff0, &all), errno::ESRCH);
+    checks.refused("sched_getaffinity into half a set", get(4, &mut 0), errno::EINVAL);
+    checks.equal("sched_setaffinity to every CPU", set(plain(abi::__NR_gettid, []) as usize, &all), 0);
+}
+
+fn current_cpu() -> isize {
+    let mut cpu = u32::MAX;
+    match plain(abi::__NR_getcpu, [&raw mut cpu as usize]) {
+        0 => cpu as isize,
+        error => error,
+    }
+}
+
+/// Where the kernel tells user mode without a call.
+fn published_cpu() -> isize {
+    let cpu;
+    // SAFETY: reads a register that is the thread's to read.
+    unsafe { asm!("mrs {}, tpidrro_el0", out(reg) cpu, options(nomem, nostack, preserves_flags)) };
+    cpu
+}
+
 /// Also the number that the kernel itself uses for "no system call".
 fn unknown_numbers(checks: &mut Checks) {
     for number in [0x5000, 0x7fff_ffff, u32::MAX] {
@@ -94,6 +134,8 @@ fn bad_pointers(checks: &mut Checks) {
         checks.refused("read", read(pointer), errno::EFAULT);
         checks.refused("pipe2", plain(abi::__NR_pipe2, [pointer, 0]), errno::EFAULT);
         checks.refused("clock_gettime", plain(abi::__NR_clock_gettime, [monotonic, pointer]), errno::EFAULT);
+        checks.refused("sched_setaffinity", plain(abi::__NR_sched_setaffinity, [0, 8, pointer]), errno::EFAULT);
+        checks.refused("sched_getaffinity", plain(abi::__NR_sched_getaffinity, [0, 8, pointer]), errno::EFAULT);
         checks.refused("nanosleep", plain(abi::__NR_nanosleep, [pointer, 0]), errno::EFAULT);
         checks.refused("clock_nanosleep", plain(abi::__NR_clock_nanosleep, [monotonic, 0, pointer]), errno::EFAULT);
     }

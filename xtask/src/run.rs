@@ -20,7 +20,7 @@ const HUNG: u8 = 124;
 #[derive(clap::Args)]
 pub struct Options {
     /// How many CPUs the machine has
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=2))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     cpus: u32,
     /// When the kernel preempts what runs in it
     #[arg(long, value_enum, default_value_t = Preempt::Full)]
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_do() {
-        assert!(parse("--cpus 3").is_err());
+        assert!(parse("--cpus 9").is_err());
         assert!(parse("--preempt sometimes").is_err());
         assert!(parse("argument-before-the-dashes").is_err());
         let space = ["two words".to_owned()];

@@ -11,8 +11,8 @@ use super::{Call, Errno, Result};
 use crate::futex::{self, Woken};
 use crate::reference::Reference;
 use crate::task::{Start, Task};
-use crate::user_copy::write_user;
-use crate::{scheduler, signals, timer};
+use crate::user_copy::{copy_from_user, write_user};
+use crate::{percpu, scheduler, signals, timer};
 
 pub(super) fn exit(call: &mut Call) -> Result {
     // The last task's status is the process's.
@@ -55,6 +55,7 @@ pub(super) fn clone(call: &mut Call) -> Result {
     if flags & linux::CLONE_PARENT_SETTID != 0 {
         write_user(parent_id, &task.id())?;
     }
+    task.set_affinity(Task::current(call.cpu).affinity());
     let id = task.id();
     call.process.add(&task);
     scheduler::start(task);
@@ -93,6 +94,47 @@ fn signal_self(call: &mut Call, signal: usize) -> Result {
 pub(super) fn sched_yield(call: &mut Call) -> Result {
     call.cpu.schedule();
     Ok(0)
+}
+
+/// A set of CPUs here, in bytes: one word. A shorter one of user mode's ends with zeros, of a longer one the rest is
+/// about CPUs that there are not.
+const CPU_SET: usize = size_of::<u64>();
+
+/// Back only on a CPU of the new set.
+pub(super) fn sched_setaffinity(call: &mut Call) -> Result {
+    let (bytes, address) = (call.argument(1), call.argument(2));
+    only_itself(call)?;
+    let mut set = [0; CPU_SET];
+    copy_from_user(&mut set[..bytes.min(CPU_SET)], address)?;
+    let set = u64::from_le_bytes(set);
+    if !percpu::online().any(|cpu| set & 1 << cpu != 0) {
+        return Err(Errno::EINVAL);
+    }
+    Task::current(call.cpu).set_affinity(set);
+    // Should it have moved already, this is no more than giving way once.
+    call.cpu.schedule();
+    Ok(0)
+}
+
+pub(super) fn sched_getaffinity(call: &mut Call) -> Result {
+    let (bytes, address) = (call.argument(1), call.argument(2));
+    if bytes < CPU_SET || !bytes.is_multiple_of(size_of::<usize>()) {
+        return Err(Errno::EINVAL);
+    }
+    only_itself(call)?;
+    let online = percpu::online().fold(0, |set, cpu| set | 1 << cpu);
+    write_user(address, &(Task::current(call.cpu).affinity() & online))?;
+    Ok(CPU_SET)
+}
+
+/// Another task's set would have to change under its scheduling, and nobody needs that.
+fn only_itself(call: &Call) -> core::result::Result<(), Errno> {
+    let (asked, own) = (call.argument(0) as u32, Task::current(call.cpu).id());
+    match asked {
+        _ if asked == 0 || asked == own => Ok(()),
+        _ if call.process.has_task(asked) => Err(Errno::EPERM),
+        _ => Err(Errno::ESRCH),
+    }
 }
 
 pub(super) fn getcpu(call: &mut Call) -> Result {

@@ -101,8 +101,7 @@ pub fn sched_yield() {
     let _ = safe(abi::__NR_sched_yield, [0; 6]);
 }
 
-/// Keeps the calling thread on the first CPU from now on. A kernel that cannot do that says so; with one CPU it does
-/// not matter.
+/// Keeps the calling thread, and those that it makes, on the first CPU from now on.
 pub fn stay_on_first_cpu() -> Result<()> {
     let cpus: u64 = 1;
     safe(abi::__NR_sched_setaffinity, [0, size_of::<u64>(), from_ref(&cpus) as usize, 0, 0, 0]).map(|_| ())

@@ -55,6 +55,25 @@ impl Object {
     }
 }
 
+impl Function {
+    /// The functions of this object that it refers to, in the order in which it does.
+    pub fn called(&self) -> Vec<usize> {
+        let called = self.instructions.iter().filter_map(|instruction| match instruction.refers {
+            Some(Refers::Function(number, 0)) => Some(number),
+            _ => None,
+        });
+        called.collect()
+    }
+
+    /// What it refers to in other objects.
+    pub fn hooks(&self) -> impl Iterator<Item = &str> {
+        self.instructions.iter().filter_map(|instruction| match &instruction.refers {
+            Some(Refers::Hook(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// Where functions lie, in order.
 struct Places {
     functions: BTreeMap<Place, Symbol>,

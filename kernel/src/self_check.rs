@@ -156,7 +156,7 @@ fn tick(timer_interrupt: u32) {
     const HERTZ: u64 = 1000;
     gic::enable_private(0, timer_interrupt, gic::PRIORITY_IRQ);
     let start = timer::nanoseconds();
-    timer::start_tick(HERTZ);
+    timer::start_tick(HERTZ, 0, 1);
     for _ in 0..5 {
         assert_eq!(wait_for_interrupt(), timer_interrupt, "tick");
         timer::next_tick();

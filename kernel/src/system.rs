@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, println, scheduler, self_check, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, scheduler, self_check, timer};
 
 type Failure = Box<dyn Display>;
 
@@ -68,7 +68,7 @@ fn live(cpu: Cpu<NoIrq>) -> ! {
     for interrupt in [interrupts::RESCHEDULE, timer::interrupt()] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }
-    timer::start_tick(cpu_time::HERTZ);
+    timer::start_tick(cpu_time::HERTZ, number, percpu::count());
     // SAFETY: this is where the CPU came up to, and no exception.
     let cpu: Cpu<ProcessContext> = unsafe { switch::open_first(cpu) };
     scheduler::idle(cpu)

@@ -51,14 +51,18 @@ pub fn init_cpu() {
     }
 }
 
-/// This CPU ticks `hertz` times a second from now on: the timer's interrupt is raised then, and stays raised until
-/// [`next_tick`].
-pub fn start_tick(hertz: u64) {
+/// This CPU, number `cpu` of `cpus`, ticks `hertz` times a second from now on: the timer's interrupt is raised then, and
+/// stays raised until [`next_tick`].
+///
+/// The CPUs tick in turn, at even distances: ticks of all at once would contend for what they share, and none could do
+/// anything between two ticks of another.
+pub fn start_tick(hertz: u64, cpu: usize, cpus: usize) {
     let step = frequency() / hertz;
     TICK.store(step, Ordering::Relaxed);
+    let turn = step * cpu as u64 / cpus as u64;
     // SAFETY: raises an interrupt, which is what the caller asks for.
     unsafe {
-        write_register!("cntv_cval_el0", counter() + step);
+        write_register!("cntv_cval_el0", (counter() + step).next_multiple_of(step) + turn);
         write_register!("cntv_ctl_el0", ENABLE);
     }
 }

@@ -32,13 +32,13 @@ pub fn main(arguments: Arguments) -> u8 {
     let done = (0..count).try_for_each(|_| copy_once());
     ENOUGH.store(true, Ordering::Relaxed);
     other.join();
-    // Each copy faults twice. A tick of this CPU that comes just then takes some of them over, on a busy host most.
-    let preempted = synchronous_preemptions().unwrap_or(0);
-    let verdict = if preempted > 0 { "preempted" } else { "never preempted" };
+    let (faults, preempted) = (2 * count, synchronous_preemptions().unwrap_or(0));
+    // A tick of this CPU that comes just then takes some of them over: on a busy host one in five.
+    let verdict = if preempted >= faults / 4 { "preempted" } else { "seldom preempted" };
     match done {
         Ok(()) => {
-            println!("faulting-copy: {count} copies, {verdict} on the way out of the fault");
-            u8::from(preempted == 0)
+            println!("faulting-copy: {count} copies, {verdict} on the way out of the fault: {preempted} of {faults}");
+            u8::from(preempted < faults / 4)
         }
         Err(error) => {
             println!("faulting-copy: {error:?}");

@@ -24,10 +24,11 @@ pub fn begin() {
 pub fn die(what: &str, frame: &Frame) -> ! {
     begin();
     println!("CPU {}: {what}", percpu::boot_index());
-    println!(
-        "pc {:#018x}  pstate {:#x}  syndrome {:#x}  fault address {:#018x}",
-        frame.pc, frame.pstate, frame.syndrome, frame.fault_address
-    );
+    println!("pc {:#018x}  pstate {:#x}  syndrome {:#x}", frame.pc, frame.pstate, frame.syndrome);
+    match fault_address(frame) {
+        Some(address) => println!("fault address {address:#018x}"),
+        None => println!("no fault address"),
+    }
     println!("sp {:#018x}  lr {:#018x}", frame.sp, frame.regs[30]);
     for (row, regs) in frame.regs.chunks(4).enumerate() {
         let mut line = [0; 4];
@@ -35,4 +36,10 @@ pub fn die(what: &str, frame: &Frame) -> ! {
         println!("x{:<2} {:#018x} {:#018x} {:#018x} {:#018x}", row * 4, line[0], line[1], line[2], line[3]);
     }
     power::exit(power::Status::Failure)
+}
+
+/// Aborts have one. In any other exception's frame is what lay there on the stack, often an earlier exception's.
+fn fault_address(frame: &Frame) -> Option<u64> {
+    const ABORTS: [u64; 4] = [0x20, 0x21, 0x24, 0x25];
+    ABORTS.contains(&(frame.syndrome >> 26 & 0x3f)).then_some(frame.fault_address)
 }

@@ -108,6 +108,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
+        test_hooks::BUG => test_hooks::bug(),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
         _ => Err(Errno::ENOSYS),
     }

@@ -22,6 +22,9 @@ pub const OVERFLOW: u32 = 0x1002;
 /// How many preemptions there were on the way out of a synchronous exception from the kernel.
 pub const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
 
+/// Takes a BRK that is a bug's.
+pub const BUG: u32 = 0x1004;
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
@@ -40,6 +43,11 @@ pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, E
 pub(crate) fn overflow(depth: u64) -> u64 {
     let frame = core::hint::black_box([depth; 16]);
     overflow(depth + 1) + frame[0]
+}
+
+pub(crate) fn bug() -> Result<usize, Errno> {
+    // SAFETY: nobody comes back from it.
+    unsafe { core::arch::asm!("brk 1", options(noreturn)) }
 }
 
 pub(crate) fn copy(cpu: &mut Cpu<Process>, to: usize, count: usize) -> Result<usize, Errno> {

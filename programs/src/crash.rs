@@ -8,7 +8,7 @@ use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{abi, getpid, kill};
-use crate::runtime::test_calls::overflow;
+use crate::runtime::test_calls::{bug, overflow};
 use crate::runtime::thread::spawn;
 
 const KERNEL_ADDRESS: usize = 0xffff_ffc0_4020_0000;
@@ -27,6 +27,7 @@ const KINDS: &[(&str, fn())] = &[
     ("thread", thread),
     ("kill", kill_all),
     ("kernel-stack", kernel_stack),
+    ("kernel-bug", bug),
 ];
 
 /// The program.

@@ -238,6 +238,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "a bug in the kernel is told, and what an earlier exception left behind is not",
+        cpus: 2,
+        command_line: "preempt=full -- crash kernel-bug",
+        lines: &["BRK in the kernel", "syndrome 0xf2000001", "no fault address"],
+        status: 1,
+    },
+    BootTest {
         name: "an option that there is not is named",
         cpus: 2,
         command_line: "quiet -- hello",

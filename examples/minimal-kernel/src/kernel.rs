@@ -45,7 +45,7 @@ impl Bodies for Minimal {
     }
 
     fn die(what: &'static str, frame: &Frame) -> ! {
-        panic!("{what}: {frame:x?}")
+        panic!("{what} at {:#x}, syndrome {:#x}", frame.pc, frame.syndrome)
     }
 }
 

@@ -9,6 +9,7 @@ const SPIN: u32 = 0x1000;
 const COPY: u32 = 0x1001;
 const OVERFLOW: u32 = 0x1002;
 const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
+const BUG: u32 = 0x1004;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -38,4 +39,10 @@ pub fn overflow() {
 pub fn synchronous_preemptions() -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(SYNCHRONOUS_PREEMPTIONS, [0; 6]) })
+}
+
+/// `bug()`, number 0x1004: the kernel executes a BRK that it does not know. There is no result.
+pub fn bug() {
+    // SAFETY: touches no memory.
+    unsafe { call(BUG, [0; 6]) };
 }

@@ -3,7 +3,7 @@
 use crate::thread::offsets;
 use crate::{Frame, Hardware, Thread};
 use core::arch::{asm, naked_asm};
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::mem::MaybeUninit;
 
 /// The CPU that executes this.
 pub enum Real {}
@@ -106,7 +106,7 @@ unsafe impl Hardware for Real {
 
     #[inline(always)]
     unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
-        let mut call = Call { f: ManuallyDrop::new(f), result: MaybeUninit::uninit() };
+        let Words(mut x0, mut x1) = Words::of(f);
         // SAFETY: the caller's: the stack is free and everything is masked. X20 keeps the stack pointer; the function
         // called preserves it.
         unsafe {
@@ -117,12 +117,14 @@ unsafe impl Hardware for Real {
                 "mov sp, x20",
                 top = in(reg) top,
                 call = sym call_it::<Body, R>,
-                in("x0") &raw mut call,
+                inout("x0") x0,
+                inout("x1") x1,
                 out("x20") _,
                 clobber_abi("C"),
             );
-            call.result.assume_init()
         }
+        // SAFETY: `call_it` returned these.
+        unsafe { Words(x0, x1).take() }
     }
 
     #[inline(always)]
@@ -153,19 +155,43 @@ unsafe impl Hardware for Real {
     }
 }
 
-/// A closure and its result, for a call on another stack.
-struct Call<Body, R> {
-    f: ManuallyDrop<Body>,
-    result: MaybeUninit<R>,
+/// A value of at most two words, as it crosses to another stack: in X0 and X1.
+#[repr(C)]
+struct Words(MaybeUninit<u64>, MaybeUninit<u64>);
+
+impl Words {
+    #[inline(always)]
+    fn of<T>(value: T) -> Words {
+        const { Words::hold::<T>() };
+        let mut words = Words(MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: `hold`: it fits.
+        unsafe { (&raw mut words).cast::<T>().write(value) };
+        words
+    }
+
+    /// # Safety
+    /// They are [`of`](Words::of) a `T`, which nobody has taken yet.
+    #[inline(always)]
+    unsafe fn take<T>(self) -> T {
+        const { Words::hold::<T>() };
+        // SAFETY: the caller's.
+        unsafe { (&raw const self).cast::<T>().read() }
+    }
+
+    const fn hold<T>() {
+        assert!(
+            size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>(),
+            "does not fit two words"
+        );
+    }
 }
 
 /// # Safety
-/// `call` is whole, and this is called once for it.
+/// X0 and X1 are the closure, and this is called once for it.
 #[unsafe(link_section = ".noinstr.text")]
-unsafe extern "C" fn call_it<Body: FnOnce() -> R, R>(call: &mut Call<Body, R>) {
+unsafe extern "C" fn call_it<Body: FnOnce() -> R, R>(x0: MaybeUninit<u64>, x1: MaybeUninit<u64>) -> Words {
     // SAFETY: the caller's.
-    let f = unsafe { ManuallyDrop::take(&mut call.f) };
-    call.result.write(f());
+    Words::of(unsafe { Words(x0, x1).take::<Body>() }())
 }
 
 /// What the switch keeps on the stack of a task that does not run.

@@ -118,9 +118,10 @@ pub fn irqs_were_on(frame: &Frame) -> bool {
     frame.pstate & DAIF == 0
 }
 
-/// Calls `$body` on this CPU's interrupt stack, or right here if that is where this runs. Everything is masked.
+/// Calls `$function` on this CPU's interrupt stack, or does what is in it right here if that is where this runs. Everything
+/// is masked.
 macro_rules! on_irq_stack {
-    ($frame:expr, $body:path) => {{
+    ($frame:expr, $function:path, $body:path) => {{
         let frame: &mut vestibule_arm64::Frame = $frame;
         match $crate::by_hand::cpu::free_irq_stack() {
             // SAFETY: whoever runs on the task's stack is not on the interrupt stack.
@@ -128,10 +129,10 @@ macro_rules! on_irq_stack {
                 core::arch::asm!(
                     "mov x20, sp",
                     "mov sp, {top}",
-                    "bl {body}",
+                    "bl {function}",
                     "mov sp, x20",
                     top = in(reg) top,
-                    body = sym $body,
+                    function = sym $function,
                     in("x0") frame,
                     out("x20") _,
                     clobber_abi("C"),

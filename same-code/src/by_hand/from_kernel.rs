@@ -77,13 +77,18 @@ pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
 #[unsafe(link_section = ".noinstr.text")]
 fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
     let idle = enter_from_kernel::<TRACKED>();
-    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>);
+    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>, irq_body::<TRACKED>);
     prepare_for_kernel(frame, &idle, Why::KernelExit("el1_irq"));
     leave_to_kernel::<TRACKED>(frame, idle);
 }
 
 #[unsafe(link_section = ".noinstr.text")]
 extern "C" fn irq_on_irq_stack<const TRACKED: bool>(frame: &mut Frame) {
+    irq_body::<TRACKED>(frame);
+}
+
+#[inline(always)]
+fn irq_body<const TRACKED: bool>(frame: &mut Frame) {
     open!(12);
     interrupt_body::<TRACKED>(frame);
     mask!(15);

@@ -66,13 +66,18 @@ pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
 fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = NO_SYSCALL;
-    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>);
+    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>, irq_body::<TRACKED>);
     prepare_for_user::<TRACKED>(frame);
     leave_to_user::<TRACKED>();
 }
 
 #[unsafe(link_section = ".noinstr.text")]
 extern "C" fn irq_on_irq_stack<const TRACKED: bool>(frame: &mut Frame) {
+    irq_body::<TRACKED>(frame);
+}
+
+#[inline(always)]
+fn irq_body<const TRACKED: bool>(frame: &mut Frame) {
     open!(12);
     interrupt_body::<TRACKED>(frame);
     mask!(15);

@@ -28,7 +28,7 @@ impl Bodies for Reference {
     type Hardware = Hardware;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
-        report::die(what, frame)
+        report::last_words(what, frame)
     }
 
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {

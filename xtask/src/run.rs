@@ -44,11 +44,11 @@ pub struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Preempt {
-    /// Only where it asks to be
+    /// Never before it sleeps, yields or returns to user mode
     None,
-    /// Wherever it may be
+    /// At once, wherever it may be
     Full,
-    /// At the next tick, unless it is urgent
+    /// At the first tick after it was asked to give way
     Lazy,
 }
 

@@ -257,7 +257,8 @@ fn c80_tracers_told_while_not_watching() {
     broken(&report, &["C80 at irqs on, prepare", "C80 at irqs off, finish"]);
 }
 
-/// Sixteen errors deep; the count holds fifteen.
+/// Fourteen errors deep, and fifteen: each counts as a hardirq too, and that count of sixteen values keeps one for an
+/// interrupt below them.
 #[test]
 fn c82_errors_nested_too_deep() {
     fn nest(depth: u32) {

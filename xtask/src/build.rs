@@ -15,6 +15,9 @@ use crate::{image, process, workspace};
 const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocation-model=static";
 
 const KERNEL: &str = "kernel";
+/// The kernel without tracking and checks. Both kernels at one path would be each other's end.
+pub const PLAIN: [&str; 3] = ["--no-default-features", "--target-dir", "target/plain"];
+
 const PROGRAMS: &str = "programs";
 const MINIMAL_KERNEL: &str = "minimal-kernel";
 
@@ -25,8 +28,7 @@ pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
 
 /// Builds the release kernel without tracking and checks, the one that is measured, and returns its ELF file.
 pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
-    // Both kernels at one path would be each other's end.
-    single(toolchain, KERNEL, "release", &["--no-default-features", "--target-dir", "target/plain"])
+    single(toolchain, KERNEL, "release", &PLAIN)
 }
 
 /// Builds the release kernel of `examples/minimal-kernel` and returns its ELF file.

@@ -89,11 +89,16 @@ fn check_source(tally: &mut Tally) -> Result<()> {
     step("lints", host("clippy").args(["--workspace", "--all-targets"]).args(LINTS), tally)?;
     step("documentation", host("doc").args(["--workspace", "--no-deps"]).env(STRICT.0, STRICT.1), tally)?;
     let toolchain = Toolchain::ready()?;
-    let packages = BARE_METAL.iter().flat_map(|package| ["--package", package]);
-    let lints = &mut build::cargo(&toolchain, "clippy");
-    step("bare-metal lints", lints.args(packages.clone()).args(LINTS), tally)?;
-    let documentation = &mut build::cargo(&toolchain, "doc");
-    step("bare-metal documentation", documentation.arg("--no-deps").args(packages).env(STRICT.0, STRICT.1), tally)
+    let all: Vec<_> = BARE_METAL.iter().flat_map(|package| ["--package", package]).collect();
+    let plain: Vec<_> = ["--package", "kernel"].into_iter().chain(build::PLAIN).collect();
+    for (name, options) in [("bare-metal", all), ("plain kernel's", plain)] {
+        let lints = &mut build::cargo(&toolchain, "clippy");
+        step(&format!("{name} lints"), lints.args(&options).args(LINTS), tally)?;
+        let documentation = &mut build::cargo(&toolchain, "doc");
+        let documentation = documentation.arg("--no-deps").args(&options).env(STRICT.0, STRICT.1);
+        step(&format!("{name} documentation"), documentation, tally)?;
+    }
+    Ok(())
 }
 
 /// A cargo subcommand for the host's crates.

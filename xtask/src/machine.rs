@@ -140,7 +140,7 @@ pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
 }
 
 fn spawn(mut command: Command) -> Result<Child> {
-    command.spawn().with_context(|| format!("cannot start {}", process::describe(&command)))
+    process::tied(&mut command).spawn().with_context(|| format!("cannot start {}", process::describe(&command)))
 }
 
 /// A QEMU that does not outlive its owner.

@@ -118,7 +118,8 @@ fn step(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
 fn host_tests(tally: &mut Tally) -> Result<()> {
     say("host tests");
     let mut command = host("test");
-    let mut child = command.arg("--workspace").stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    command.arg("--workspace").stdout(Stdio::piped());
+    let mut child = process::tied(&mut command).spawn().context("cannot start cargo")?;
     for line in BufReader::new(child.stdout.take().expect("its output is piped")).lines() {
         let line = line?;
         println!("{line}");

@@ -9,12 +9,16 @@
 //! part of it: after each exception the harness writes the record and jumps to where the program says, in the state in
 //! which the exception left the CPU.
 //!
+//! No program runs for ever, on whatever CPU: an exception return is the fourth instruction of an aligned four, of which
+//! the second and third count it; and whoever goes back never goes to the third or the fourth. Therefore no constant for
+//! ELR_EL1 is such an address, and once an ELR_EL1 is recorded [`resumable`] replaces it.
+//!
 //! | register | use |
 //! |---|---|
 //! | X0 to X15 | constants of the program |
 //! | X16 to X23 | what it read |
 //! | X24 | what it loaded from memory, which nobody looks at |
-//! | X28 | how many exception returns it has left |
+//! | X28 | how many exception returns it has left; negative: none, and it has tried |
 //! | X25 to X27, X29, X30 | the harness's |
 //!
 //! The CPU has PAN and tagged memory, takes exceptions to EL1, has no AArch32 in EL1 and no EL2. Single-stepping is off,
@@ -26,9 +30,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// How many exceptions each program takes.
 pub const EXCEPTIONS: usize = 12;
 /// How many instructions a program has.
-pub const WORDS: usize = 32;
-/// How many exception returns each program may make, so that it ends.
+pub const WORDS: usize = 48;
+/// How many exception returns each program may make.
 pub const RETURNS: u64 = 24;
+
+/// The address itself if an exception return may go there, else the one that the four instructions around it begin with.
+pub const fn resumable(elr: u64) -> u64 {
+    if elr & 8 == 0 { elr } else { elr & !15 }
+}
 
 /// Where the program lies: one block that both exception levels may execute and read. What follows the program there is
 /// zero, which is an undefined instruction.

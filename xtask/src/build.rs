@@ -20,6 +20,7 @@ pub const PLAIN: [&str; 3] = ["--no-default-features", "--target-dir", "target/p
 
 const PROGRAMS: &str = "programs";
 const MINIMAL_KERNEL: &str = "minimal-kernel";
+const CONFORMANCE: &str = "conformance";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
@@ -34,6 +35,11 @@ pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
 /// Builds the release kernel of `examples/minimal-kernel` and returns its ELF file.
 pub fn minimal_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
     single(toolchain, MINIMAL_KERNEL, "release", &[])
+}
+
+/// Builds the harness that runs programs for the conformance check and returns its ELF file.
+pub fn conformance_harness(toolchain: &Toolchain) -> Result<PathBuf> {
+    single(toolchain, CONFORMANCE, "release", &[])
 }
 
 /// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.

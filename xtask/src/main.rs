@@ -14,6 +14,7 @@ mod boots;
 mod budget;
 mod build;
 mod cache;
+mod conformance;
 mod count;
 mod counter;
 mod counter_test;
@@ -52,6 +53,8 @@ enum Task {
     Count,
     /// Check what the compiler made of entry and exit code, in both kernels
     Binary,
+    /// Hold the model's CPU against QEMU: random programs of mask writes, exceptions and exception returns on both
+    Conformance(conformance::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::test(&options),
         Task::Count => count::count(),
         Task::Binary => binary::binary(),
+        Task::Conformance(options) => conformance::conformance(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: error: {error:#}");

@@ -16,10 +16,11 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{count, counter_test, minimal_kernel, workspace};
+use crate::{conformance, count, counter_test, minimal_kernel, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
-const BARE_METAL: &[&str] = &["vestibule", "vestibule-arm64", "kernel", "programs", "same-code", "minimal-kernel"];
+const BARE_METAL: &[&str] =
+    &["vestibule", "vestibule-arm64", "kernel", "programs", "same-code", "minimal-kernel", "conformance"];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -74,6 +75,8 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {
+        say("conformance of the model's CPU");
+        tally.note(conformance::check(&Toolchain::ready()?, &Qemu::ready()?))?;
         counts(tally)?;
         say("machine code");
         tally.note(binary::check(&Toolchain::ready()?))?;

@@ -15,7 +15,7 @@ static mut STACK_POINTER: u64 = 0;
 /// Runs `program` and fills `records`.
 pub fn run(program: &Program, records: &mut [Record; EXCEPTIONS]) {
     // SAFETY: nothing but programs is there, and none is running. The program can write to X16 to X24, X28, SP_EL0 and
-    // PSTATE only, which `enter` and `end` save; it ends because it takes as many exceptions as there are records.
+    // PSTATE only, which `enter` and `end` save; it comes to its last exception, as the library's head says.
     unsafe {
         ptr::copy_nonoverlapping(program.words.as_ptr(), CODE_PHYSICAL as *mut u32, WORDS);
         for line in (0..WORDS as u64 * 4).step_by(64) {

@@ -47,16 +47,22 @@ global_asm!(
     "orr x24, x24, x30",
     "str x24, [x29, {pstate}]",
     ".endr",
+    // Where an exception return may go: `resumable`.
+    "mrs x24, elr_el1",
+    "tbz x24, #3, 2f",
+    "and x24, x24, #~15",
+    "msr elr_el1, x24",
+    "2:",
     // An interrupt is over once it has been taken. Bit 0 of the vector: IRQ; bit 1: FIQ.
     "ldr x30, [x29, {vector}]",
-    "tbz x30, #0, 2f",
+    "tbz x30, #0, 3f",
     "mrs x24, S3_0_C12_C12_0", // ICC_IAR1_EL1
     "msr S3_0_C12_C12_1, x24", // ICC_EOIR1_EL1
-    "2:",
-    "tbz x30, #1, 3f",
+    "3:",
+    "tbz x30, #1, 4f",
     "mrs x24, S3_0_C12_C8_0", // ICC_IAR0_EL1
     "msr S3_0_C12_C8_1, x24", // ICC_EOIR0_EL1
-    "3:",
+    "4:",
     "dsb sy",
     "isb",
     "add x29, x29, {record}",

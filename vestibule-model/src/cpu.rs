@@ -1,0 +1,199 @@
+//! The CPU alone: PSTATE, the registers that an exception overwrites, and the rules by which exceptions and ERET change
+//! them. No kernel, no events: those are around it. A conformance test runs the same rules against QEMU.
+//!
+//! Arm ARM: D1.3.1 (taking an exception), D1.3.3 (returning), C5.2 (special-purpose registers).
+
+/// PSTATE.D, A, I, F as DAIFSet and DAIFClr name them.
+pub const D: u8 = 8;
+/// SError.
+pub const A: u8 = 4;
+/// IRQ.
+pub const I: u8 = 2;
+/// FIQ.
+pub const F: u8 = 1;
+/// All four.
+pub const DAIF: u8 = D | A | I | F;
+
+/// An exception level. There is no higher one in this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Level {
+    /// User mode.
+    El0,
+    /// The kernel.
+    #[default]
+    El1,
+}
+
+/// What SPSR can hold of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Pstate {
+    /// D, A, I, F.
+    pub daif: u8,
+    /// The exception level.
+    pub level: Level,
+    /// SPSel: EL1 uses SP_EL1. In EL0 it says nothing.
+    pub sp_el1: bool,
+    /// N, Z, C, V.
+    pub nzcv: u8,
+    /// TCO: tag checks overridden (FEAT_MTE).
+    pub tco: bool,
+    /// PAN: privileged access to user pages faults.
+    pub pan: bool,
+    /// SS: software step.
+    pub ss: bool,
+    /// IL: the next instruction is an illegal-state exception.
+    pub il: bool,
+}
+
+impl Pstate {
+    /// The kernel, everything masked.
+    pub const KERNEL: Pstate =
+        Pstate { daif: DAIF, level: Level::El1, sp_el1: true, nzcv: 0, tco: false, pan: true, ss: false, il: false };
+    /// User mode, nothing masked.
+    pub const USER: Pstate =
+        Pstate { daif: 0, level: Level::El0, sp_el1: false, nzcv: 0, tco: false, pan: false, ss: false, il: false };
+
+    /// As SPSR_EL1 holds it. Arm ARM C5.2.19.
+    pub const fn to_spsr(self) -> u64 {
+        let mode = match (self.level, self.sp_el1) {
+            (Level::El0, _) => 0b0000,
+            (Level::El1, false) => 0b0100,
+            (Level::El1, true) => 0b0101,
+        };
+        (self.nzcv as u64) << 28
+            | (self.tco as u64) << 25
+            | (self.pan as u64) << 22
+            | (self.ss as u64) << 21
+            | (self.il as u64) << 20
+            | (self.daif as u64) << 6
+            | mode
+    }
+
+    /// `None`: an illegal return (a mode that is none in this machine, or AArch32).
+    pub const fn from_spsr(spsr: u64) -> Option<Pstate> {
+        let (level, sp_el1) = match spsr & 0x1f {
+            0b0000 => (Level::El0, false),
+            0b0100 => (Level::El1, false),
+            0b0101 => (Level::El1, true),
+            _ => return None,
+        };
+        Some(Pstate { level, sp_el1, ..Pstate::fields(spsr) })
+    }
+
+    const fn fields(spsr: u64) -> Pstate {
+        Pstate {
+            daif: (spsr >> 6) as u8 & DAIF,
+            level: Level::El1,
+            sp_el1: true,
+            nzcv: (spsr >> 28) as u8 & 0xf,
+            tco: spsr >> 25 & 1 != 0,
+            pan: spsr >> 22 & 1 != 0,
+            ss: spsr >> 21 & 1 != 0,
+            il: spsr >> 20 & 1 != 0,
+        }
+    }
+}
+
+/// Through which quarter of the vector table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Route {
+    /// Synchronous.
+    Sync,
+    /// IRQ.
+    Irq,
+    /// FIQ.
+    Fiq,
+    /// SError.
+    Serror,
+}
+
+impl Pstate {
+    /// Which of the sixteen vectors an exception from here takes.
+    pub const fn vector(self, route: Route) -> u8 {
+        let from = match (self.level, self.sp_el1) {
+            (Level::El1, false) => 0,
+            (Level::El1, true) => 4,
+            (Level::El0, _) => 8,
+        };
+        from + route as u8
+    }
+}
+
+/// The registers of one CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Cpu {
+    /// PSTATE.
+    pub pstate: Pstate,
+    /// The program counter. The model's are tokens, not addresses.
+    pub pc: u64,
+    /// ELR_EL1.
+    pub elr: u64,
+    /// SPSR_EL1.
+    pub spsr: u64,
+    /// ESR_EL1.
+    pub esr: u64,
+    /// FAR_EL1.
+    pub far: u64,
+    /// SP_EL0.
+    pub sp_el0: u64,
+}
+
+impl Cpu {
+    /// In the kernel, everything masked.
+    pub const fn new() -> Cpu {
+        Cpu { pstate: Pstate::KERNEL, pc: 0, elr: 0, spsr: 0, esr: 0, far: 0, sp_el0: 0 }
+    }
+
+    /// Takes an exception to EL1. `esr` for those that have a syndrome (not IRQ, not FIQ), `far` where it is valid. Arm ARM
+    /// D1.3.1: the return state, then the new PSTATE: everything masked, TCO set, SS and IL clear, SP_EL1; PAN set, because
+    /// SCTLR_EL1.SPAN is clear.
+    pub fn take(&mut self, esr: Option<u64>, far: Option<u64>) {
+        self.elr = self.pc;
+        self.spsr = self.pstate.to_spsr();
+        self.esr = esr.unwrap_or(self.esr);
+        self.far = far.unwrap_or(self.far);
+        self.pstate = Pstate {
+            daif: DAIF,
+            level: Level::El1,
+            sp_el1: true,
+            tco: true,
+            pan: true,
+            ss: false,
+            il: false,
+            nzcv: self.pstate.nzcv,
+        };
+    }
+
+    /// ERET. Arm ARM D1.3.3. `false`: an illegal return; level and stack pointer stay, IL is set. TCO is UNKNOWN then; here
+    /// it stays. PAN, NZCV and DAIF are restored all the same.
+    pub fn exception_return(&mut self) -> bool {
+        self.pc = self.elr;
+        match Pstate::from_spsr(self.spsr) {
+            Some(pstate) => {
+                // MDSCR_EL1.SS is clear: no step.
+                self.pstate = Pstate { ss: false, ..pstate };
+                true
+            }
+            None => {
+                let Pstate { level, sp_el1, tco, .. } = self.pstate;
+                self.pstate = Pstate { level, sp_el1, tco, ss: false, il: true, ..Pstate::fields(self.spsr) };
+                false
+            }
+        }
+    }
+
+    /// MSR DAIFSet.
+    pub fn daif_set(&mut self, bits: u8) {
+        self.pstate.daif |= bits;
+    }
+
+    /// MSR DAIFClr.
+    pub fn daif_clear(&mut self, bits: u8) {
+        self.pstate.daif &= !bits;
+    }
+
+    /// MSR DAIF.
+    pub fn write_daif(&mut self, daif: u64) {
+        self.pstate.daif = (daif >> 6) as u8 & DAIF;
+    }
+}

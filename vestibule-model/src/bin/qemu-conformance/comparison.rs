@@ -36,7 +36,7 @@ impl<'a> Comparison<'a> {
 
 /// The record without an address that the exception does not define.
 fn defined(record: &Record) -> Record {
-    let synchronous = record.vector % 4 == 0;
+    let synchronous = record.vector.is_multiple_of(4);
     let has_address = synchronous && matches!(record.esr >> 26, 0x20 | 0x21 | 0x22 | 0x24 | 0x25);
     Record { far: if has_address { record.far } else { 0 }, ..record.clone() }
 }

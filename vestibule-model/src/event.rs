@@ -1,0 +1,167 @@
+//! What can happen: exceptions, and what the rest of the machine does.
+
+use crate::cpu::{A, I, Route};
+
+/// An exception of this CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Exception {
+    /// A data abort.
+    DataAbort,
+    /// An instruction abort.
+    InstructionAbort,
+    /// An undefined instruction.
+    Undefined,
+    /// BRK.
+    Brk,
+    /// SVC.
+    Svc,
+    /// A synchronous exception that no class is for.
+    Unhandled,
+    /// An interrupt.
+    Irq,
+    /// An SError that the hardware has corrected.
+    CorrectedError,
+    /// One that nobody has put right.
+    UncorrectedError,
+    /// A vector that nothing should come to.
+    Fiq,
+}
+
+impl Exception {
+    /// Its quarter of the vector table.
+    pub const fn route(self) -> Route {
+        match self {
+            Exception::Irq => Route::Irq,
+            Exception::Fiq => Route::Fiq,
+            Exception::CorrectedError | Exception::UncorrectedError => Route::Serror,
+            _ => Route::Sync,
+        }
+    }
+
+    /// ESR_EL1. Arm ARM D24.2.40. `token` fills what nobody decides by.
+    pub const fn syndrome(self, from_user: bool, token: u64) -> Option<u64> {
+        let class = match self {
+            Exception::DataAbort => 0x25 - from_user as u64,
+            Exception::InstructionAbort => 0x21 - from_user as u64,
+            Exception::Undefined => 0x00,
+            Exception::Brk => 0x3c,
+            Exception::Svc => 0x15,
+            Exception::Unhandled => 0x07,
+            Exception::CorrectedError => return Some(0x2f << 26 | 0b110 << 10 | 0b01_0001),
+            Exception::UncorrectedError => return Some(0x2f << 26 | 0b01_0001),
+            Exception::Irq | Exception::Fiq => return None,
+        };
+        Some(class << 26 | 1 << 25 | token & 0xffff)
+    }
+
+    /// Whether FAR_EL1 says where.
+    pub const fn has_address(self) -> bool {
+        matches!(self, Exception::DataAbort | Exception::InstructionAbort)
+    }
+
+    /// Goes on as if nothing had been: NMI-like and debug exceptions.
+    pub const fn leaves_no_trace(self) -> bool {
+        matches!(self, Exception::Brk | Exception::CorrectedError | Exception::UncorrectedError)
+    }
+}
+
+impl std::fmt::Display for Exception {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Exception::DataAbort => "data abort",
+            Exception::InstructionAbort => "instruction abort",
+            Exception::Undefined => "undefined instruction",
+            Exception::Brk => "BRK",
+            Exception::Svc => "SVC",
+            Exception::Unhandled => "an exception without a class",
+            Exception::Irq => "IRQ",
+            Exception::CorrectedError => "SError (corrected)",
+            Exception::UncorrectedError => "SError (uncorrected)",
+            Exception::Fiq => "FIQ",
+        })
+    }
+}
+
+/// What may come at a step that nobody on this CPU asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize)]
+#[repr(u8)]
+pub enum Event {
+    /// A device's interrupt, or the tick's.
+    Irq,
+    /// The interrupt of another CPU that has set a flag.
+    Ipi,
+    /// A corrected SError.
+    Error,
+    /// An uncorrected one.
+    FatalError,
+    /// A BRK, where the code has one.
+    Brk,
+    /// Another CPU wants this one to reschedule: the flag. Its interrupt comes later.
+    RemoteResched,
+    /// Another CPU sends the running task a signal.
+    RemoteSignal,
+    /// Another CPU queues other work for the running task.
+    RemoteWork,
+    /// The kernel's own code does something else than nothing: faults, sleeps, wakes, masks.
+    Choice,
+}
+
+impl Event {
+    /// All of them.
+    pub const ALL: [Event; 9] = [
+        Event::Irq,
+        Event::Ipi,
+        Event::Error,
+        Event::FatalError,
+        Event::Brk,
+        Event::RemoteResched,
+        Event::RemoteSignal,
+        Event::RemoteWork,
+        Event::Choice,
+    ];
+
+    /// What of PSTATE masks it.
+    pub const fn masked_by(self) -> u8 {
+        match self {
+            Event::Irq | Event::Ipi => I,
+            Event::Error | Event::FatalError => A,
+            _ => 0,
+        }
+    }
+
+    /// As reports and options call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Event::Irq => "irq",
+            Event::Ipi => "ipi",
+            Event::Error => "serror",
+            Event::FatalError => "fatal-serror",
+            Event::Brk => "brk",
+            Event::RemoteResched => "remote-resched",
+            Event::RemoteSignal => "remote-signal",
+            Event::RemoteWork => "remote-work",
+            Event::Choice => "kernel",
+        }
+    }
+}
+
+/// A set of events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Events(u16);
+
+impl Events {
+    /// Every one.
+    pub const ALL: Events = Events(u16::MAX);
+
+    /// Is it in the set?
+    pub const fn has(self, event: Event) -> bool {
+        self.0 >> event as u8 & 1 != 0
+    }
+
+    /// All but that one.
+    #[must_use]
+    pub const fn without(self, event: Event) -> Events {
+        Events(self.0 & !(1 << event as u8))
+    }
+}

@@ -1,0 +1,260 @@
+//! Where everything begins: one family for each kind of code that can be interrupted. A family's program goes round for as
+//! long as the search wants.
+
+use vestibule::{ContextTracking, Cpu, IrqTracing, Kernel, Process, Tracked, TrackedIrqs};
+use vestibule_arm64::{Arm64Port, Bodies, switch};
+
+use crate::event::Exception;
+use crate::hardware::Simulated;
+use crate::op::Op;
+use crate::shadow::Shadow;
+use crate::step::{choose, step};
+use crate::vector::{first, take};
+use crate::world::{IDLE, TASKS, World, stack_top, with};
+
+/// What is interrupted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Family {
+    /// User mode.
+    User,
+    /// A task's first return to user mode.
+    First,
+    /// The kernel with everything open.
+    Kernel,
+    /// The kernel with interrupts off.
+    IrqsOff,
+    /// The kernel with preemption off.
+    PreemptOff,
+    /// A copy from user memory, in a system call.
+    Copy,
+    /// An interrupt's handler.
+    Handler,
+    /// The idle task.
+    Idle,
+    /// A kernel stack that is nearly full.
+    Overflow,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Family; 9] = [
+        Family::User,
+        Family::First,
+        Family::Kernel,
+        Family::IrqsOff,
+        Family::PreemptOff,
+        Family::Copy,
+        Family::Handler,
+        Family::Idle,
+        Family::Overflow,
+    ];
+
+    /// As reports and options call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Family::User => "user",
+            Family::First => "first",
+            Family::Kernel => "kernel",
+            Family::IrqsOff => "irqs-off",
+            Family::PreemptOff => "preempt-off",
+            Family::Copy => "copy",
+            Family::Handler => "handler",
+            Family::Idle => "idle",
+            Family::Overflow => "overflow",
+        }
+    }
+
+    /// Its program goes to user mode.
+    pub const fn is_user(self) -> bool {
+        matches!(self, Family::User | Family::First | Family::Copy)
+    }
+
+    /// The task that begins.
+    pub const fn first_task(self) -> usize {
+        if matches!(self, Family::Idle) { IDLE } else { 0 }
+    }
+}
+
+/// Boots, and runs the family's program.
+pub fn run<P>(family: Family)
+where
+    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+{
+    let thread = with(|world| world.thread(world.current));
+    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
+    let cpu = unsafe { switch::open_first::<P::Kernel, Simulated>(switch::boot::<P::Kernel>(thread)) };
+    for task in (0..TASKS).filter(|task| *task != family.first_task()) {
+        let main = if task == IDLE { idles::<P::Kernel> } else { other::<P::Kernel> };
+        // SAFETY: the simulated stack is this task's alone.
+        unsafe { switch::prepare::<P>(with(|world| world.thread(task)), stack_top(task), main, task) };
+    }
+    program::<P>(family, cpu);
+}
+
+/// Shows where tracking's words are.
+pub fn learn<K: Kernel<Machine = vestibule_arm64::Arm64<Simulated>>>() {
+    <Tracked as ContextTracking<K>>::watching();
+    let watching = with(|world| world.last_touched);
+    <TrackedIrqs as IrqTracing<K>>::believes_on();
+    with(|world| world.learn(watching, world.last_touched));
+}
+
+/// From here on everything is a step.
+fn live() {
+    with(|world| {
+        world.live = true;
+        let before = world.snapshot();
+        world.top().before = before;
+    });
+}
+
+/// The same place of the program again: it remembers nothing.
+fn again(place: u64) {
+    with(|world| world.top().shadow = Shadow::of(place).and(world.current as u64));
+}
+
+/// The program is over. What another CPU sent comes first.
+fn over() {
+    step(Op::Kernel("end of the program"), 0);
+    while with(World::ipi_comes) {
+        take(Exception::Irq);
+    }
+    with(World::finish);
+    step(Op::Kernel("end"), 0);
+}
+
+fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
+where
+    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+{
+    match family {
+        Family::User | Family::Copy => {
+            first::<P>(cpu);
+            live();
+            in_user_mode(family);
+        }
+        Family::First => {
+            live();
+            with(World::leave_as_from_user_mode);
+            first::<P>(cpu);
+            step(Op::Kernel("user code"), 0);
+            over();
+        }
+        Family::Kernel => {
+            live();
+            while faults(1) {}
+            over();
+        }
+        Family::IrqsOff => {
+            live();
+            {
+                let _off = cpu.irqs_off();
+                while faults(2) {}
+            }
+            over();
+        }
+        Family::PreemptOff => {
+            live();
+            {
+                let _off = cpu.preempt_off();
+                while faults(3) {}
+            }
+            over();
+        }
+        Family::Handler => {
+            live();
+            take(Exception::Irq);
+            over();
+        }
+        Family::Idle => {
+            live();
+            with(|world| world.tasks[..IDLE].iter_mut().for_each(|task| task.runnable = false));
+            idles(cpu, IDLE);
+        }
+        Family::Overflow => {
+            live();
+            with(|world| world.fill_stack());
+            step(Op::Kernel("the stack is nearly full"), 0);
+            take(Exception::DataAbort);
+            over();
+        }
+    }
+}
+
+/// The kernel's code, and its faults; `false` when it is done.
+fn faults(place: u64) -> bool {
+    again(place);
+    step(Op::Kernel("kernel code"), 0);
+    match choose(4) {
+        1 => take(Exception::DataAbort),
+        2 => take(Exception::InstructionAbort),
+        3 => take(Exception::Undefined),
+        _ => return false,
+    }
+    true
+}
+
+fn in_user_mode(family: Family) {
+    loop {
+        again(4);
+        step(Op::Kernel("user code"), 0);
+        let exceptions =
+            [Exception::Svc, Exception::DataAbort, Exception::Brk, Exception::Undefined, Exception::Unhandled];
+        let of = if family == Family::Copy { 1 } else { exceptions.len() as u8 };
+        match choose(of + 1) {
+            0 => break,
+            chosen => take(exceptions[usize::from(chosen) - 1]),
+        }
+    }
+    over();
+}
+
+/// Another task: gives the CPU away, until somebody wakes it or only for others.
+fn other<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+    loop {
+        again(5);
+        step(Op::Kernel("another task's code"), 0);
+        if choose(2) == 0 {
+            with(World::sleep);
+        }
+        cpu.schedule();
+    }
+}
+
+/// The idle task.
+fn idles<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+    loop {
+        again(6);
+        step(Op::Kernel("idle"), 0);
+        if with(World::somebody_can_run) {
+            cpu.schedule();
+        } else {
+            cpu.idle();
+        }
+    }
+}
+
+impl World {
+    /// The interrupt of another CPU is due, and open.
+    fn ipi_comes(&mut self) -> bool {
+        let comes = self.environment.ipi_due && self.may_come(crate::event::Event::Ipi) && self.end.is_none();
+        self.environment.ipi_due &= !comes;
+        comes
+    }
+
+    /// What comes is the exit of a system call that was never made.
+    fn leave_as_from_user_mode(&mut self) {
+        let top = self.top();
+        top.before.level = crate::cpu::Level::El0;
+        top.ghost.ran = true;
+    }
+
+    fn somebody_can_run(&mut self) -> bool {
+        self.tasks[..IDLE].iter().any(|task| task.runnable)
+    }
+
+    fn fill_stack(&mut self) {
+        let current = self.current;
+        self.tasks[current].stack_pointer = stack_top(current) - vestibule_arm64::STACK_SIZE + 0x80;
+    }
+}

@@ -1,0 +1,113 @@
+//! What the model remembers about an exception and the code under test does not: how everything was when it came, and how
+//! far it has come.
+
+use crate::cpu::{Level, Pstate};
+use crate::op::{Cell, Stack};
+use crate::shadow::Shadow;
+use crate::world::World;
+
+/// Everything that an exception must find again when it returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Of PSTATE.
+    pub daif: u8,
+    /// The exception level.
+    pub level: Level,
+    /// The stack in use.
+    pub stack: Stack,
+    /// All of PSTATE.
+    pub pstate: Pstate,
+    /// Where in it.
+    pub stack_pointer: u64,
+    /// Where it was.
+    pub pc: u64,
+    /// What stands for its registers.
+    pub token: u64,
+    /// The current task's counts, without its flags.
+    pub counts: u64,
+    /// Somebody watches.
+    pub watching: bool,
+    /// How deep tracking thinks that it is.
+    pub nesting: u64,
+    /// What tracing believes.
+    pub belief: u64,
+    /// The user's stack pointer.
+    pub sp_el0: u64,
+    /// The task that was current.
+    pub task: usize,
+}
+
+/// The low half of a task word: its counts, and the idle task's mark.
+pub const COUNTS: u64 = 0x8000_0000_ffff_ffff;
+
+impl World {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            daif: self.cpu.pstate.daif,
+            level: self.cpu.pstate.level,
+            stack: self.stack(),
+            pstate: self.cpu.pstate,
+            stack_pointer: self.task().stack_pointer,
+            token: self.task().activations.last().map_or(0, |top| top.shadow.1),
+            pc: self.cpu.pc,
+            counts: self.value(Cell::Word(self.current)) & COUNTS,
+            watching: self.value(Cell::Watching) & 1 != 0,
+            nesting: self.value(Cell::Nesting),
+            belief: self.value(Cell::Belief),
+            sp_el0: self.cpu.sp_el0,
+            task: self.current,
+        }
+    }
+}
+
+impl Snapshot {
+    /// As a part of the history of the exception that found it.
+    pub(crate) fn told(&self, shadow: Shadow) -> Shadow {
+        let masks = u64::from(self.daif) | (self.level as u64) << 8 | (self.stack as u64) << 16;
+        shadow.and(masks | u64::from(self.watching) << 24).and(self.counts).and(self.nesting ^ self.belief << 56)
+    }
+}
+
+/// How far an exception has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Ghost {
+    /// Which banked registers it has read: a bit for each.
+    pub read: u8,
+    /// Something has been opened since it came.
+    pub opened: bool,
+    /// Its body has begun.
+    pub body: bool,
+    /// Its body is over.
+    pub ran: bool,
+    /// Everything has been masked again after that.
+    pub masked: bool,
+    /// The return state is being put back.
+    pub restoring: bool,
+    /// It was told that somebody must watch: a change of tracking.
+    pub tracked: bool,
+    /// What the last look at the word said.
+    pub looked: Option<u64>,
+    /// It has been through the scheduler.
+    pub scheduled: bool,
+    /// Its handler counts as a hardirq.
+    pub in_handler: bool,
+    /// Which work it has come to, on the way to user mode.
+    pub work: u8,
+}
+
+impl Ghost {
+    pub(crate) fn code(&self) -> u64 {
+        let bits = [
+            self.opened,
+            self.body,
+            self.ran,
+            self.masked,
+            self.restoring,
+            self.tracked,
+            self.scheduled,
+            self.in_handler,
+        ];
+        let flags = bits.iter().fold(u64::from(self.read), |code, bit| code << 1 | u64::from(*bit));
+        flags << 32 ^ u64::from(self.work) << 24 ^ self.looked.map_or(0, |word| (word >> 32) << 1 | 1)
+    }
+}

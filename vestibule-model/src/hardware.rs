@@ -1,0 +1,198 @@
+//! The port's hardware trait on the simulated machine: each call does what the instruction does, and is one step.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vestibule_arm64::{Hardware, Thread};
+
+use crate::fibers;
+use crate::op::{Bank, Cell, Op, Stack};
+use crate::step::{race, step};
+use crate::world::with;
+
+/// The hardware that the port runs on here.
+#[derive(Debug)]
+pub enum Simulated {}
+
+fn read_bank(bank: Bank) -> u64 {
+    let value = with(|world| match bank {
+        Bank::Elr => world.cpu.elr,
+        Bank::Spsr => world.cpu.spsr,
+        Bank::Esr => world.cpu.esr,
+        Bank::Far => world.cpu.far,
+        Bank::SpEl0 => world.cpu.sp_el0,
+    });
+    step(Op::ReadBank(bank), value);
+    value
+}
+
+fn write_bank(bank: Bank, value: u64) {
+    with(|world| match bank {
+        Bank::Elr => world.cpu.elr = value,
+        Bank::Spsr => world.cpu.spsr = value,
+        Bank::Esr => world.cpu.esr = value,
+        Bank::Far => world.cpu.far = value,
+        Bank::SpEl0 => world.cpu.sp_el0 = value,
+    });
+    step(Op::WriteBank(bank), 0);
+}
+
+fn field_of(field: &u64) -> u8 {
+    let address = core::ptr::from_ref(field).addr();
+    let frame = with(|world| world.innermost().frame);
+    (address.wrapping_sub(frame) / 8).min(255) as u8
+}
+
+fn cell_of(cell: &AtomicU64) -> Cell {
+    let of = with(|world| world.cell(core::ptr::from_ref(cell).addr()));
+    if matches!(of, Cell::Word(_)) {
+        race();
+    }
+    of
+}
+
+/// What code can learn from a word: of the counter of `watching`, whether it is odd; of a pointer, nothing.
+fn told(of: Cell, value: u64) -> u64 {
+    match of {
+        Cell::Watching => value & 1,
+        Cell::ThreadCpu => 0,
+        _ => value,
+    }
+}
+
+// SAFETY: `current` gives what `set_current` and `switch` stored; `switch` returns once, when the task runs again, and
+// `on_irq_stack` calls its closure once.
+unsafe impl Hardware for Simulated {
+    fn daif() -> u64 {
+        let daif = with(|world| u64::from(world.cpu.pstate.daif) << 6);
+        step(Op::ReadDaif, daif);
+        daif
+    }
+    unsafe fn write_daif(value: u64) {
+        let before = with(|world| {
+            let before = world.cpu.pstate.daif;
+            world.cpu.write_daif(value);
+            before
+        });
+        step(Op::WriteDaif((value >> 6) as u8 & 15), u64::from(before));
+    }
+    unsafe fn daif_set<const BITS: u32>() {
+        let before = with(|world| {
+            let before = world.cpu.pstate.daif;
+            world.cpu.daif_set(BITS as u8);
+            before
+        });
+        step(Op::DaifSet(BITS as u8), u64::from(before));
+    }
+    unsafe fn daif_clear<const BITS: u32>() {
+        let before = with(|world| {
+            let before = world.cpu.pstate.daif;
+            world.cpu.daif_clear(BITS as u8);
+            before
+        });
+        step(Op::DaifClear(BITS as u8), u64::from(before));
+    }
+
+    fn elr() -> u64 {
+        read_bank(Bank::Elr)
+    }
+    fn spsr() -> u64 {
+        read_bank(Bank::Spsr)
+    }
+    fn esr() -> u64 {
+        read_bank(Bank::Esr)
+    }
+    fn far() -> u64 {
+        read_bank(Bank::Far)
+    }
+    fn sp_el0() -> u64 {
+        read_bank(Bank::SpEl0)
+    }
+    unsafe fn set_elr(pc: u64) {
+        write_bank(Bank::Elr, pc);
+    }
+    unsafe fn set_spsr(pstate: u64) {
+        write_bank(Bank::Spsr, pstate);
+    }
+    fn set_sp_el0(sp: u64) {
+        write_bank(Bank::SpEl0, sp);
+    }
+
+    // No step: the port may keep what it gave before.
+    fn current() -> *const Thread {
+        with(|world| core::ptr::from_ref(world.thread(world.current)))
+    }
+    unsafe fn set_current(thread: *const Thread) {
+        with(|world| world.current = world.task_of(thread));
+    }
+
+    fn stack_pointer() -> u64 {
+        let sp = with(|world| world.task().stack_pointer);
+        step(Op::ReadSp, sp);
+        sp
+    }
+    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+        let outer = with(|world| world.move_stack(top - 0x80));
+        step(Op::Stack(Stack::Irq), 0);
+        let result = f();
+        with(|world| world.move_stack(outer));
+        step(Op::Stack(Stack::Task), 0);
+        result
+    }
+    unsafe fn switch(from: &Thread, to: &Thread) {
+        let to = with(|world| world.switch(core::ptr::from_ref(from), core::ptr::from_ref(to)));
+        fibers::switch(to);
+        with(crate::world::World::switched);
+        let current = with(|world| world.current);
+        step(Op::Switched(current), 0);
+    }
+    unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
+        with(|world| {
+            let task = world.task_of(core::ptr::from_ref(thread));
+            world.tasks[task].start = Some((start, first, second));
+        });
+    }
+
+    fn wait_for_interrupt() {
+        crate::machine::wait_for_interrupt();
+    }
+
+    fn read(field: &u64) -> u64 {
+        step(Op::ReadField(field_of(field)), *field);
+        *field
+    }
+    fn write(field: &mut u64, value: u64) {
+        *field = value;
+        step(Op::WriteField(field_of(field)), 0);
+    }
+
+    fn load(cell: &AtomicU64) -> u64 {
+        let of = cell_of(cell);
+        let value = cell.load(Ordering::Relaxed);
+        step(Op::Load(of), told(of, value));
+        value
+    }
+    fn store(cell: &AtomicU64, value: u64) {
+        let of = cell_of(cell);
+        cell.store(value, Ordering::Relaxed);
+        step(Op::Store(of, value), 0);
+    }
+    fn add(cell: &AtomicU64, value: u64) -> u64 {
+        let of = cell_of(cell);
+        let before = cell.fetch_add(value, Ordering::Relaxed);
+        step(Op::Add(of, value), told(of, before));
+        before
+    }
+    fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {
+        Self::add(cell, value)
+    }
+    fn set(cell: &AtomicU64, bits: u64) {
+        let of = cell_of(cell);
+        cell.fetch_or(bits, Ordering::Relaxed);
+        step(Op::Set(of, bits), 0);
+    }
+    fn clear(cell: &AtomicU64, bits: u64) {
+        let of = cell_of(cell);
+        cell.fetch_and(!bits, Ordering::Relaxed);
+        step(Op::Clear(of, bits), 0);
+    }
+}

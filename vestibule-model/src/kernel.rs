@@ -1,0 +1,274 @@
+//! The model's own kernel: hooks and bodies that do, at the search's choice, everything that a kernel's may, and hold the
+//! library to what it promises them.
+
+use std::marker::PhantomData;
+
+use vestibule::{
+    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
+    IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, Tracked, TrackedIrqs, UserWork, Why,
+};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, current, switch};
+
+use crate::event::Exception;
+use crate::hardware::Simulated;
+use crate::machine::{acknowledge, end_of_interrupt};
+use crate::observe::{Promise, hook, within};
+use crate::op::Op;
+use crate::step::{choose, step};
+use crate::vector::take;
+use crate::world::{IDLE, World, with};
+
+/// What may be exchanged in it.
+pub trait Flavour: Sized + 'static {
+    /// Context tracking.
+    type Tracking: ContextTracking<Reference<Self>>;
+    /// Interrupt-state tracking.
+    type Tracing: IrqTracing<Reference<Self>>;
+}
+
+/// Everything that the library has.
+pub enum Everything {}
+impl Flavour for Everything {
+    type Tracking = Tracked;
+    type Tracing = TrackedIrqs;
+}
+
+/// Nothing tracked.
+pub enum Plain {}
+impl Flavour for Plain {
+    type Tracking = ();
+    type Tracing = ();
+}
+
+/// The kernel.
+pub struct Reference<F>(PhantomData<F>);
+
+/// It on the shipped backend.
+pub type PortOf<F> = On<Daif<Simulated>, Reference<F>>;
+
+impl<F: Flavour> Kernel for Reference<F> {
+    type Machine = Arm64<Simulated>;
+    type Scheduler = Chooses;
+    type ContextTracking = F::Tracking;
+    type IrqTracing = F::Tracing;
+    type UserWork = Chooses;
+    type Softirqs = Chooses;
+    type Checks = Chooses;
+}
+
+/// Hooks whose every decision is the search's.
+pub enum Chooses {}
+
+/// The kernel's own code, a step of it.
+fn point(what: &'static str) {
+    step(Op::Kernel(what), 0);
+}
+
+/// Masks and counts as bodies do.
+fn guards<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
+    match choose(4) {
+        1 => {
+            let _off = cpu.irqs_off();
+            point("interrupts off");
+        }
+        2 => {
+            let mut off = cpu.preempt_off();
+            point("preemption off");
+            if choose(2) == 1 {
+                let _both = off.irqs_off();
+                point("preemption and interrupts off");
+            }
+        }
+        3 => {
+            let _saved = IrqsSaved::<Reference<F>>::save();
+            point("interrupts saved");
+        }
+        _ => {}
+    }
+}
+
+/// Gives the CPU away: for good until somebody wakes it, or not.
+fn sleeps<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
+    match choose(3) {
+        1 => cpu.schedule(),
+        2 => {
+            with(World::sleep);
+            cpu.schedule();
+        }
+        _ => {}
+    }
+}
+
+/// What runs for the task, with everything open.
+fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
+    match choose(5) {
+        1 => take(Exception::DataAbort),
+        2 => guards(&mut cpu),
+        3 => sleeps(&mut cpu),
+        4 => {
+            let signal = if choose(2) == 0 { Flags::SIGNAL } else { Flags::NOTIFY_RESUME };
+            cpu.task_word().set::<Arm64<Simulated>>(signal);
+        }
+        _ => {}
+    }
+    cpu
+}
+
+impl<F: Flavour> Bodies for Reference<F> {
+    type Hardware = Simulated;
+
+    fn die(what: &'static str, frame: &Frame) -> ! {
+        crate::observe::dies(what, frame)
+    }
+
+    fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("system call", Promise::User, frame, || works(cpu))
+    }
+    fn user_abort(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user abort", Promise::User, frame, || works(cpu))
+    }
+    fn user_brk(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user BRK", Promise::User, frame, || works(cpu))
+    }
+    fn user_undefined(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user undefined", Promise::User, frame, || works(cpu))
+    }
+    fn user_unhandled(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user unhandled", Promise::User, frame, || works(cpu))
+    }
+
+    fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        within("kernel abort", Promise::Inherited, frame, || match cpu.resolve() {
+            Resolved::Process(mut cpu) => {
+                with(|world| world.check_may_sleep());
+                sleeps(&mut cpu);
+                Resolved::Process(cpu).inherit()
+            }
+            masked => masked.inherit(),
+        })
+    }
+    fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        within("kernel undefined", Promise::Inherited, frame, || cpu)
+    }
+    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel BRK", Promise::Critical, frame, || cpu)
+    }
+    fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+        within("corrected SError", Promise::Error, frame, || cpu)
+    }
+
+    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+        within("interrupt", Promise::Hardirq, frame, || {
+            if acknowledge() {
+                handles(&cpu);
+                end_of_interrupt();
+            }
+            cpu
+        })
+    }
+
+    fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
+        point("a new task");
+        cpu
+    }
+}
+
+/// A device's interrupt, the tick's or another CPU's.
+fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
+    match choose(6) {
+        1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
+        2 if with(World::wake) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
+        3 => with(|world| world.environment.softirqs = 1),
+        4 => take(Exception::DataAbort),
+        5 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY),
+        _ => {}
+    }
+}
+
+impl<F: Flavour> Scheduler<Reference<F>> for Chooses {
+    fn schedule(cpu: Cpu<Reference<F>, NoIrq>, cause: Cause<Reference<F>>) -> Cpu<Reference<F>, NoIrq> {
+        let begun = with(|world| world.begin_schedule(cause.why()));
+        point(match cause.why() {
+            Why::Asked => "schedule: asked",
+            Why::KernelExit(_) => "schedule: preempted on exit to the kernel",
+            Why::UserExit => "schedule: on exit to user mode",
+            Why::PreemptionEnabled => "schedule: preemption enabled",
+        });
+        current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+        let next = pick();
+        let cpu = if next == with(|world| world.current) {
+            cpu
+        } else {
+            let to = with(|world| world.thread(next));
+            // SAFETY: the model's tasks live as long as the machine, were prepared or switched from, and have one CPU.
+            unsafe { switch::switch(cpu, to) }
+        };
+        with(|world| world.end_schedule(begun, cause.why()));
+        cpu
+    }
+}
+
+/// Another task that can run, or the same again if the search wants so.
+fn pick() -> usize {
+    let (current, other, runnable) = with(|world| {
+        let other = (0..IDLE).find(|task| *task != world.current && world.tasks[*task].runnable);
+        (world.current, other, world.current != IDLE && world.tasks[world.current].runnable)
+    });
+    match other {
+        Some(_) if runnable && choose(2) == 1 => current,
+        Some(other) => other,
+        None if runnable => current,
+        None => IDLE,
+    }
+}
+
+impl<F: Flavour> UserWork<Reference<F>> for Chooses {
+    fn signal(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
+        hook("signal", frame, || {
+            cpu.task_word().clear::<Arm64<Simulated>>(Flags::SIGNAL);
+            works(cpu)
+        })
+    }
+    fn notify_resume(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
+        hook("notify-resume", frame, || {
+            cpu.task_word().clear::<Arm64<Simulated>>(Flags::NOTIFY_RESUME);
+            cpu
+        })
+    }
+    fn other(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
+        hook("other work", frame, || {
+            cpu.task_word().clear::<Arm64<Simulated>>(Flags::OTHER);
+            cpu
+        })
+    }
+}
+
+impl<F: Flavour> Softirqs<Reference<F>> for Chooses {
+    fn pending(_: &Cpu<Reference<F>, NoIrq>) -> bool {
+        let pending = with(|world| world.environment.softirqs != 0);
+        step(Op::Kernel("soft interrupts pending?"), u64::from(pending));
+        pending
+    }
+    fn run(mut cpu: Cpu<Reference<F>, Atomic>) -> Cpu<Reference<F>, Atomic> {
+        with(|world| world.environment.softirqs = 0);
+        within("soft interrupts", Promise::Softirq, &mut Frame::default(), || {
+            match choose(3) {
+                1 => take(Exception::DataAbort),
+                2 => {
+                    let _off = cpu.irqs_off();
+                    point("soft interrupt, interrupts off");
+                }
+                _ => {}
+            }
+            cpu
+        })
+    }
+}
+
+impl Checks for Chooses {
+    const ON: bool = true;
+    fn broken(what: Broken) {
+        with(|world| world.broken(what));
+        step(Op::Kernel("a check of the library fails"), 0);
+    }
+}

@@ -1,0 +1,181 @@
+//! Where the kernel's own code begins and ends: what it was promised is looked at there, and what it did is forgotten,
+//! because nothing but the frame and the machine carries it to the code that called.
+
+use vestibule::{Broken, Why};
+use vestibule_arm64::Frame;
+
+use crate::cpu::{A, D, DAIF, F, I};
+use crate::ghost::COUNTS;
+use crate::op::{Cell, Op};
+use crate::shadow::Shadow;
+use crate::step::step;
+use crate::verdict::{End, Violation};
+use crate::world::{IDLE, World, with};
+
+/// What the library promises a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Promise {
+    /// Everything open, on the task's stack, watched.
+    User,
+    /// As it was interrupted.
+    Inherited,
+    /// Interrupts masked, counted, on the interrupt stack.
+    Hardirq,
+    /// Everything open, counted as a soft interrupt.
+    Softirq,
+    /// Everything masked.
+    Critical,
+    /// Everything masked but debug exceptions.
+    Error,
+}
+
+/// How it was when a hook began.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun {
+    shadow: Shadow,
+    daif: u8,
+    counts: u64,
+}
+
+/// A body of the kernel, from its first instruction to its last.
+pub fn within<R>(what: &'static str, promise: Promise, frame: &mut Frame, body: impl FnOnce() -> R) -> R {
+    let begun = with(|world| world.begin_body(promise, frame));
+    step(Op::Kernel(what), 0);
+    let result = body();
+    with(|world| world.end_body(begun, promise, frame));
+    step(Op::Kernel("(done)"), 0);
+    result
+}
+
+/// Work on the way to user mode.
+pub fn hook<R>(what: &'static str, frame: &mut Frame, work: impl FnOnce() -> R) -> R {
+    with(World::begin_round);
+    with(|world| world.check_work(what));
+    within(what, Promise::User, frame, work)
+}
+
+/// Nobody can go on.
+pub fn dies(what: &'static str, frame: &Frame) -> ! {
+    with(|world| world.check_death(what, frame));
+    step(Op::Kernel(what), 0);
+    with(|world| world.end = world.end.or(Some(End::Died)));
+    crate::fibers::stop()
+}
+
+/// Of a frame, what a body may change.
+fn told(frame: &Frame) -> u64 {
+    [frame.regs[0], frame.pc, frame.pstate, frame.sp]
+        .iter()
+        .fold(0, |told, value| (told ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31))
+}
+
+impl World {
+    fn begun(&self) -> Begun {
+        Begun {
+            shadow: self.innermost().shadow,
+            daif: self.cpu.pstate.daif,
+            counts: self.value(Cell::Word(self.current)) & COUNTS,
+        }
+    }
+
+    fn begin_body(&mut self, promise: Promise, frame: &Frame) -> Begun {
+        let begun = self.begun();
+        if self.live {
+            self.check_body_begins(promise, frame);
+        }
+        begun
+    }
+
+    fn end_body(&mut self, begun: Begun, promise: Promise, frame: &Frame) {
+        if !self.live || self.end.is_some() {
+            return;
+        }
+        self.check(13, self.cpu.pstate.daif == begun.daif, "a body is left with other masks than it began with");
+        let counts = self.value(Cell::Word(self.current)) & COUNTS;
+        self.check(116, counts == begun.counts, "a body left other counts than it found");
+        self.check_body_ends(promise);
+        self.top().shadow = begun.shadow.and(told(frame)).and(0xb0d1);
+    }
+
+    /// A round of an exit's loop begins.
+    pub(crate) fn begin_round(&mut self) {
+        let top = self.top();
+        top.head.get_or_insert(top.shadow);
+        top.in_round = true;
+    }
+
+    pub(crate) fn begin_schedule(&mut self, why: Why) -> Begun {
+        if matches!(why, Why::KernelExit(_) | Why::UserExit) {
+            self.begin_round();
+        }
+        let begun = self.begun();
+        if self.live {
+            self.check_schedule(why);
+        }
+        begun
+    }
+
+    pub(crate) fn end_schedule(&mut self, begun: Begun, why: Why) {
+        if !self.live || self.end.is_some() {
+            return;
+        }
+        self.check(37, self.cpu.pstate.daif == I | F, "the scheduler comes back with other masks");
+        let counts = self.value(Cell::Word(self.current)) & COUNTS;
+        self.check(116, counts == begun.counts, "the scheduler comes back with other counts");
+        let top = self.top();
+        let before = match why {
+            Why::PreemptionEnabled => *top.turn.get_or_insert(begun.shadow),
+            _ => begun.shadow,
+        };
+        top.shadow = before.and(0x5c4e_d01e);
+    }
+
+    /// The running task waits to be woken.
+    pub(crate) fn sleep(&mut self) {
+        let current = self.current;
+        if self.live && current != IDLE {
+            self.tasks[current].runnable = false;
+        }
+    }
+
+    /// A task that sleeps is woken; `false` if there is none.
+    pub(crate) fn wake(&mut self) -> bool {
+        let sleeper = self.tasks[..IDLE].iter_mut().find(|task| !task.runnable);
+        sleeper.map(|task| task.runnable = true).is_some()
+    }
+
+    /// The library's own check has failed.
+    pub(crate) fn broken(&mut self, what: Broken) {
+        self.fired.failed[usize::from(what.constraint)] += 1;
+        if self.end.is_none() {
+            self.end = Some(End::Broken(Violation { constraint: what.constraint, what: what.at }));
+        }
+    }
+
+    /// One of the model's own checks.
+    #[inline]
+    pub(crate) fn check(&mut self, constraint: u16, holds: bool, what: &'static str) {
+        if !self.live {
+            return;
+        }
+        self.fired.asked[usize::from(constraint)] += 1;
+        if !holds {
+            self.fired.failed[usize::from(constraint)] += 1;
+            if self.end.is_none() {
+                self.end = Some(End::Broken(Violation { constraint, what }));
+            }
+        }
+    }
+
+    /// What a context masks.
+    pub(crate) const fn masks_of(promise: Promise) -> u8 {
+        match promise {
+            Promise::User | Promise::Softirq | Promise::Inherited => 0,
+            Promise::Hardirq => I | F,
+            Promise::Error => A | I | F,
+            Promise::Critical => D | A | I | F,
+        }
+    }
+}
+
+const _: () = assert!(World::masks_of(Promise::Critical) == DAIF);

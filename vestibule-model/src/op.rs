@@ -1,0 +1,218 @@
+//! What the code under test does, one step each: every call of the port's hardware trait, and every place where the
+//! kernel's own code runs.
+
+use crate::cpu::DAIF;
+use crate::event::Exception;
+
+/// A register that the next exception overwrites, or that belongs to the interrupted user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bank {
+    /// ELR_EL1.
+    Elr,
+    /// SPSR_EL1.
+    Spsr,
+    /// ESR_EL1.
+    Esr,
+    /// FAR_EL1.
+    Far,
+    /// SP_EL0.
+    SpEl0,
+}
+
+/// A word in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cell {
+    /// A task's counts and flags.
+    Word(usize),
+    /// A task's pointer to its CPU.
+    ThreadCpu,
+    /// Context tracking: odd while watching.
+    Watching,
+    /// Context tracking: how deep.
+    Nesting,
+    /// What tracing believes of interrupts.
+    Belief,
+}
+
+/// A stack.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Stack {
+    /// The running task's.
+    Task,
+    /// This CPU's interrupt stack.
+    Irq,
+    /// This CPU's overflow stack.
+    Overflow,
+}
+
+/// One step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// MRS DAIF.
+    ReadDaif,
+    /// MSR DAIF.
+    WriteDaif(u8),
+    /// MSR DAIFSet.
+    DaifSet(u8),
+    /// MSR DAIFClr.
+    DaifClear(u8),
+    /// MRS of a banked register.
+    ReadBank(Bank),
+    /// MSR of one.
+    WriteBank(Bank),
+    /// A read of the frame: the field's offset in words.
+    ReadField(u8),
+    /// A write of it.
+    WriteField(u8),
+    /// A read of memory.
+    Load(Cell),
+    /// A write.
+    Store(Cell, u64),
+    /// An addition.
+    Add(Cell, u64),
+    /// Bits set.
+    Set(Cell, u64),
+    /// Bits cleared.
+    Clear(Cell, u64),
+    /// A read of the stack pointer.
+    ReadSp,
+    /// The stack changes.
+    Stack(Stack),
+    /// This task runs now.
+    Switched(usize),
+    /// WFI is over.
+    Wait,
+    /// The kernel's own code.
+    Kernel(&'static str),
+    /// The interrupt controller is asked which interrupt this is, or told that it is over.
+    Gic(&'static str),
+    /// The hardware takes an exception.
+    Take(Exception),
+    /// ERET.
+    Return,
+}
+
+impl Op {
+    /// Tells one step from another: for the history that stands for an activation's locals.
+    pub(crate) fn code(self) -> u64 {
+        let cell = |cell: Cell| match cell {
+            Cell::Word(task) => task as u64,
+            Cell::ThreadCpu => 8,
+            Cell::Watching => 9,
+            Cell::Nesting => 10,
+            Cell::Belief => 11,
+        };
+        let (kind, detail) = match self {
+            Op::ReadDaif => (1, 0),
+            Op::WriteDaif(bits) => (2, u64::from(bits)),
+            Op::DaifSet(bits) => (3, u64::from(bits)),
+            Op::DaifClear(bits) => (4, u64::from(bits)),
+            Op::ReadBank(bank) => (5, bank as u64),
+            Op::WriteBank(bank) => (6, bank as u64),
+            Op::ReadField(field) => (7, u64::from(field)),
+            Op::WriteField(field) => (8, u64::from(field)),
+            Op::Load(of) => (9, cell(of)),
+            Op::Store(of, _) => (10, cell(of)),
+            Op::Add(of, _) => (11, cell(of)),
+            Op::Set(of, _) => (12, cell(of)),
+            Op::Clear(of, _) => (13, cell(of)),
+            Op::ReadSp => (14, 0),
+            Op::Stack(stack) => (15, stack as u64),
+            Op::Switched(_) => (16, 0),
+            Op::Wait => (17, 0),
+            Op::Kernel(name) => (18, name_code(name)),
+            Op::Gic(name) => (19, name_code(name)),
+            Op::Take(exception) => (20, exception as u64),
+            Op::Return => (21, 0),
+        };
+        kind << 56 ^ detail
+    }
+}
+
+/// Names are told apart by what they say, so that one state has one key in every build and thread.
+fn name_code(name: &str) -> u64 {
+    let mix = |code: u64, byte: u8| (code ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 8
+}
+
+/// D, A, I, F as letters, a dot for each that is open.
+pub fn masks(daif: u8) -> String {
+    "DAIF".chars().zip([8, 4, 2, 1]).map(|(letter, bit)| if daif & DAIF & bit != 0 { letter } else { '.' }).collect()
+}
+
+const FIELDS: [&str; 7] = ["sp", "pc", "pstate", "syndrome", "fault_address", "syscall", "reserved"];
+
+fn field(offset: u8) -> String {
+    match offset {
+        0..31 => format!("frame.x{offset}"),
+        _ => format!("frame.{}", FIELDS.get(usize::from(offset) - 31).unwrap_or(&"?")),
+    }
+}
+
+fn cell(of: Cell) -> String {
+    match of {
+        Cell::Word(task) => format!("{}.word", crate::world::TASK_NAMES[task]),
+        Cell::ThreadCpu => "task.cpu".into(),
+        Cell::Watching => "watching".into(),
+        Cell::Nesting => "nesting".into(),
+        Cell::Belief => "belief".into(),
+    }
+}
+
+fn bits(value: u64) -> String {
+    let flags = [(32, "resched"), (33, "resched-lazy"), (34, "signal"), (35, "notify-resume"), (63, "idle")];
+    let mut names: Vec<_> =
+        flags.iter().filter(|(bit, _)| value >> bit & 1 != 0).map(|(_, name)| (*name).to_string()).collect();
+    if value >> 36 & 0xfff != 0 {
+        names.push("other".into());
+    }
+    names.join("+")
+}
+
+fn counts(added: u64) -> String {
+    let (sign, value) = if added >> 63 == 0 { ('+', added) } else { ('-', added.wrapping_neg()) };
+    let fields = [("preempt", 0, 0xff), ("softirq", 8, 0xff), ("hardirq", 16, 0xf), ("nmi", 20, 0xf)];
+    let named = fields.iter().filter(|(_, shift, mask)| value >> shift & mask != 0);
+    named.map(|(name, ..)| format!("{sign}{name}")).collect::<Vec<_>>().join(" ")
+}
+
+fn stored(of: Cell, value: u64) -> String {
+    match of {
+        Cell::Belief => ["off", "prepared", "on"].get(value as usize).copied().unwrap_or("?").into(),
+        Cell::Nesting => match value.checked_sub(1 << 62) {
+            Some(0) => "kernel".into(),
+            Some(nested) => format!("kernel+{nested}"),
+            None => value.to_string(),
+        },
+        _ => format!("{value:#x}"),
+    }
+}
+
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Op::ReadDaif => write!(f, "read DAIF"),
+            Op::WriteDaif(to) => write!(f, "write DAIF {}", masks(to)),
+            Op::DaifSet(set) => write!(f, "DAIFSet {}", masks(set).replace('.', "")),
+            Op::DaifClear(cleared) => write!(f, "DAIFClr {}", masks(cleared).replace('.', "")),
+            Op::ReadBank(bank) => write!(f, "read {bank:?}"),
+            Op::WriteBank(bank) => write!(f, "write {bank:?}"),
+            Op::ReadField(of) => write!(f, "read {}", field(of)),
+            Op::WriteField(of) => write!(f, "write {}", field(of)),
+            Op::Load(of) => write!(f, "load {}", cell(of)),
+            Op::Store(of, value) => write!(f, "{} := {}", cell(of), stored(of, value)),
+            Op::Add(Cell::Watching, _) => write!(f, "watching flips"),
+            Op::Add(of, added) => write!(f, "{} {}", cell(of), counts(added)),
+            Op::Set(of, set) => write!(f, "{} sets {}", cell(of), bits(set)),
+            Op::Clear(of, cleared) => write!(f, "{} clears {}", cell(of), bits(cleared)),
+            Op::ReadSp => write!(f, "read SP"),
+            Op::Stack(stack) => write!(f, "to the {stack:?} stack"),
+            Op::Switched(task) => write!(f, "{} runs", crate::world::TASK_NAMES[task]),
+            Op::Wait => write!(f, "WFI"),
+            Op::Kernel(what) => write!(f, "{what}"),
+            Op::Gic(what) => write!(f, "GIC: {what}"),
+            Op::Take(exception) => write!(f, "takes {exception}"),
+            Op::Return => write!(f, "ERET"),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Everything that is, in one place: the CPU, its memory, its tasks, what else happens on the machine, and the search's
+//! own books. One for each thread that searches.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vestibule::{CpuState, TaskWord};
+use vestibule_arm64::{CpuLocal, STACK_SIZE, Thread};
+
+use crate::cpu::Cpu;
+use crate::design::Design;
+use crate::event::{Event, Events, Exception};
+use crate::ghost::{Ghost, Snapshot};
+use crate::op::{Cell, Op, Stack};
+use crate::oracle::Oracle;
+use crate::record::Step;
+use crate::shadow::Shadow;
+use crate::verdict::{End, Fired};
+
+/// How many tasks there are: two and the idle task.
+pub const TASKS: usize = 3;
+/// As timelines call them.
+pub const TASK_NAMES: [&str; TASKS] = ["A", "B", "idle"];
+/// The idle task's number.
+pub const IDLE: usize = 2;
+
+/// Where the tasks' stacks begin.
+pub const TASK_STACKS: u64 = 0x1000_0000;
+/// The interrupt stack.
+pub const IRQ_STACK: u64 = 0x2000_0000;
+/// The overflow stack.
+pub const OVERFLOW_STACK: u64 = 0x3000_0000;
+
+/// What the search allows.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Which events come at all.
+    pub events: Events,
+    /// How many in one execution; `None`: as many as the masks let.
+    pub budget: Option<u32>,
+}
+
+/// An exception that has not returned yet, or the task's own program below all of them.
+pub struct Activation {
+    /// What it came as; `None` is the program.
+    pub exception: Option<Exception>,
+    /// Everything that its code has been told so far: what stands for its locals and its place.
+    pub shadow: Shadow,
+    /// The shadow before the first round of the exit's loop.
+    pub head: Option<Shadow>,
+    /// A round of that loop has begun and not come to its mask.
+    pub in_round: bool,
+    /// The shadow before the first turn of a loop that reschedules.
+    pub turn: Option<Shadow>,
+    /// Its frame.
+    pub frame: usize,
+    /// How everything was when it came.
+    pub before: Snapshot,
+    /// What is known about how far it has come.
+    pub ghost: Ghost,
+}
+
+/// A task.
+#[derive(Default)]
+pub struct Task {
+    /// Its program, and the exceptions in it.
+    pub activations: Vec<Activation>,
+    /// Its stack pointer, while it runs or since it was switched from.
+    pub stack_pointer: u64,
+    /// Wants to run.
+    pub runnable: bool,
+    /// Has run.
+    pub started: bool,
+    /// What it runs first.
+    pub start: Option<Start>,
+}
+
+/// What a new task runs, with its two arguments.
+pub type Start = (extern "C" fn(usize, usize) -> !, usize, usize);
+
+/// The rest of the machine.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Another CPU has set a flag, and its interrupt has not come yet.
+    pub ipi_due: bool,
+    /// Soft interrupts that are pending.
+    pub softirqs: u8,
+    /// The interrupt that was acknowledged and is not ended: an interrupt's number and one.
+    pub acknowledged: u8,
+    /// The next WFI ends only if something is pending.
+    pub waiting: bool,
+}
+
+/// One simulated machine.
+pub struct World {
+    /// What runs on it.
+    pub design: Design,
+    /// What may happen.
+    pub limits: Limits,
+    /// The registers.
+    pub cpu: Cpu,
+    /// The current task, as TPIDR_EL1 says.
+    pub current: usize,
+    /// Its tasks.
+    pub tasks: [Task; TASKS],
+    /// The rest of the machine.
+    pub environment: Environment,
+    /// Events that may still come, if they are bounded.
+    pub budget: u32,
+    /// Steps count, and events come.
+    pub live: bool,
+    /// Decides what comes.
+    pub oracle: Oracle,
+    /// How it ended.
+    pub end: Option<End>,
+    /// Which checks have been asked, and which have failed.
+    pub fired: Fired,
+    /// Steps of all executions.
+    pub steps: u64,
+    /// The deepest nesting of exceptions.
+    pub deepest: usize,
+    /// What happened, if somebody wants to read it.
+    pub record: Option<Vec<Step>>,
+    /// The event that comes next in the record.
+    pub(crate) note: Option<String>,
+    pub(crate) last_touched: usize,
+    pub(crate) memory: Memory,
+}
+
+/// The words that the port and the generic half keep in memory.
+pub(crate) struct Memory {
+    threads: *mut [Thread; TASKS],
+    local: *mut CpuLocal,
+    pub(crate) watching: usize,
+    pub(crate) nesting: usize,
+    pub(crate) belief: usize,
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<Box<World>>> = const { RefCell::new(None) };
+}
+
+/// The machine of this thread, for no longer than `f`: nothing in `f` may be a step.
+pub fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(|world| f(world.as_mut().expect("this thread has a machine")))
+}
+
+/// Puts a machine under this thread, and takes it away when `f` is done.
+pub fn under<R>(world: World, f: impl FnOnce() -> R) -> (R, World) {
+    WORLD.set(Some(Box::new(world)));
+    let result = f();
+    (result, *WORLD.take().expect("it was put there above"))
+}
+
+impl World {
+    /// A machine before anything has run on it.
+    pub fn new(design: Design, limits: Limits, oracle: Oracle) -> World {
+        World {
+            design,
+            limits,
+            cpu: Cpu::new(),
+            current: 0,
+            tasks: Default::default(),
+            environment: Environment::default(),
+            budget: 0,
+            live: false,
+            oracle,
+            end: None,
+            fired: Fired::default(),
+            steps: 0,
+            deepest: 0,
+            record: None,
+            note: None,
+            last_touched: 0,
+            memory: Memory::new(),
+        }
+    }
+
+    /// Everything as before the first instruction, for the next execution.
+    pub fn reset(&mut self, first: usize) {
+        self.memory.reset();
+        self.cpu = Cpu::new();
+        self.current = first;
+        self.environment = Environment::default();
+        self.budget = self.limits.budget.unwrap_or(u32::MAX);
+        self.live = false;
+        self.end = None;
+        self.note = None;
+        self.oracle.rewind();
+        if let Some(record) = &mut self.record {
+            record.clear();
+        }
+        for (number, task) in self.tasks.iter_mut().enumerate() {
+            task.activations.clear();
+            task.stack_pointer = stack_top(number) - 0x400;
+            task.runnable = number != IDLE;
+            task.started = number == first;
+            task.start = None;
+        }
+        for number in 0..TASKS {
+            let thread = self.thread(number);
+            // SAFETY: the simulated stacks are this task's and this CPU's alone.
+            unsafe {
+                thread.set_cpu(&*self.memory.local);
+                thread.set_stack_top(stack_top(number));
+            }
+            let program = self.activation(None, Shadow::of(number as u64), 0);
+            self.tasks[number].activations.push(program);
+        }
+    }
+
+    pub(crate) fn activation(&self, exception: Option<Exception>, shadow: Shadow, frame: usize) -> Activation {
+        let before = self.snapshot();
+        let ghost = Ghost::default();
+        Activation { exception, shadow, head: None, in_round: false, turn: None, frame, before, ghost }
+    }
+
+    /// The task that runs.
+    pub fn task(&self) -> &Task {
+        &self.tasks[self.current]
+    }
+
+    /// The innermost exception of the task that runs.
+    pub fn top(&mut self) -> &mut Activation {
+        self.tasks[self.current].activations.last_mut().expect("the program is always there")
+    }
+
+    /// The same, to look at.
+    pub fn innermost(&self) -> &Activation {
+        self.task().activations.last().expect("the program is always there")
+    }
+
+    /// How many exceptions the running task is in.
+    pub fn depth(&self) -> usize {
+        self.task().activations.len() - 1
+    }
+
+    /// A task's part of the port.
+    pub fn thread(&self, task: usize) -> &'static Thread {
+        // SAFETY: leaked by `Memory::new`; rewritten only by `reset`, between two executions.
+        unsafe { &(*self.memory.threads)[task] }
+    }
+
+    /// A task by its part of the port.
+    pub fn task_of(&self, thread: *const Thread) -> usize {
+        (thread.addr() - self.memory.threads.addr()) / size_of::<Thread>()
+    }
+
+    /// Whose stack the stack pointer is in.
+    pub fn stack(&self) -> Stack {
+        match self.task().stack_pointer {
+            TASK_STACKS..IRQ_STACK => Stack::Task,
+            IRQ_STACK..OVERFLOW_STACK => Stack::Irq,
+            _ => Stack::Overflow,
+        }
+    }
+
+    fn word_at(&self, cell: Cell) -> Option<&AtomicU64> {
+        let address = match cell {
+            Cell::Word(task) => self.memory.threads.addr() + task * size_of::<Thread>(),
+            Cell::Watching => self.memory.watching,
+            Cell::Nesting => self.memory.nesting,
+            Cell::Belief => self.memory.belief,
+            Cell::ThreadCpu => return None,
+        };
+        // SAFETY: these are atomic words of the leaked `Memory`.
+        Some(unsafe { &*(address as *const AtomicU64) })
+    }
+
+    /// What a word in memory holds now.
+    pub fn value(&self, cell: Cell) -> u64 {
+        self.word_at(cell).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Somebody else sets flags of a task.
+    pub(crate) fn set_remotely(&self, task: usize, flags: u64) {
+        if let Some(word) = self.word_at(Cell::Word(task)) {
+            word.fetch_or(flags, Ordering::Relaxed);
+        }
+    }
+
+    /// Which word this is.
+    pub(crate) fn cell(&mut self, address: usize) -> Cell {
+        self.last_touched = address;
+        let threads = self.memory.threads.addr();
+        if let Some(offset) = address.checked_sub(threads).filter(|offset| *offset < size_of::<[Thread; TASKS]>()) {
+            let (task, field) = (offset / size_of::<Thread>(), offset % size_of::<Thread>());
+            return if field == 0 { Cell::Word(task) } else { Cell::ThreadCpu };
+        }
+        match address {
+            _ if address == self.memory.watching => Cell::Watching,
+            _ if address == self.memory.belief => Cell::Belief,
+            _ => Cell::Nesting,
+        }
+    }
+
+    /// Learns where tracking's words are: whoever asks shows two of the three.
+    pub(crate) fn learn(&mut self, watching: usize, belief: usize) {
+        let local = self.memory.local;
+        // SAFETY: leaked, and nobody writes to it now.
+        let first = unsafe { core::ptr::from_ref((*local).state()).addr() };
+        let mut words = (first..first + size_of::<CpuState>()).step_by(8);
+        self.memory.watching = watching;
+        self.memory.belief = belief;
+        self.memory.nesting = words.find(|word| *word != watching && *word != belief).expect("three words");
+    }
+
+    /// Nobody has to guess what may come: is it allowed, and not masked?
+    pub(crate) fn may_come(&self, event: Event) -> bool {
+        self.limits.events.has(event) && self.cpu.pstate.daif & event.masked_by() == 0
+    }
+
+    /// This step, for whoever reads it.
+    pub(crate) fn write_down(&mut self, op: Op) {
+        if self.record.is_some() {
+            let step = Step::of(self, op);
+            if let Some(record) = &mut self.record {
+                record.push(step);
+            }
+        }
+    }
+}
+
+/// Where a task's stack ends.
+pub const fn stack_top(task: usize) -> u64 {
+    TASK_STACKS + task as u64 * 2 * STACK_SIZE + STACK_SIZE
+}
+
+impl Memory {
+    fn new() -> Memory {
+        let threads = Box::leak(Box::new([const { Thread::new(TaskWord::new()) }; TASKS]));
+        let local = Box::leak(Box::new(new_local()));
+        Memory { threads, local, watching: 0, nesting: 0, belief: 0 }
+    }
+
+    fn reset(&mut self) {
+        // SAFETY: leaked by `new`; the tasks of the last execution are gone, so that nobody borrows from them.
+        unsafe {
+            *self.threads = [Thread::new(TaskWord::new()), Thread::new(TaskWord::new()), Thread::new(TaskWord::idle())];
+            *self.local = new_local();
+        }
+    }
+}
+
+fn new_local() -> CpuLocal {
+    CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)
+}

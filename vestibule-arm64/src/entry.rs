@@ -14,6 +14,9 @@ use crate::syndrome::{
 use crate::{Arm64Port, Frame, Hardware, el0, el1, noinstr};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
 
+#[cfg(vestibule_forge)]
+pub mod forge;
+
 noinstr! {
     /// Synchronous, from the kernel.
     ///

@@ -7,6 +7,9 @@ use crate::masks::lower;
 use crate::*;
 use core::marker::PhantomData;
 
+#[cfg(vestibule_forge)]
+pub mod forge;
+
 /// How far an exception has come. The stage says the context.
 pub trait Stage: Sealed + 'static {
     /// What the CPU is in at this stage.

@@ -1,0 +1,57 @@
+//! What only this crate can do, for who wants to build a path that the types forbid: the model's corpus of broken ones.
+//! Not compiled without `--cfg vestibule_forge`, which no kernel sets.
+//!
+//! Single things alone, never a path: a variant is made of the shipped steps, and of these between them.
+
+use super::*;
+use crate::Bodies;
+use vestibule::Error;
+
+/// Who has it can claim a token.
+pub const fn key() -> Key {
+    // SAFETY: none: this is for a simulated CPU, where a wrong token is what is looked for.
+    unsafe { Key::new() }
+}
+
+/// ELR and SPSR into the frame.
+pub fn capture<P: Arm64Port>(frame: &mut Frame) {
+    frame.capture::<HardwareOf<P>>();
+}
+
+/// The same, and the user's stack pointer.
+pub fn capture_user<P: Arm64Port>(frame: &mut Frame) {
+    super::capture_user::<P>(frame);
+}
+
+/// ESR into the frame.
+pub fn capture_syndrome<P: Arm64Port>(frame: &mut Frame) {
+    frame.capture_syndrome::<HardwareOf<P>>();
+}
+
+/// FAR into the frame.
+pub fn capture_fault_address<P: Arm64Port>(frame: &mut Frame) {
+    frame.capture_fault_address::<HardwareOf<P>>();
+}
+
+/// ELR and SPSR from the frame.
+pub fn put_back<P: Arm64Port>(frame: &Frame) {
+    super::put_back::<P>(frame);
+}
+
+/// The same, and the user's stack pointer.
+pub fn put_back_user<P: Arm64Port>(frame: &Frame) {
+    super::put_back_user::<P>(frame);
+}
+
+/// A handler of a class, as the vectors call it.
+pub fn take<P: Arm64Port, X: Class>(
+    frame: &mut Frame,
+    handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>,
+) {
+    super::take(frame, handler);
+}
+
+/// The body of an SError.
+pub fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
+    crate::bodies::serror(cpu, frame)
+}

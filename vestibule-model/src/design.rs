@@ -4,6 +4,7 @@
 use vestibule::{ContextTracking, Kernel};
 use vestibule_arm64::{Arm64Port, Bodies, Frame, entry};
 
+use crate::cpu::DAIF;
 use crate::family::Family;
 use crate::hardware::Simulated;
 
@@ -31,6 +32,8 @@ pub struct Design {
     pub tracked: bool,
     /// What the hardware forgets to mask as it takes an exception: nothing, but in a test of the checks.
     pub taking_leaves_open: u8,
+    /// What an exit has masked when it looks the last time: everything. Another design may do with less.
+    pub looks_with: u8,
     /// Which program.
     pub family: Family,
 }
@@ -52,6 +55,7 @@ impl Design {
             user: family.is_user(),
             tracked: <<P::Kernel as Kernel>::ContextTracking as ContextTracking<P::Kernel>>::ON,
             taking_leaves_open: 0,
+            looks_with: DAIF,
             family,
         }
     }

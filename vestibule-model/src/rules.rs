@@ -123,7 +123,8 @@ impl World {
             return;
         }
         let constraint = if from_user { 52 } else { 27 };
-        self.check(constraint, self.daif() == DAIF, "the last look is made with something open");
+        let wanted = self.design.looks_with;
+        self.check(constraint, self.daif() & wanted == wanted, "the last look is made with something open");
         self.check(117, word & (HARDIRQ * 15) == 0 || !from_user, "a look while an interrupt counts");
         self.top().ghost.looked = Some(word);
         self.top().ghost.work = 0;

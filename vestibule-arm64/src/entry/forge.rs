@@ -44,10 +44,7 @@ pub fn put_back_user<P: Arm64Port>(frame: &Frame) {
 }
 
 /// A handler of a class, as the vectors call it.
-pub fn take<P: Arm64Port, X: Class>(
-    frame: &mut Frame,
-    handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>,
-) {
+pub fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>) {
     super::take(frame, handler);
 }
 

@@ -1,0 +1,225 @@
+//! What the body runs in: masks, stack, counts.
+
+use vestibule::{
+    Atomic, Context, Critical, Error, Fixed, Hardirq, Inherit, Masks, NoIrq, Open, Process, Ran, Softirqs, Step, forge,
+};
+use vestibule_arm64::classes::{El0Serror, El1Abort, El1Brk, El1Irq};
+use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::{Bodies, Frame, Hardware, On};
+
+use super::Variant;
+use super::parts::{At, B, K, P, between, handlers, kernel_abort, kernel_brk, kernel_irq, user_serror};
+use crate::design::Design;
+use crate::family::Family;
+use crate::hardware::Simulated;
+use crate::kernel::Chooses;
+
+pub(super) const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "fault-runs-masked",
+        origin: "LoongArch in 2024: the alignment handler ran with interrupts off in code that had them on",
+        change: "el1_abort's body runs in NoIrq, whatever was interrupted",
+        expects: &[6],
+        families: &[Family::Kernel],
+        design: kernel_abort::<FaultRunsMasked>,
+    },
+    Variant {
+        name: "fault-opens-everything",
+        origin: "plausible: local_irq_enable() in a fault handler without a look at the interrupted context",
+        change: "el1_abort's body runs with everything open, whatever was interrupted",
+        expects: &[6, 23],
+        families: &[Family::IrqsOff],
+        design: kernel_abort::<FaultOpensEverything>,
+    },
+    Variant {
+        name: "brk-opens",
+        origin: "plausible; why el1_dbg() never unmasks (2a9b3e6ac69a)",
+        change: "el1_brk opens SError and debug exceptions for its body",
+        expects: &[10],
+        families: &[Family::Kernel],
+        design: kernel_brk::<BrkOpens>,
+    },
+    Variant {
+        name: "handler-opens-irqs",
+        origin: "what genirq's 'handler enabled interrupts' warns of",
+        change: "el1_irq's handler comes back with interrupts open",
+        expects: &[25],
+        families: &[Family::Kernel],
+        design: kernel_irq::<HandlerOpensIrqs>,
+    },
+    Variant {
+        name: "handler-on-task-stack",
+        origin: "plausible: call_on_irq_stack() left out",
+        change: "el1_irq's handler runs on the interrupted task's stack",
+        expects: &[108],
+        families: &[Family::Kernel],
+        design: kernel_irq::<HandlerOnTaskStack>,
+    },
+    Variant {
+        name: "stack-moves-open",
+        origin: "Linux before 6.16: call_on_irq_stack() moved SP with only interrupts masked; d42e6c20de61",
+        change: "el1_irq opens to NoIrq before it goes to the interrupt stack",
+        expects: &[109],
+        families: &[Family::Kernel],
+        design: kernel_irq::<StackMovesOpen>,
+    },
+    Variant {
+        name: "handler-not-counted",
+        origin: "plausible: a handler called without irq_enter_rcu()",
+        change: "el1_irq's handler does not count as one",
+        expects: &[117],
+        families: &[Family::Kernel],
+        design: kernel_irq::<HandlerNotCounted>,
+    },
+    Variant {
+        name: "softirqs-while-counting",
+        origin: "plausible: irq_exit() with invoke_softirq() before preempt_count_sub(HARDIRQ_OFFSET)",
+        change: "el1_irq runs soft interrupts while the handler still counts",
+        expects: &[118],
+        families: &[Family::Kernel],
+        design: kernel_irq::<SoftirqsWhileCounting>,
+    },
+    Variant {
+        name: "user-serror-not-counted",
+        origin: "plausible: __el0_error_handler_common() without irqentry_nmi_enter()",
+        change: "el0_serror runs the error's body without counting it as NMI-like",
+        expects: &[81],
+        families: &[Family::User],
+        design: user_serror::<UserSerrorNotCounted>,
+    },
+    Variant {
+        name: "mask-in-two-writes",
+        origin: "plausible: a backend of two registers, closed in the wrong order",
+        change: "the backend masks SError and debug exceptions first, and interrupts with a second write",
+        expects: &[5],
+        families: &[Family::Kernel],
+        design: |family| Design { name: "variant", ..Design::of::<On<TwoWrites, K>>(family) },
+    },
+    Variant {
+        name: "mask-forgets-fiq",
+        origin: "plausible: arm64 before FIQ support (5.13) masked I alone",
+        change: "the backend's mask leaves F open",
+        expects: &[5],
+        families: &[Family::Kernel],
+        design: |family| Design { name: "variant", ..Design::of::<On<NoFiq, K>>(family) },
+    },
+];
+
+handlers! {
+    FaultRunsMasked for El1Abort = |taken| {
+        let x: At<'_, _, Open<Inherit>> = between(taken.enter(), |_, _| forge::lower::<P, Critical, NoIrq>());
+        let x = x.run(K::kernel_abort);
+        let x = between(x, |_, _| forge::mask::<P, NoIrq>());
+        let x: At<'_, _, vestibule::Masked> = x;
+        x.prepare().restore()
+    };
+
+    FaultOpensEverything for El1Abort = |taken| {
+        let x: At<'_, _, Open<Inherit>> = between(taken.enter(), |_, _| forge::lower::<P, Critical, Process>());
+        let x = x.run(K::kernel_abort);
+        let x: At<'_, _, vestibule::Masked> = between(x, |_, _| forge::mask::<P, Process>());
+        x.prepare().restore()
+    };
+
+    BrkOpens for El1Brk = |taken| {
+        let x: At<'_, _, Open<Critical>> = between(taken.enter(), |_, _| forge::lower::<P, Critical, NoIrq>());
+        let x = x.run(K::kernel_brk);
+        let x = between(x, |_, _| forge::mask::<P, NoIrq>());
+        let x: At<'_, _, Ran<Critical>> = x;
+        x.mask().restore()
+    };
+
+    HandlerOpensIrqs for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open();
+            let x = x.run_hardirq(|cpu, frame| {
+                let cpu = K::interrupt(cpu, frame);
+                forge::open_irqs::<K>();
+                cpu
+            });
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    HandlerOnTaskStack for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run_hardirq(K::interrupt);
+        x.mask().prepare().restore()
+    };
+
+    StackMovesOpen for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = between(x, |_, _| forge::lower::<P, Critical, NoIrq>());
+        let x: At<'_, _, vestibule::Entered> = x;
+        let x = x.on_irq_stack(|x| {
+            let x: At<'_, _, Open<Hardirq>> = forge::at(x);
+            forge::at(x.run_hardirq(K::interrupt))
+        });
+        forge::mask::<P, NoIrq>();
+        x.prepare().restore()
+    };
+
+    HandlerNotCounted for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x: At<'_, _, Ran<Hardirq>> = between(x.open(), |frame, _| {
+                let _back = K::interrupt(forge::cpu(), frame);
+            });
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    SoftirqsWhileCounting for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open();
+            let x = x.run_hardirq(|cpu, frame| {
+                let cpu = K::interrupt(cpu, frame);
+                if <Chooses as Softirqs<K>>::pending(&forge::cpu()) {
+                    forge::count::<K>(forge::Unit::Softirq);
+                    forge::open_irqs::<K>();
+                    let _back = <Chooses as Softirqs<K>>::run(forge::cpu::<K, Atomic>());
+                    forge::mask_irqs::<K>();
+                    forge::uncount::<K>(forge::Unit::Softirq);
+                }
+                cpu
+            });
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    UserSerrorNotCounted for El0Serror = |taken| {
+        let x = taken.enter();
+        let x: At<'_, _, Ran<Error>> = between(x.open(), |frame, ()| {
+            let _back = port::serror::<K>(forge::cpu(), frame);
+        });
+        x.then().mask().prepare().restore()
+    };
+}
+
+/// A backend that does as the shipped one, but for the mask.
+macro_rules! masks {
+    ($name:ident, $($bits:literal)*) => {
+        enum $name {}
+        impl Masks for $name {
+            type Frame = Frame;
+            fn lower<From: Fixed, To: Fixed>(_: Step<Self>) {
+                B::lower::<From, To>(forge::step());
+            }
+            fn inherit(frame: &Frame, _: Step<Self>) {
+                B::inherit(frame, forge::step());
+            }
+            fn mask<From: Context>(_: Step<Self>) {
+                // SAFETY: not what the token says; that is the variant.
+                unsafe { $(Simulated::daif_set::<$bits>();)* }
+            }
+        }
+    };
+}
+masks!(TwoWrites, 0b1100 0b0011);
+masks!(NoFiq, 0b1110);

@@ -1,0 +1,106 @@
+//! The idle task's wait.
+
+use vestibule::{ContextTracking, Cpu, Machine, Process, forge};
+use vestibule_arm64::switch;
+
+use super::Variant;
+use super::parts::{K, M, Tracking, shipped};
+use crate::design::Design;
+use crate::family::Family;
+use crate::hardware::Simulated;
+use crate::op::Op;
+use crate::shadow::Shadow;
+use crate::step::step;
+use crate::world::{IDLE, with};
+
+pub(super) const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "idle-looks-open",
+        origin: "LoongArch until 2025: an interrupt between need_resched() and the idle instruction was waited over",
+        change: "the idle task looks for a reschedule, masks interrupts, and waits",
+        expects: &[38],
+        families: &[Family::Idle],
+        design: |family| Design { program: |_| idles(looks_then_masks), ..shipped(family) },
+    },
+    Variant {
+        name: "idle-waits-watched",
+        origin: "plausible: cpuidle without ct_idle_enter(); a grace period would not end",
+        change: "the idle task waits without telling context tracking",
+        expects: &[70],
+        families: &[Family::Idle],
+        design: |family| Design { program: |_| idles(waits_watched), ..shipped(family) },
+    },
+    Variant {
+        name: "idle-sleeps-open",
+        origin: "Linux before 5.10: idle told RCU and lockdep with interrupts on; 7cd1ea1010ac",
+        change: "the idle task tells context tracking, and masks interrupts then",
+        expects: &[68],
+        families: &[Family::Idle],
+        design: |family| Design { program: |_| idles(tells_then_masks), ..shipped(family) },
+    },
+];
+
+/// The idle task alone, round and round with one wait or another.
+fn idles(wait: fn(&mut Cpu<K, Process>)) {
+    let thread = with(|world| world.thread(world.current));
+    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
+    let mut cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
+    with(|world| {
+        world.live = true;
+        world.tasks[..IDLE].iter_mut().for_each(|task| task.runnable = false);
+        let before = world.snapshot();
+        world.top().before = before;
+    });
+    loop {
+        with(|world| world.top().shadow = Shadow::of(6));
+        step(Op::Kernel("idle"), 0);
+        if cpu.task_word().read::<M>().work().any_of(vestibule::Flags::RESCHED) {
+            cpu.task_word().clear::<M>(vestibule::Flags::RESCHED);
+        }
+        wait(&mut cpu);
+    }
+}
+
+fn wanted(cpu: &Cpu<K, Process>) -> bool {
+    cpu.task_word().read::<M>().work().any_of(vestibule::Flags::RESCHED)
+}
+
+fn eqs_enter() {
+    <Tracking as ContextTracking<K>>::eqs_enter(forge::step());
+}
+
+fn eqs_exit() {
+    <Tracking as ContextTracking<K>>::eqs_exit(forge::step());
+}
+
+fn sleeps() {
+    M::wait_for_interrupt(forge::step());
+}
+
+fn looks_then_masks(cpu: &mut Cpu<K, Process>) {
+    if !wanted(cpu) {
+        forge::mask_irqs::<K>();
+        eqs_enter();
+        sleeps();
+        eqs_exit();
+        forge::open_irqs::<K>();
+    }
+}
+
+fn waits_watched(cpu: &mut Cpu<K, Process>) {
+    forge::mask_irqs::<K>();
+    if !wanted(cpu) {
+        sleeps();
+    }
+    forge::open_irqs::<K>();
+}
+
+fn tells_then_masks(cpu: &mut Cpu<K, Process>) {
+    eqs_enter();
+    forge::mask_irqs::<K>();
+    if !wanted(cpu) {
+        sleeps();
+    }
+    eqs_exit();
+    forge::open_irqs::<K>();
+}

@@ -1,0 +1,279 @@
+//! What the exit looks for, when, and what it does then.
+
+use vestibule::{
+    Critical, Flags, Hardirq, Masked, NoIrq, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
+};
+use vestibule_arm64::Bodies;
+use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
+
+use super::Variant;
+use super::parts::{
+    At, K, P, between, handled, handlers, kernel_abort, kernel_irq, look, preempt, schedule, user_irq, user_svc,
+};
+use crate::design::Design;
+use crate::family::Family;
+use crate::kernel::Chooses;
+use crate::machine::{acknowledge, end_of_interrupt};
+use crate::observe::{Promise, within};
+
+pub(super) const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "preempt-all-masked",
+        origin: "Linux 6.18 to 7.0: 99eb057ccd67 moved preemption behind the mask, 2371bd83b3df and ae654112eac0 fixed it",
+        change: "el1_abort preempts after everything is masked, and does not open to NoIrq for it",
+        expects: &[29],
+        families: &[Family::Kernel],
+        design: kernel_abort::<PreemptAllMasked>,
+    },
+    Variant {
+        name: "preempt-irqs-off",
+        origin: "plausible; what regs_irqs_disabled() keeps from happening in irqentry_exit()",
+        change: "el1_abort preempts whether or not the interrupted code had interrupts on",
+        expects: &[30],
+        families: &[Family::IrqsOff],
+        design: kernel_abort::<PreemptIrqsOff>,
+    },
+    Variant {
+        name: "preempt-idle",
+        origin: "plausible; what the early return for RCU's idle case keeps from happening in irqentry_exit()",
+        change: "el1_irq prepares as if a task had been interrupted, also if it was the idle task",
+        expects: &[31],
+        families: &[Family::Idle],
+        design: kernel_irq::<PreemptIdle>,
+    },
+    Variant {
+        name: "lazy-preempts",
+        origin: "plausible since PREEMPT_LAZY (7c70cb94d29c): the kernel's exit asks for either flag",
+        change: "el1_irq preempts if a reschedule is wanted lazily",
+        expects: &[33],
+        families: &[Family::Kernel],
+        design: kernel_irq::<LazyPreempts>,
+    },
+    Variant {
+        name: "look-open",
+        origin: "the oldest mistake of exit paths; what 'interrupts off, then read the flags' is for",
+        change: "el0_svc looks for work with everything open, and masks then",
+        expects: &[52],
+        families: &[Family::User],
+        design: looks_open,
+    },
+    Variant {
+        name: "look-once-user",
+        origin: "plausible: the work loop of exit_to_user_mode_loop() as a single pass",
+        change: "el0_svc does the work that it finds once, and does not look again",
+        expects: &[52],
+        families: &[Family::User],
+        design: user_svc::<LookOnce>,
+    },
+    Variant {
+        name: "work-irqs-off",
+        origin: "plausible: the loop's local_irq_enable_exit_to_user() (22f66e7ef4ce) left out",
+        change: "el0_svc runs the user's work with interrupts off",
+        expects: &[52],
+        families: &[Family::User],
+        design: user_svc::<WorkIrqsOff>,
+    },
+    Variant {
+        name: "work-order",
+        origin: "plausible: notify-resume and other work may raise a signal, so signals come first and are looked for again",
+        change: "el0_svc does other work before signals",
+        expects: &[54],
+        families: &[Family::User],
+        design: user_svc::<WorkOrder>,
+    },
+    Variant {
+        name: "preempt-before-eoi",
+        origin: "plausible: a driver that ends interrupts late",
+        change: "el1_irq prepares, and only then tells the interrupt controller that the interrupt is over",
+        expects: &[117],
+        families: &[Family::Kernel],
+        design: kernel_irq::<PreemptBeforeEoi>,
+    },
+    Variant {
+        name: "look-while-counting",
+        origin: "plausible: irq_exit() after the exit's preemption",
+        change: "el1_irq takes its count back after it has prepared, so that the look finds preemption forbidden",
+        expects: &[32],
+        families: &[Family::Kernel],
+        design: kernel_irq::<LookWhileCounting>,
+    },
+    Variant {
+        name: "prepare-on-irq-stack",
+        origin: "plausible; what DEBUG_ENTRY's check of the stack in irqentry_exit_cond_resched() is for",
+        change: "el1_irq prepares before it is back on the task's stack",
+        expects: &[126],
+        families: &[Family::Kernel],
+        design: kernel_irq::<PrepareOnIrqStack>,
+    },
+    Variant {
+        name: "user-look-on-irq-stack",
+        origin: "plausible, as prepare-on-irq-stack, on the way to user mode",
+        change: "el0_irq prepares before it is back on the task's stack",
+        expects: &[34],
+        families: &[Family::User],
+        design: user_irq::<UserLookOnIrqStack>,
+    },
+];
+
+fn looks_open(family: Family) -> Design {
+    // The rule that a look wants everything masked is what this variant is without: it must be caught by what comes of it.
+    Design { looks_with: 0, ..user_svc::<LooksOpen>(family) }
+}
+
+/// Everything that the way to user mode may find.
+const WORK: Flags =
+    Flags::RESCHED.and(Flags::RESCHED_LAZY).and(Flags::SIGNAL).and(Flags::NOTIFY_RESUME).and(Flags::OTHER);
+
+handlers! {
+    PreemptAllMasked for El1Abort = |taken| {
+        let x = taken.enter().open().run(K::kernel_abort).mask();
+        let x: At<'_, _, Ready> = between(x, |frame, idle| {
+            while forge::irqs_were_on::<K>(frame) && !*idle && look().wants_preemption() {
+                schedule(Why::KernelExit("el1_abort"));
+            }
+        });
+        x.restore()
+    };
+
+    PreemptIrqsOff for El1Abort = |taken| {
+        let x = taken.enter().open().run(K::kernel_abort).mask();
+        let x: At<'_, _, Ready> = between(x, |_, idle| {
+            while !*idle && look().wants_preemption() {
+                preempt::<El1Abort>();
+            }
+        });
+        x.restore()
+    };
+
+    PreemptIdle for El1Irq = |taken| {
+        let x = handled(taken.enter());
+        let x: At<'_, _, Ready> =
+            between(x, |frame, _| Regular::prepare::<P, El1Irq>(&false, frame, forge::step()));
+        x.restore()
+    };
+
+    LazyPreempts for El1Irq = |taken| {
+        let x = handled(taken.enter());
+        let x: At<'_, _, Ready> = between(x, |frame, idle| {
+            let wanted = || {
+                let word = look();
+                word.is_preemptible() && word.work().any_of(Flags::RESCHED.and(Flags::RESCHED_LAZY))
+            };
+            while forge::irqs_were_on::<K>(frame) && !*idle && wanted() {
+                preempt::<El1Irq>();
+            }
+        });
+        x.restore()
+    };
+
+    LooksOpen for El0Svc = |taken| {
+        let x = taken.enter().open().run(K::syscall);
+        if !look().work().any_of(WORK) {
+            let x = x.mask();
+            let x: At<'_, _, Ready> = forge::at(x);
+            return x.restore();
+        }
+        x.mask().prepare().restore()
+    };
+
+    LookOnce for El0Svc = |taken| {
+        let x = taken.enter().open().run(K::syscall).mask();
+        let x: At<'_, _, Ready> = between(x, |frame, ()| {
+            let work = look().work();
+            forge::lower::<P, Critical, NoIrq>();
+            if work.any_of(Flags::RESCHED.and(Flags::RESCHED_LAZY)) {
+                schedule(Why::UserExit);
+            }
+            forge::lower::<P, NoIrq, Process>();
+            let cpu = forge::cpu::<K, Process>();
+            let cpu = if work.any_of(Flags::SIGNAL) { Chooses::signal(cpu, frame) } else { cpu };
+            let cpu = if work.any_of(Flags::NOTIFY_RESUME) { Chooses::notify_resume(cpu, frame) } else { cpu };
+            let _back = if work.any_of(Flags::OTHER) { Chooses::other(cpu, frame) } else { cpu };
+            forge::mask::<P, Process>();
+        });
+        x.restore()
+    };
+
+    WorkIrqsOff for El0Svc = |taken| {
+        let x = taken.enter().open().run(K::syscall).mask();
+        let x: At<'_, _, Masked> = between(x, |frame, ()| {
+            if look().work().any_of(Flags::SIGNAL) {
+                forge::lower::<P, Critical, NoIrq>();
+                let _back = Chooses::signal(forge::cpu::<K, Process>(), frame);
+                forge::mask::<P, NoIrq>();
+            }
+        });
+        x.prepare().restore()
+    };
+
+    WorkOrder for El0Svc = |taken| {
+        let x = taken.enter().open().run(K::syscall).mask();
+        let x: At<'_, _, Masked> = between(x, |frame, ()| {
+            let work = look().work();
+            if work.any_of(Flags::OTHER) {
+                forge::lower::<P, Critical, Process>();
+                let cpu = Chooses::other(forge::cpu::<K, Process>(), frame);
+                if work.any_of(Flags::SIGNAL) {
+                    let _back = Chooses::signal(cpu, frame);
+                }
+                forge::mask::<P, Process>();
+            }
+        });
+        x.prepare().restore()
+    };
+
+    PreemptBeforeEoi for El1Irq = |taken| {
+        let x = taken.enter();
+        let mut real = false;
+        let x = x.on_irq_stack(|x| {
+            let x = x.open();
+            let x = x.run_hardirq(|cpu, frame| {
+                within("interrupt", Promise::Hardirq, frame, || {
+                    real = acknowledge();
+                    cpu
+                })
+            });
+            x.mask()
+        });
+        let x = x.prepare();
+        if real {
+            end_of_interrupt();
+        }
+        x.restore()
+    };
+
+    LookWhileCounting for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open();
+            forge::count::<K>(forge::Unit::Hardirq);
+            let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
+                let _back = K::interrupt(forge::cpu(), frame);
+            });
+            x.mask()
+        });
+        let x = x.prepare();
+        forge::uncount::<K>(forge::Unit::Hardirq);
+        x.restore()
+    };
+
+    PrepareOnIrqStack for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open().run_hardirq(K::interrupt).mask();
+            forge::at(x.prepare())
+        });
+        let x: At<'_, _, Ready> = forge::at(x);
+        x.restore()
+    };
+
+    UserLookOnIrqStack for El0Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open().run_hardirq(K::interrupt).mask();
+            forge::at(x.prepare())
+        });
+        let x: At<'_, _, Ready> = forge::at(x);
+        x.restore()
+    };
+}

@@ -1,0 +1,154 @@
+//! What variants are made of: the shipped steps, and a vector for each class whose handler a variant exchanges. What such a
+//! vector reads and puts back around the handler is the port's own.
+
+use vestibule::{Accounting, Class, Critical, Exception, Hardirq, Restored, Scheduler, Taken, Why, Word, forge};
+use vestibule::{Entered, NoIrq, Stage};
+use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Serror};
+use vestibule_arm64::entry::{self, forge as port};
+use vestibule_arm64::{Arm64, Bodies, Frame};
+
+use crate::design::Design;
+use crate::event::Exception as Kind;
+use crate::family::Family;
+use crate::hardware::Simulated;
+use crate::kernel::{Chooses, Everything, PortOf, Reference};
+use crate::world::with;
+
+/// The shipped port, with everything tracked.
+pub(super) type P = PortOf<Everything>;
+/// Its kernel.
+pub(super) type K = Reference<Everything>;
+/// Its machine.
+pub(super) type M = Arm64<Simulated>;
+/// Its backend.
+pub(super) type B = <P as vestibule::Port>::Masks;
+/// Its context tracking.
+pub(super) type Tracking = vestibule::Tracked;
+/// Its interrupt-state tracking.
+pub(super) type Tracing = vestibule::TrackedIrqs;
+/// An exception of class `X` at stage `S`.
+pub(super) type At<'f, X, S> = Exception<'f, P, X, S>;
+/// What the entry of class `X` noted.
+pub(super) type Noted<X> = <<X as Class>::Counts as Accounting>::Noted;
+
+/// A handler in place of the shipped one of its class.
+pub(super) trait Handler {
+    /// Of which class.
+    type Class: Class;
+    /// From the vector to the return.
+    fn handle(taken: Taken<'_, P, Self::Class>) -> Restored<'_, P, Self::Class>;
+}
+
+macro_rules! handlers {
+    ($($name:ident for $class:ty = |$taken:ident| $body:expr;)*) => {$(
+        enum $name {}
+        impl $crate::corpus::parts::Handler for $name {
+            type Class = $class;
+            fn handle($taken: vestibule::Taken<'_, $crate::corpus::parts::P, $class>)
+            -> vestibule::Restored<'_, $crate::corpus::parts::P, $class> {
+                $body
+            }
+        }
+    )*};
+}
+pub(super) use handlers;
+
+/// The innermost exception came as one of these.
+pub(super) fn came_as(kinds: &[Kind]) -> bool {
+    with(|world| world.innermost().exception.is_some_and(|kind| kinds.contains(&kind)))
+}
+
+/// What the port does around a handler, for each exception that the handler is for; any other goes the shipped way.
+macro_rules! vectors {
+    ($($vector:ident, $design:ident, $class:ty, $table:ident[$quarter:literal], $kinds:expr, else $shipped:ident,
+        $($capture:ident)*, $put_back:ident;)*) => {$(
+        unsafe extern "C" fn $vector<H: Handler<Class = $class>>(frame: &mut Frame) {
+            if came_as($kinds) {
+                $(port::$capture::<P>(frame);)*
+                port::take(frame, H::handle);
+                port::$put_back::<P>(frame);
+            } else {
+                // SAFETY: as this function's.
+                unsafe { entry::$shipped::<P>(frame) }
+            }
+        }
+
+        pub(super) fn $design<H: Handler<Class = $class>>(family: Family) -> Design {
+            let mut design = shipped(family);
+            design.$table[$quarter] = $vector::<H>;
+            design
+        }
+    )*};
+}
+
+/// Aborts.
+pub(super) const ABORTS: &[Kind] = &[Kind::DataAbort, Kind::InstructionAbort];
+const ERRORS: &[Kind] = &[Kind::CorrectedError, Kind::UncorrectedError];
+
+vectors! {
+    el1_abort, kernel_abort, El1Abort, el1[0], ABORTS, else el1_sync,
+        capture capture_syndrome capture_fault_address, put_back;
+    el1_brk, kernel_brk, El1Brk, el1[0], &[Kind::Brk], else el1_sync, capture capture_syndrome, put_back;
+    el1_irq, kernel_irq, El1Irq, el1[1], &[Kind::Irq], else el1_irq, capture, put_back;
+    el1_serror, kernel_serror, El1Serror, el1[3], ERRORS, else el1_serror, capture capture_syndrome, put_back;
+    el0_svc, user_svc, El0Svc, el0[0], &[Kind::Svc], else el0_sync, capture_user capture_syndrome, put_back_user;
+    el0_undefined, user_undefined, El0Undefined, el0[0], &[Kind::Undefined], else el0_sync,
+        capture_user capture_syndrome, put_back_user;
+    el0_irq, user_irq, El0Irq, el0[1], &[Kind::Irq], else el0_irq, capture_user, put_back_user;
+    el0_serror, user_serror, El0Serror, el0[3], ERRORS, else el0_serror, capture_user capture_syndrome, put_back_user;
+}
+
+/// The shipped design, of which a variant exchanges something.
+pub(super) fn shipped(family: Family) -> Design {
+    Design { name: "variant", ..Design::of::<P>(family) }
+}
+
+/// The shipped way from entry to mask, for an interrupt.
+pub(super) fn handled<X>(x: At<'_, X, Entered>) -> At<'_, X, <X::Counts as Accounting>::AfterMask>
+where
+    X: Class<Body = Hardirq>,
+{
+    x.on_irq_stack(|x| x.open().run_hardirq(K::interrupt).mask())
+}
+
+/// An exception that nobody has entered, said to have been.
+pub(super) fn unentered<X: Class>(
+    taken: Taken<'_, P, X>,
+    enter: impl FnOnce(&mut Frame) -> Noted<X>,
+) -> At<'_, X, Entered> {
+    let frame = forge::unentered(taken);
+    let noted = enter(frame);
+    forge::exception(frame, noted)
+}
+
+/// The exit's look at the task's word.
+pub(super) fn look() -> Word {
+    forge::cpu::<K, Critical>().task_word().read::<M>()
+}
+
+/// The scheduler.
+pub(super) fn schedule(why: Why) {
+    let _back = <Chooses as Scheduler<K>>::schedule(forge::cpu(), forge::cause(why));
+}
+
+/// A turn of the kernel exit's loop: to `NoIrq`, the scheduler, everything masked again.
+pub(super) fn preempt<X: Class>() {
+    forge::lower::<P, Critical, NoIrq>();
+    schedule(Why::KernelExit(X::NAME));
+    forge::mask::<P, NoIrq>();
+}
+
+/// Something between two stages, with the frame at hand.
+pub(super) fn between<'f, X: Class, S: Stage, To: Stage>(
+    x: At<'f, X, S>,
+    step: impl FnOnce(&mut Frame, &mut Noted<X>),
+) -> At<'f, X, To> {
+    let (frame, mut noted) = forge::parts(x);
+    step(frame, &mut noted);
+    forge::exception(frame, noted)
+}
+
+/// The restore step without the rest of it: what was noted is undone.
+pub(super) fn undo<X: Class>(noted: Noted<X>, irqs_were_on: bool) {
+    X::Counts::undo::<K>(&forge::cpu(), noted, irqs_were_on, forge::step());
+}

@@ -2,7 +2,7 @@
 
 use crate::hardware::{A, D, DAIF_SHIFT, F, I};
 
-/// M[4:0]: exception level, stack pointer and execution state.
+/// `M[4:0]`: exception level, stack pointer and execution state.
 pub(crate) const MODE: u64 = 0x1f;
 /// EL0, AArch64, nothing masked: how user programs begin.
 pub(crate) const USER: u64 = 0;

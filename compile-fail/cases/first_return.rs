@@ -3,7 +3,6 @@
 //@ masked_body: E0271 "<El0Irq as Class>::Body == Process"
 //@ masked_body: E0271 "<Hardirq as Body>::Last == Process"
 //@ from_kernel: E0277 "`Regular: FromUser`"
-//@ from_kernel: E0271 "<Regular as Accounting>::Noted == ()"
 //@ with_interrupts_masked: E0308 "Process>`, found `Cpu<" "NoIrq>`"
 
 use support::*;

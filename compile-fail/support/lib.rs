@@ -82,8 +82,8 @@ unsafe impl Hardware for NoCpu {
     fn stack_pointer() -> u64 {
         black_box(0)
     }
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(_: u64, f: Body) -> R {
-        f()
+    unsafe fn on_irq_stack<Body: FnOnce()>(_: u64, f: Body) {
+        f();
     }
     unsafe fn switch(_: &Thread, _: &Thread) {}
     unsafe fn prepare(_: &Thread, _: extern "C" fn(usize, usize) -> !, _: usize, _: usize) {}

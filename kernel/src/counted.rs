@@ -80,7 +80,7 @@ unsafe impl Hardware for Counted {
         Real::stack_pointer()
     }
     #[inline(always)]
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+    unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body) {
         // SAFETY: the caller's.
         unsafe { Real::on_irq_stack(top, f) }
     }

@@ -9,6 +9,7 @@ mod from_user;
 mod steps;
 
 use core::hint::cold_path;
+use cpu::{call_on_irq_stack, mask, open};
 use vestibule_arm64::Frame;
 
 type Entry = unsafe extern "C" fn(&mut Frame);
@@ -59,6 +60,25 @@ fn serror_body(frame: &mut Frame) {
     } else {
         crate::hooks::die("uncorrected SError", frame);
     }
+}
+
+/// An interrupt, on the interrupt stack and back.
+#[inline(always)]
+fn interrupt_on_irq_stack<const TRACKED: bool>(frame: &mut Frame, top: u64) {
+    call_on_irq_stack!(interrupt_there::<TRACKED>, frame, top);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+extern "C" fn interrupt_there<const TRACKED: bool>(frame: &mut Frame) {
+    interrupt::<TRACKED>(frame);
+}
+
+/// An interrupt, with its masks.
+#[inline(always)]
+fn interrupt<const TRACKED: bool>(frame: &mut Frame) {
+    open!(12);
+    interrupt_body::<TRACKED>(frame);
+    mask!(15);
 }
 
 /// The body of an interrupt, counted; soft interrupts after it.

@@ -84,7 +84,7 @@ pub unsafe trait Hardware: 'static {
     ///
     /// # Safety
     /// That stack is this CPU's and nobody runs on it. Everything is masked, before and after.
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R;
+    unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body);
     /// Saves the callee-saved registers and stack pointer of the running task in `from`, makes `to` current, and goes
     /// on where `to` was saved; returns when somebody switches back.
     ///

@@ -71,22 +71,16 @@ impl<H: Hardware> Machine for Arm64<H> {
         unsafe { (*H::current()).is_own_stack(H::stack_pointer()) }
     }
     #[inline(always)]
-    fn on_irq_stack<T, R>(value: T, f: impl FnOnce(T) -> R, _: Step<Self>) -> R {
+    fn on_irq_stack(f: impl FnOnce(), from_user: bool, _: Step<Self>) {
         // SAFETY: as above.
         let thread = unsafe { &*H::current() };
-        if thread.is_own_stack(H::stack_pointer()) {
-            // SAFETY: whoever runs on the task's stack is not on the interrupt stack, and all that ever was there has
-            // come back from it before it scheduled; a `Step` for this comes with `Critical`.
-            unsafe {
-                H::on_irq_stack(
-                    thread.cpu::<H>().irq_stack_top(),
-                    #[inline(always)]
-                    || f(value),
-                )
-            }
+        if from_user || thread.is_own_stack(H::stack_pointer()) {
+            // SAFETY: what comes from user mode comes on the task's stack. Whoever runs there is not on the interrupt stack,
+            // and all that ever was on that has come back from it before it scheduled; a `Step` for this comes with `Critical`.
+            unsafe { H::on_irq_stack(thread.cpu::<H>().irq_stack_top(), f) }
         } else {
             core::hint::cold_path();
-            f(value)
+            f();
         }
     }
 

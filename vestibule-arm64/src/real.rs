@@ -105,8 +105,7 @@ unsafe impl Hardware for Real {
     }
 
     #[inline(always)]
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
-        let Words(mut x0, mut x1) = Words::of(f);
+    unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body) {
         // SAFETY: the caller's: the stack is free and everything is masked. X20 keeps the stack pointer; the function
         // called preserves it.
         unsafe {
@@ -116,15 +115,12 @@ unsafe impl Hardware for Real {
                 "bl {call}",
                 "mov sp, x20",
                 top = in(reg) top,
-                call = sym call_it::<Body, R>,
-                inout("x0") x0,
-                inout("x1") x1,
+                call = sym call_it::<Body>,
+                in("x0") word_of(f),
                 out("x20") _,
                 clobber_abi("C"),
             );
         }
-        // SAFETY: `call_it` returned these.
-        unsafe { Words(x0, x1).take() }
     }
 
     #[inline(always)]
@@ -155,43 +151,23 @@ unsafe impl Hardware for Real {
     }
 }
 
-/// A value of at most two words, as it crosses to another stack: in X0 and X1.
-#[repr(C)]
-struct Words(MaybeUninit<u64>, MaybeUninit<u64>);
-
-impl Words {
-    #[inline(always)]
-    fn of<T>(value: T) -> Words {
-        const { Words::hold::<T>() };
-        let mut words = Words(MaybeUninit::uninit(), MaybeUninit::uninit());
-        // SAFETY: `hold`: it fits.
-        unsafe { (&raw mut words).cast::<T>().write(value) };
-        words
-    }
-
-    /// # Safety
-    /// They are [`of`](Words::of) a `T`, which nobody has taken yet.
-    #[inline(always)]
-    unsafe fn take<T>(self) -> T {
-        const { Words::hold::<T>() };
-        // SAFETY: the caller's.
-        unsafe { (&raw const self).cast::<T>().read() }
-    }
-
-    const fn hold<T>() {
-        assert!(
-            size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>(),
-            "does not fit two words"
-        );
-    }
+/// A closure that captures at most a word, as it crosses to another stack: in X0.
+#[inline(always)]
+fn word_of<Body>(f: Body) -> MaybeUninit<u64> {
+    const { assert!(size_of::<Body>() <= 8 && align_of::<Body>() <= 8, "captures more than fits a register") };
+    let mut word = MaybeUninit::<u64>::uninit();
+    // SAFETY: it fits.
+    unsafe { word.as_mut_ptr().cast::<Body>().write(f) };
+    word
 }
 
 /// # Safety
-/// X0 and X1 are the closure, and this is called once for it.
+/// X0 is the closure, by [`word_of`], and this is called once for it.
 #[unsafe(link_section = ".noinstr.text")]
-unsafe extern "C" fn call_it<Body: FnOnce() -> R, R>(x0: MaybeUninit<u64>, x1: MaybeUninit<u64>) -> Words {
+unsafe extern "C" fn call_it<Body: FnOnce()>(x0: MaybeUninit<u64>) {
     // SAFETY: the caller's.
-    Words::of(unsafe { Words(x0, x1).take::<Body>() }())
+    let f = unsafe { x0.as_ptr().cast::<Body>().read() };
+    f();
 }
 
 /// What the switch keeps on the stack of a task that does not run.

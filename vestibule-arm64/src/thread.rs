@@ -61,6 +61,7 @@ impl Thread {
     }
 
     /// Its kernel stack: where its user frame ends.
+    #[inline(always)]
     pub fn stack_top(&self) -> u64 {
         self.stack_top.load(Ordering::Relaxed)
     }

@@ -130,13 +130,12 @@ unsafe impl Hardware for Simulated {
         step(Op::ReadSp, sp);
         sp
     }
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+    unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body) {
         let outer = with(|world| world.move_stack(top - 0x80));
         step(Op::Stack(Stack::Irq), 0);
-        let result = f();
+        f();
         with(|world| world.move_stack(outer));
         step(Op::Stack(Stack::Task), 0);
-        result
     }
     unsafe fn switch(from: &Thread, to: &Thread) {
         let to = with(|world| world.switch(core::ptr::from_ref(from), core::ptr::from_ref(to)));

@@ -30,7 +30,7 @@ pub trait Accounting: Sealed + Sized + 'static {
     /// [`Masked`] if the exit prepares, [`Ready`] if not.
     type AfterMask: Stage<Context = Critical>;
     /// What the exit must know of the entry.
-    type Noted;
+    type Noted: Default;
     /// For the steps of an exception.
     fn note<K: Kernel>(cpu: &Cpu<K, Critical>, frame: &mut FrameOf<K>, _: Step<Self>) -> Self::Noted;
     /// For the steps of an exception.

@@ -1,8 +1,6 @@
 //! One exception, from [`Taken`] to [`Restored`]: a single value whose type names class and stage, consumed by every
 //! step.
 
-use crate::accounting::{AS_NMI, note_unit, undo_unit};
-use crate::hooks::{check, check_context};
 use crate::masks::lower;
 use crate::*;
 use core::marker::PhantomData;
@@ -55,6 +53,9 @@ pub struct Exception<'f, P: Port, X: Class, S: Stage> {
     unrestored: Unrestored<'f, X>,
 }
 
+/// After `mask`.
+type AfterMask<'f, P, X> = Exception<'f, P, X, <<X as Class>::Counts as Accounting>::AfterMask>;
+
 /// Finished: everything masked, state restored. Only [`Exception::restore`] makes one, a handler must return one, and
 /// it is of this exception's class.
 #[must_use = "the handler returns this"]
@@ -97,6 +98,12 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
         self.frame
     }
 
+    /// The hardware is where stage `S` says. Nothing noted.
+    fn of(frame: &'f mut FrameOf<P::Kernel>) -> Self {
+        let (noted, cpu) = (Default::default(), Cpu::assume(Step::new()));
+        Exception { frame, noted, cpu, unrestored: Unrestored(PhantomData) }
+    }
+
     /// The hardware is where stage `To` says.
     fn at<To: Stage>(self) -> Exception<'f, P, X, To> {
         let Exception { frame, noted, unrestored, .. } = self;
@@ -123,8 +130,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
-        let irqs_were_on = irqs_were_on::<P::Kernel>(frame);
-        X::Counts::undo::<P::Kernel>(&cpu, noted, irqs_were_on, Step::new());
+        X::Counts::undo::<P::Kernel>(&cpu, noted, irqs_were_on::<P::Kernel>(frame), Step::new());
         let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }
@@ -140,12 +146,22 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Entered> {
 
     /// Goes on, up to the mask, on the CPU's interrupt stack; comes back on the task's. Both switches happen with
     /// everything masked (C109), and nothing is prepared on that stack (C34).
+    ///
+    /// Only the frame crosses, and nothing comes back: `steps` gets this exception again, with the frame lent for `'g`,
+    /// and because of that `'g` it can give back no other. What the entry noted stays here: no step up to the mask asks.
     #[inline(always)]
     pub fn on_irq_stack(
         self,
-        steps: impl FnOnce(Self) -> Exception<'f, P, X, <X::Counts as Accounting>::AfterMask>,
-    ) -> Exception<'f, P, X, <X::Counts as Accounting>::AfterMask> {
-        MachineOf::<P>::on_irq_stack(self, steps, Step::new())
+        steps: impl for<'g> FnOnce(Exception<'g, P, X, Entered>) -> AfterMask<'g, P, X>,
+    ) -> AfterMask<'f, P, X> {
+        let lent = &mut *self.frame;
+        MachineOf::<P>::on_irq_stack(
+            #[inline(always)]
+            || _ = core::mem::ManuallyDrop::new(steps(Exception::of(lent))),
+            matches!(X::Counts::COUNTS, Counts::Syscall | Counts::User),
+            Step::new(),
+        );
+        self.at()
     }
 }
 
@@ -173,9 +189,8 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Open<Hardirq>> {
         self,
         body: impl FnOnce(Cpu<P::Kernel, Hardirq>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, Hardirq>,
     ) -> Exception<'f, P, X, Ran<Hardirq>> {
-        let Exception { frame, noted, cpu, unrestored } = self;
-        crate::hardirq::account(cpu, |cpu| body(cpu, frame));
-        Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored }
+        crate::hardirq::account(Cpu::assume(Step::new()), |cpu| body(cpu, self.frame));
+        self.at()
     }
 }
 
@@ -207,7 +222,7 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Ran<C>> {
 
     /// Everything at once, when the body has come to the end of its row.
     #[inline(always)]
-    pub fn mask(self) -> Exception<'f, P, X, <X::Counts as Accounting>::AfterMask>
+    pub fn mask(self) -> AfterMask<'f, P, X>
     where
         X::Body: Body<Last = C>,
     {
@@ -248,13 +263,10 @@ impl MayPrepare for Masked {}
 pub trait MayRestore: Stage<Context = Critical> {}
 impl MayRestore for Ready {}
 
-impl<'f, P: Port, X> Exception<'f, P, X, Ran<Process>>
-where
-    X: Class<Body = Process, Counts: FromUser + Accounting<Noted = ()>>,
-{
+impl<'f, P: Port, X: Class<Body = Process, Counts: FromUser>> Exception<'f, P, X, Ran<Process>> {
     /// For ports: a task that goes to user mode without ever having come from there (C59). `frame` says where.
-    pub fn first(cpu: Cpu<P::Kernel, Process>, frame: &'f mut FrameOf<P::Kernel>, _key: KeyOf<P::Kernel>) -> Self {
-        Exception { frame, noted: (), cpu, unrestored: Unrestored(PhantomData) }
+    pub fn first(_: Cpu<P::Kernel, Process>, frame: &'f mut FrameOf<P::Kernel>, _key: KeyOf<P::Kernel>) -> Self {
+        Exception::of(frame)
     }
 }
 

@@ -1,10 +1,6 @@
 //! Guards that a body takes from its token, and the one way to give the CPU away from inside a body.
 
-use crate::cpu::{mask_irqs, open_irqs};
-use crate::word::PREEMPT;
-use crate::{
-    Atomic, Cause, Context, Cpu, IrqsOpen, Kernel, Level, Machine, MaySleep, NoIrq, Process, Scheduler, Step, Why,
-};
+use crate::*;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 

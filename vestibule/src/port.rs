@@ -35,11 +35,11 @@ pub trait Machine: 'static {
     fn cpu_state(_: Step<Self>) -> &'static CpuState;
     /// Runs on the current task's own stack?
     fn on_task_stack() -> bool;
-    /// Calls `f` with `value` on this CPU's interrupt stack, if it runs on the task's now (C108). Before and after: `Critical`,
-    /// so that nothing comes between the halves of the switch (C109). Without such a stack: calls `f`.
+    /// Calls `f` on this CPU's interrupt stack, if it runs on the task's now (C108): `from_user` says that it does. Before
+    /// and after: `Critical`, so that nothing comes between the halves of the switch (C109). Without such a stack: calls `f`.
     #[inline(always)]
-    fn on_irq_stack<T, R>(value: T, f: impl FnOnce(T) -> R, _: Step<Self>) -> R {
-        f(value)
+    fn on_irq_stack(f: impl FnOnce(), _from_user: bool, _: Step<Self>) {
+        f();
     }
 
     /// One read of memory that another CPU, or an exception here, may change.

@@ -9,7 +9,7 @@
 //! it as they found it, and see every step (C85). Other CPUs read [`CpuState::snapshot`].
 
 use crate::hooks::check;
-use crate::{ContextTracking, Kernel, Machine, Step};
+use crate::{ContextTracking, Kernel, Machine, Step, irqs};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// One CPU's state for context tracking and interrupt-state tracking. A port keeps it in its per-CPU area.
@@ -29,11 +29,7 @@ const IN_KERNEL: u64 = 1 << 62;
 impl CpuState {
     /// A CPU that boots: in the kernel, watched, interrupts masked.
     pub const fn new() -> CpuState {
-        CpuState {
-            watching: AtomicU64::new(1),
-            nesting: AtomicU64::new(IN_KERNEL),
-            irqs: AtomicU64::new(crate::irqs::OFF),
-        }
+        CpuState { watching: AtomicU64::new(1), nesting: AtomicU64::new(IN_KERNEL), irqs: AtomicU64::new(irqs::OFF) }
     }
 
     /// For other CPUs: odd if this CPU is watched now, and another value than before if it slept in between.

@@ -118,46 +118,45 @@ pub fn irqs_were_on(frame: &Frame) -> bool {
     frame.pstate & DAIF == 0
 }
 
-/// Calls `$function` on this CPU's interrupt stack, or does what is in it right here if that is where this runs. Everything
-/// is masked.
-macro_rules! on_irq_stack {
-    ($frame:expr, $function:path, $body:path) => {{
+/// Calls `$function` on the interrupt stack that ends at `$top`, from the task's. Everything is masked.
+macro_rules! call_on_irq_stack {
+    ($function:path, $frame:expr, $top:expr) => {{
         let frame: &mut vestibule_arm64::Frame = $frame;
-        match $crate::by_hand::cpu::free_irq_stack() {
-            // SAFETY: whoever runs on the task's stack is not on the interrupt stack.
-            Some(top) => unsafe {
-                core::arch::asm!(
-                    "mov x20, sp",
-                    "mov sp, {top}",
-                    "bl {function}",
-                    "mov sp, x20",
-                    top = in(reg) top,
-                    function = sym $function,
-                    in("x0") frame,
-                    out("x20") _,
-                    clobber_abi("C"),
-                );
-            },
-            None => {
-                core::hint::cold_path();
-                $body(frame);
-            }
+        // SAFETY: whoever runs on the task's stack is not on the interrupt stack.
+        unsafe {
+            core::arch::asm!(
+                "mov x20, sp",
+                "mov sp, {top}",
+                "bl {function}",
+                "mov sp, x20",
+                top = in(reg) $top,
+                function = sym $function,
+                in("x0") frame,
+                out("x20") _,
+                clobber_abi("C"),
+            );
         }
     }};
 }
-pub(super) use on_irq_stack;
+pub(super) use call_on_irq_stack;
 
 /// The end of this CPU's interrupt stack, if this does not run on it.
 #[inline(always)]
 pub fn free_irq_stack() -> Option<u64> {
-    let thread = current();
     let sp: u64;
     // SAFETY: only reads.
     unsafe { asm!("mov {}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
-    if (sp ^ (thread.stack_top.load(Relaxed) - 1)) >> STACK_SHIFT != 0 {
+    if (sp ^ (current().stack_top.load(Relaxed) - 1)) >> STACK_SHIFT != 0 {
+        core::hint::cold_path();
         return None;
     }
+    Some(irq_stack_top())
+}
+
+/// The end of this CPU's interrupt stack.
+#[inline(always)]
+pub fn irq_stack_top() -> u64 {
     // SAFETY: set before the task first ran.
-    let cpu = unsafe { &*(thread.cpu.load(Relaxed) as *const CpuLocal) };
-    Some(cpu.irq_stack_top.load(Relaxed))
+    let cpu = unsafe { &*(current().cpu.load(Relaxed) as *const CpuLocal) };
+    cpu.irq_stack_top.load(Relaxed)
 }

@@ -1,14 +1,14 @@
 //! Exceptions from the kernel.
 
 use super::cpu::{
-    capture, capture_fault_address, capture_syndrome, inherit_masks, irqs_were_on, mask, on_irq_stack, open, put_back,
+    capture, capture_fault_address, capture_syndrome, free_irq_stack, inherit_masks, irqs_were_on, mask, open, put_back,
 };
 use super::exception_class::{BRK, DATA_ABORT_CURRENT, INSTRUCTION_ABORT_CURRENT, UNKNOWN};
 use super::steps::{
     AS_NMI, PREEMPT, enter_anywhere, enter_from_kernel, irqs_off, irqs_on, leave_anywhere, leave_to_kernel,
     prepare_for_kernel,
 };
-use super::{interrupt_body, serror_body};
+use super::{interrupt, interrupt_on_irq_stack, serror_body};
 use crate::hooks;
 use vestibule::Why;
 use vestibule_arm64::Frame;
@@ -77,21 +77,12 @@ pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
 #[unsafe(link_section = ".noinstr.text")]
 fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
     let idle = enter_from_kernel::<TRACKED>();
-    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>, irq_body::<TRACKED>);
+    match free_irq_stack() {
+        Some(top) => interrupt_on_irq_stack::<TRACKED>(frame, top),
+        None => interrupt::<TRACKED>(frame),
+    }
     prepare_for_kernel(frame, &idle, Why::KernelExit("el1_irq"));
     leave_to_kernel::<TRACKED>(frame, idle);
-}
-
-#[unsafe(link_section = ".noinstr.text")]
-extern "C" fn irq_on_irq_stack<const TRACKED: bool>(frame: &mut Frame) {
-    irq_body::<TRACKED>(frame);
-}
-
-#[inline(always)]
-fn irq_body<const TRACKED: bool>(frame: &mut Frame) {
-    open!(12);
-    interrupt_body::<TRACKED>(frame);
-    mask!(15);
 }
 
 #[unsafe(link_section = ".noinstr.text")]

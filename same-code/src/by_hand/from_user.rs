@@ -1,11 +1,11 @@
 //! Exceptions from user mode.
 
-use super::cpu::{capture_fault_address, capture_syndrome, capture_user, mask, on_irq_stack, open, put_back_user};
+use super::cpu::{capture_fault_address, capture_syndrome, capture_user, irq_stack_top, mask, open, put_back_user};
 use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SVC, UNKNOWN};
 use super::steps::{
     AS_NMI, enter_anywhere, enter_from_user, irqs_off, irqs_on, leave_anywhere, leave_to_user, prepare_for_user,
 };
-use super::{interrupt_body, serror_body};
+use super::{interrupt_on_irq_stack, serror_body};
 use crate::hooks;
 use core::hint::cold_path;
 use vestibule_arm64::{Frame, NO_SYSCALL};
@@ -66,21 +66,9 @@ pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
 fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = NO_SYSCALL;
-    on_irq_stack!(frame, irq_on_irq_stack::<TRACKED>, irq_body::<TRACKED>);
+    interrupt_on_irq_stack::<TRACKED>(frame, irq_stack_top());
     prepare_for_user::<TRACKED>(frame);
     leave_to_user::<TRACKED>();
-}
-
-#[unsafe(link_section = ".noinstr.text")]
-extern "C" fn irq_on_irq_stack<const TRACKED: bool>(frame: &mut Frame) {
-    irq_body::<TRACKED>(frame);
-}
-
-#[inline(always)]
-fn irq_body<const TRACKED: bool>(frame: &mut Frame) {
-    open!(12);
-    interrupt_body::<TRACKED>(frame);
-    mask!(15);
 }
 
 #[unsafe(link_section = ".noinstr.text")]

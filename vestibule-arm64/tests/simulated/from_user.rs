@@ -162,7 +162,6 @@ fn irq() {
           nesting := kernel
           load watching
           write frame.syscall
-          read SP
           SP := irq stack
           DAIFClr DA
           word +hardirq

@@ -117,21 +117,20 @@ unsafe impl Hardware for Simulated {
         step_of(Kind::Access, "read SP");
         sp
     }
-    unsafe fn on_irq_stack<R, Body: FnOnce() -> R>(top: u64, f: Body) -> R {
+    unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body) {
         let outer = with(|state| {
             state.require(state.daif == ALL, "the stack changes with something open");
             state.require(state.stack() == "task", "the interrupt stack is in use");
             core::mem::replace(&mut state.running.stack_pointer, top - 0x80)
         });
         step("SP := irq stack");
-        let result = f();
+        f();
         with(|state| {
             state.require(state.daif == ALL, "the stack changes back with something open");
             state.require(state.stack() == "irq", "the interrupt stack was left meanwhile");
             state.running.stack_pointer = outer;
         });
         step("SP := task stack");
-        result
     }
     unsafe fn switch(from: &Thread, to: &Thread) {
         let (from, to) = (core::ptr::from_ref(from).addr(), core::ptr::from_ref(to).addr());

@@ -270,7 +270,6 @@ fn user_irq() {
           read SP_EL0
           write frame.sp
           write frame.syscall
-          read SP
           SP := irq stack
           DAIFClr DA
           word +hardirq

@@ -19,57 +19,19 @@ const LEVELS: &[&str] = &["2", "3", "s"];
 /// The tables of entries that both have.
 const TABLES: &[&str] = &["ENTRIES", "FIRST"];
 
-/// What is known not to be the same: the library's function, by the end of its name, and why.
-const DIFFERENT: &[(&str, &str)] = &[
-    ("entry::el1_irq", TWO_STACKS),
-    ("entry::el0_irq", TWO_STACKS),
-    ("el1::irq", TWO_STACKS),
-    ("el0::irq", TWO_STACKS),
-    ("real::call_it", TWO_STACKS),
-];
-/// At -O2 `call_it` has 23 instructions (user mode) and 27 (kernel), by hand 21; the entries have 5 to 8 more than by hand,
-/// one of them to call `stack_top` ([`ESCAPES`]).
-const TWO_STACKS: &str = "what crosses to the interrupt stack comes back in X0 and X1, because a stage consumes the one before \
-     it; by hand the caller's registers still have the frame's address and whether the idle task was interrupted";
-
-/// What is known to leave entry text without LTO: who is called, by the end of its name, and why.
-const ESCAPES: &[(&str, &str)] = &[(
-    "thread::Thread::stack_top",
-    "nothing makes the compiler inline it in another crate: `#[inline(always)]` would; it only reads a field",
-)];
-
 /// Compares them at each level, prints how many are the same, and says what is wrong.
 pub fn check(toolchain: &Toolchain) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
-    let (mut used, mut escaped) = (vec![false; DIFFERENT.len()], vec![false; ESCAPES.len()]);
     for level in LEVELS {
         let (library, hand) = (compile(toolchain, "by-library", level)?, compile(toolchain, "by-hand", level)?);
         let pairs = pairs(&library, &hand)?;
         let (same, different): (Vec<_>, Vec<_>) = pairs.iter().partition(|pair| pair.is_same(&pairs));
         let instructions: usize = same.iter().map(|pair| pair.library.instructions.len()).sum();
         println!("-O{level}: {} of {} functions as by hand, {instructions} instructions", same.len(), pairs.len());
-        for pair in different {
-            match DIFFERENT.iter().position(|(name, _)| pair.library.name.ends_with(name)) {
-                Some(known) => used[known] = true,
-                None => wrong.push(format!("-O{level}: {}", pair.describe(&pairs))),
-            }
-        }
-        for escape in escapes(&library, &hand) {
-            match ESCAPES.iter().position(|(name, _)| escape.called.ends_with(name)) {
-                Some(known) => escaped[known] = true,
-                None => wrong.push(format!("-O{level}, without LTO: {escape}")),
-            }
-        }
+        wrong.extend(different.iter().map(|pair| format!("-O{level}: {}", pair.describe(&pairs))));
+        wrong.extend(escapes(&library, &hand).iter().map(|escape| format!("-O{level}, without LTO: {escape}")));
     }
-    wrong.extend(unused(DIFFERENT, &used, "is as by hand now"));
-    wrong.extend(unused(ESCAPES, &escaped, "stays in entry text now"));
     Ok(wrong)
-}
-
-/// What is excused for nothing.
-fn unused(known: &[(&str, &str)], used: &[bool], now: &str) -> Vec<String> {
-    let unused = known.iter().zip(used).filter(|(_, used)| !**used);
-    unused.map(|((name, reason), _)| format!("{name} {now}, and should not be excused: {reason}")).collect()
 }
 
 /// A call that leaves entry text.

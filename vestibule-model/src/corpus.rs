@@ -10,6 +10,8 @@ use crate::family::Family;
 use crate::world::Limits;
 
 #[cfg(vestibule_forge)]
+mod alternatives;
+#[cfg(vestibule_forge)]
 mod body;
 #[cfg(vestibule_forge)]
 mod entry;
@@ -23,6 +25,8 @@ mod look;
 mod nmi;
 #[cfg(vestibule_forge)]
 mod parts;
+#[cfg(vestibule_forge)]
+mod program;
 #[cfg(all(test, vestibule_forge))]
 mod tests;
 
@@ -54,6 +58,65 @@ pub fn variants() -> &'static [Variant] {
     }
     #[cfg(not(vestibule_forge))]
     &[]
+}
+
+/// A design that the thread of spring 2026 weighed, for the classes that it was about: aborts and interrupts from the kernel,
+/// system calls.
+#[derive(Clone, Copy)]
+pub struct Alternative {
+    /// As reports call it.
+    pub name: &'static str,
+    /// Who proposed it, and when.
+    pub origin: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// Constraints that it sets aside by what it is. Nobody searches for them.
+    pub departs: &'static [u16],
+    /// It.
+    pub design: fn(Family) -> Design,
+}
+
+/// All of them, and the shipped one last; none without `--cfg vestibule_forge`.
+pub fn alternatives() -> &'static [Alternative] {
+    #[cfg(vestibule_forge)]
+    return alternatives::ALTERNATIVES;
+    #[cfg(not(vestibule_forge))]
+    &[]
+}
+
+/// An alternative's row of the table.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// Which.
+    pub name: &'static str,
+    /// The constraints that are broken, in any family.
+    pub broken: Vec<u16>,
+    /// Writes of the mask register on each path, from vector to return; `None` where the path breaks a constraint.
+    pub mask_writes: Vec<(&'static str, Option<usize>)>,
+}
+
+/// Searches an alternative through every family, and measures its paths.
+pub fn compare(alternative: &Alternative) -> Compared {
+    let limits = Limits { events: Events::ALL, budget: Some(2), reduced: false };
+    let broken = Family::ALL.into_iter().flat_map(|family| broken_in((alternative.design)(family), limits));
+    let broken: std::collections::BTreeSet<u16> = broken.collect();
+    Compared { name: alternative.name, broken: broken.into_iter().collect(), mask_writes: mask_writes(alternative) }
+}
+
+fn broken_in(design: Design, limits: Limits) -> Vec<u16> {
+    let search = Search { limits, hashing: true, threads: 1, first_only: false, shard: None, progress: None };
+    let failed = explore(design, &search).fired.failed;
+    failed.iter().zip(0..).filter(|(times, _)| **times > 0).map(|(_, constraint)| constraint).collect()
+}
+
+#[cfg(vestibule_forge)]
+fn mask_writes(alternative: &Alternative) -> Vec<(&'static str, Option<usize>)> {
+    alternatives::PATHS.iter().map(|(path, program)| (*path, alternatives::writes(alternative, *program))).collect()
+}
+
+#[cfg(not(vestibule_forge))]
+fn mask_writes(_: &Alternative) -> Vec<(&'static str, Option<usize>)> {
+    Vec::new()
 }
 
 /// More events than the longest counterexample needs.

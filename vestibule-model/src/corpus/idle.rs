@@ -1,17 +1,12 @@
 //! The idle task's wait.
 
 use vestibule::{ContextTracking, Cpu, Machine, Process, forge};
-use vestibule_arm64::switch;
 
 use super::Variant;
 use super::parts::{K, M, Tracking, shipped};
+use super::program::idles;
 use crate::design::Design;
 use crate::family::Family;
-use crate::hardware::Simulated;
-use crate::op::Op;
-use crate::shadow::Shadow;
-use crate::step::step;
-use crate::world::{IDLE, with};
 
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
@@ -39,27 +34,6 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: |family| Design { program: |_| idles(tells_then_masks), ..shipped(family) },
     },
 ];
-
-/// The idle task alone, round and round with one wait or another.
-fn idles(wait: fn(&mut Cpu<K, Process>)) {
-    let thread = with(|world| world.thread(world.current));
-    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    let mut cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
-    with(|world| {
-        world.live = true;
-        world.tasks[..IDLE].iter_mut().for_each(|task| task.runnable = false);
-        let before = world.snapshot();
-        world.top().before = before;
-    });
-    loop {
-        with(|world| world.top().shadow = Shadow::of(6));
-        step(Op::Kernel("idle"), 0);
-        if cpu.task_word().read::<M>().work().any_of(vestibule::Flags::RESCHED) {
-            cpu.task_word().clear::<M>(vestibule::Flags::RESCHED);
-        }
-        wait(&mut cpu);
-    }
-}
 
 fn wanted(cpu: &Cpu<K, Process>) -> bool {
     cpu.task_word().read::<M>().work().any_of(vestibule::Flags::RESCHED)

@@ -8,7 +8,8 @@ use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
 
 use super::Variant;
 use super::parts::{
-    At, K, P, between, handled, handlers, kernel_abort, kernel_irq, look, preempt, schedule, user_irq, user_svc,
+    At, K, P, SCHEDULE, WORK, abort_that_wakes, between, handled, handlers, kernel_abort, kernel_irq, look, preempt,
+    schedule, user_irq, user_svc, user_work, wakes,
 };
 use crate::design::Design;
 use crate::family::Family;
@@ -48,6 +49,22 @@ pub(super) const VARIANTS: &[Variant] = &[
         expects: &[33],
         families: &[Family::Kernel],
         design: kernel_irq::<LazyPreempts>,
+    },
+    Variant {
+        name: "look-once",
+        origin: "plausible: raw_irqentry_exit_cond_resched() relies on the loop in preempt_schedule_irq()",
+        change: "el1_abort looks once: what the scheduler itself wakes waits until something else comes",
+        expects: &[38],
+        families: &[Family::Kernel],
+        design: kernel_abort::<LookOnceKernel>,
+    },
+    Variant {
+        name: "fault-never-preempts",
+        origin: "Linux on arm64 before 6.18: only interrupts preempted; the thread settled that every exception does",
+        change: "el1_abort does not prepare, though its body wakes a task",
+        expects: &[32],
+        families: &[Family::Kernel],
+        design: kernel_abort::<FaultNeverPreempts>,
     },
     Variant {
         name: "look-open",
@@ -120,10 +137,6 @@ fn looks_open(family: Family) -> Design {
     Design { looks_with: 0, ..user_svc::<LooksOpen>(family) }
 }
 
-/// Everything that the way to user mode may find.
-const WORK: Flags =
-    Flags::RESCHED.and(Flags::RESCHED_LAZY).and(Flags::SIGNAL).and(Flags::NOTIFY_RESUME).and(Flags::OTHER);
-
 handlers! {
     PreemptAllMasked for El1Abort = |taken| {
         let x = taken.enter().open().run(K::kernel_abort).mask();
@@ -157,12 +170,31 @@ handlers! {
         let x: At<'_, _, Ready> = between(x, |frame, idle| {
             let wanted = || {
                 let word = look();
-                word.is_preemptible() && word.work().any_of(Flags::RESCHED.and(Flags::RESCHED_LAZY))
+                word.is_preemptible() && word.work().any_of(SCHEDULE)
             };
             while forge::irqs_were_on::<K>(frame) && !*idle && wanted() {
                 preempt::<El1Irq>();
             }
         });
+        x.restore()
+    };
+
+    LookOnceKernel for El1Abort = |taken| {
+        let x = taken.enter().open().run(abort_that_wakes).mask();
+        let x: At<'_, _, Ready> = between(x, |frame, idle| {
+            if forge::irqs_were_on::<K>(frame) && !*idle && look().wants_preemption() {
+                forge::lower::<P, Critical, NoIrq>();
+                schedule(Why::KernelExit("el1_abort"));
+                wakes();
+                forge::mask::<P, NoIrq>();
+            }
+        });
+        x.restore()
+    };
+
+    FaultNeverPreempts for El1Abort = |taken| {
+        let x = taken.enter().open().run(abort_that_wakes).mask();
+        let x: At<'_, _, Ready> = forge::at(x);
         x.restore()
     };
 
@@ -181,14 +213,11 @@ handlers! {
         let x: At<'_, _, Ready> = between(x, |frame, ()| {
             let work = look().work();
             forge::lower::<P, Critical, NoIrq>();
-            if work.any_of(Flags::RESCHED.and(Flags::RESCHED_LAZY)) {
+            if work.any_of(SCHEDULE) {
                 schedule(Why::UserExit);
             }
             forge::lower::<P, NoIrq, Process>();
-            let cpu = forge::cpu::<K, Process>();
-            let cpu = if work.any_of(Flags::SIGNAL) { Chooses::signal(cpu, frame) } else { cpu };
-            let cpu = if work.any_of(Flags::NOTIFY_RESUME) { Chooses::notify_resume(cpu, frame) } else { cpu };
-            let _back = if work.any_of(Flags::OTHER) { Chooses::other(cpu, frame) } else { cpu };
+            user_work(work, frame);
             forge::mask::<P, Process>();
         });
         x.restore()

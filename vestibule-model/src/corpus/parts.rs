@@ -1,7 +1,10 @@
 //! What variants are made of: the shipped steps, and a vector for each class whose handler a variant exchanges. What such a
 //! vector reads and puts back around the handler is the port's own.
 
-use vestibule::{Accounting, Class, Critical, Exception, Hardirq, Restored, Scheduler, Taken, Why, Word, forge};
+use vestibule::{
+    Accounting, Class, Cpu, Critical, Exception, Flags, Hardirq, Inherit, Process, Restored, Scheduler, Taken,
+    UserWork, Why, Word, forge,
+};
 use vestibule::{Entered, NoIrq, Stage};
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Serror};
 use vestibule_arm64::entry::{self, forge as port};
@@ -12,6 +15,7 @@ use crate::event::Exception as Kind;
 use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::kernel::{Chooses, Everything, PortOf, Reference};
+use crate::step::choose;
 use crate::world::with;
 
 /// The shipped port, with everything tracked.
@@ -151,4 +155,40 @@ pub(super) fn between<'f, X: Class, S: Stage, To: Stage>(
 /// The restore step without the rest of it: what was noted is undone.
 pub(super) fn undo<X: Class>(noted: Noted<X>, irqs_were_on: bool) {
     X::Counts::undo::<K>(&forge::cpu(), noted, irqs_were_on, forge::step());
+}
+
+/// Everything that the way to user mode may find.
+pub(super) const WORK: Flags = SCHEDULE.and(Flags::SIGNAL).and(Flags::NOTIFY_RESUME).and(Flags::OTHER);
+/// Of it, what the scheduler does.
+pub(super) const SCHEDULE: Flags = Flags::RESCHED.and(Flags::RESCHED_LAZY);
+
+/// What of it runs for the task itself, in the order that it must.
+pub(super) fn user_work(work: Flags, frame: &mut Frame) {
+    let cpu = forge::cpu::<K, Process>();
+    let cpu = if work.any_of(Flags::SIGNAL) { Chooses::signal(cpu, frame) } else { cpu };
+    let cpu = if work.any_of(Flags::NOTIFY_RESUME) { Chooses::notify_resume(cpu, frame) } else { cpu };
+    let _back = if work.any_of(Flags::OTHER) { Chooses::other(cpu, frame) } else { cpu };
+}
+
+/// If the search wants it: what the kernel's code may do wherever interrupts are masked, and the model's own does nowhere. It
+/// wakes a task that wants this CPU. The flag is set, no interrupt comes, and the next exit is who must see it.
+pub(super) fn wakes() {
+    if choose(2) == 1 {
+        wakes_surely();
+    }
+}
+
+fn wakes_surely() {
+    forge::cpu::<K, NoIrq>().task_word().set::<M>(Flags::RESCHED);
+}
+
+/// The body of an abort, which may wake somebody if the interrupted code had interrupts on.
+pub(super) fn abort_that_wakes(cpu: Cpu<K, Inherit>, frame: &mut Frame) -> Cpu<K, Inherit> {
+    let cpu = K::kernel_abort(cpu, frame);
+    if forge::irqs_were_on::<K>(frame) && choose(2) == 1 {
+        forge::mask_irqs::<K>();
+        wakes_surely();
+        forge::open_irqs::<K>();
+    }
+    cpu
 }

@@ -1,9 +1,20 @@
-//! Every variant of the corpus is rejected, by the constraint that it breaks, and in time.
+//! Every variant is rejected by the constraint that it breaks, and in time; what is changed in nothing is not.
 
 use std::time::{Duration, Instant};
 
-use super::{reject, variants};
-use crate::event::Events;
+use vestibule::{Accounting, Class, Inherit, Open, Ready, forge};
+use vestibule_arm64::Bodies;
+use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Serror};
+use vestibule_arm64::entry::forge as port;
+
+use super::parts::{
+    At, K, abort_that_wakes, between, handled, handlers, kernel_abort, kernel_brk, kernel_irq, kernel_serror,
+    unentered, user_irq, user_serror, user_svc, user_undefined,
+};
+use super::{Variant, alternatives, compare, depends_on, reject, variants};
+use crate::design::Design;
+use crate::event::{Event, Events};
+use crate::family::Family;
 
 #[test]
 fn every_variant_is_rejected_by_the_constraint_that_it_breaks() {
@@ -11,8 +22,7 @@ fn every_variant_is_rejected_by_the_constraint_that_it_breaks() {
     let mut wrong = Vec::new();
     for variant in variants() {
         let begun = Instant::now();
-        let rejected = reject(variant, Events::ALL);
-        let found = rejected.map(|rejected| {
+        let found = reject(variant, Events::ALL).map(|rejected| {
             let example = rejected.outcome.counterexample.expect("it is rejected");
             (rejected.family, rejected.limits.budget, example.violation)
         });
@@ -24,6 +34,112 @@ fn every_variant_is_rejected_by_the_constraint_that_it_breaks() {
     }
     println!("{} variants, {:.2?}", variants().len(), started.elapsed());
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let most = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 10 });
-    assert!(started.elapsed() < most, "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn names_are_told_apart() {
+    let names: std::collections::HashSet<_> = variants().iter().map(|variant| variant.name).collect();
+    assert_eq!(names.len(), variants().len());
+}
+
+handlers! {
+    Abort for El1Abort = |taken| {
+        let x = unentered(taken, |frame| <El1Abort as Class>::Counts::note::<K>(&forge::cpu(), frame, forge::step()));
+        let x: At<'_, _, Open<Inherit>> = forge::at(x.open());
+        let x = x.run(K::kernel_abort).mask().prepare();
+        let x: At<'_, _, Ready> = between(x, |_, _| {});
+        x.restore()
+    };
+    AbortThatWakes for El1Abort = |taken| taken.enter().open().run(abort_that_wakes).mask().prepare().restore();
+    Brk for El1Brk = |taken| taken.enter().open().run(K::kernel_brk).mask().restore();
+    Irq for El1Irq = |taken| handled(taken.enter()).prepare().restore();
+    Serror for El1Serror = |taken| taken.enter().open().run(port::serror).mask().restore();
+    Svc for El0Svc = |taken| taken.enter().open().run(K::syscall).mask().prepare().restore();
+    Undefined for El0Undefined = |taken| taken.enter().open().run(K::user_undefined).mask().prepare().restore();
+    UserIrq for El0Irq = |taken| handled(taken.enter()).prepare().restore();
+    UserSerror for El0Serror = |taken| taken.enter().open().run_nmi(port::serror).then().mask().prepare().restore();
+}
+
+/// What variants are made of breaks nothing by itself: each vector and each way to take an exception apart, with every step as shipped.
+#[test]
+fn unchanged_handlers_pass() {
+    let designs: [fn(Family) -> Design; 9] = [
+        kernel_abort::<Abort>,
+        kernel_abort::<AbortThatWakes>,
+        kernel_brk::<Brk>,
+        kernel_irq::<Irq>,
+        kernel_serror::<Serror>,
+        user_svc::<Svc>,
+        user_undefined::<Undefined>,
+        user_irq::<UserIrq>,
+        user_serror::<UserSerror>,
+    ];
+    for design in designs {
+        let families = &[Family::User, Family::Kernel, Family::IrqsOff, Family::Idle, Family::Overflow];
+        let unchanged = Variant { name: "", origin: "", change: "", expects: &[], families, design };
+        let found = reject(&unchanged, Events::ALL).map(|rejected| rejected.outcome.counterexample);
+        assert!(found.is_none(), "{found:#?}");
+    }
+}
+
+fn named(name: &str) -> &'static Variant {
+    variants().iter().find(|variant| variant.name == name).expect("it is in the corpus")
+}
+
+#[test]
+fn what_a_verdict_depends_on() {
+    // The bug of 6.18 needs a fault, and another CPU that wants this one to reschedule just then: without either it passes.
+    assert_eq!(depends_on(named("preempt-all-masked")), [Event::RemoteResched, Event::Choice]);
+    assert_eq!(depends_on(named("serror-loses-belief")), [Event::Error]);
+    assert_eq!(depends_on(named("brk-preempts")), [Event::Brk, Event::RemoteResched]);
+    assert_eq!(depends_on(named("softirqs-while-counting")), [Event::Irq, Event::Choice]);
+    assert_eq!(depends_on(named("idle-waits-watched")), []);
+}
+
+#[test]
+fn a_verdict_that_depends_on_nothing_still_needs_something() {
+    let nothing = Event::ALL.into_iter().fold(Events::ALL, Events::without);
+    let without_any: Vec<_> = variants().iter().filter(|variant| reject(variant, nothing).is_some()).collect();
+    let names: Vec<_> = without_any.iter().map(|variant| variant.name).collect();
+    assert_eq!(names, ["overflow-not-counted", "idle-waits-watched", "idle-sleeps-open"]);
+}
+
+#[test]
+fn the_alternatives() {
+    let rows: Vec<_> = alternatives().iter().map(compare).collect();
+    let broken: Vec<_> = rows.iter().map(|row| (row.name, row.broken.as_slice())).collect();
+    let never_preempts: &[u16] = &[32];
+    assert_eq!(
+        broken,
+        [
+            ("arch-private", never_preempts),
+            ("hooks", &[]),
+            ("refuse", never_preempts),
+            ("split", &[]),
+            ("shipped", &[])
+        ]
+    );
+    let writes = |name: &str| -> Vec<Option<usize>> {
+        let row = rows.iter().find(|row| row.name == name).expect("it is in the table");
+        row.mask_writes.iter().map(|(_, writes)| *writes).collect()
+    };
+    let paths: Vec<_> = rows[0].mask_writes.iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        paths,
+        [
+            "abort",
+            "abort, preempted",
+            "interrupt",
+            "interrupt, preempted",
+            "system call",
+            "system call, rescheduled",
+            "system call, signal"
+        ]
+    );
+    assert_eq!(writes("arch-private"), [Some(2), None, Some(4), Some(4), Some(3), Some(3), Some(5)]);
+    assert_eq!(writes("hooks"), [4, 4, 6, 6, 3, 3, 5].map(Some));
+    assert_eq!(writes("refuse"), [Some(2), None, Some(4), Some(4), Some(3), Some(3), Some(5)]);
+    assert_eq!(writes("split"), [3, 3, 4, 4, 3, 3, 5].map(Some));
+    assert_eq!(writes("shipped"), [2, 4, 2, 4, 2, 4, 5].map(Some));
 }

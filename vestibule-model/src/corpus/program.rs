@@ -1,0 +1,69 @@
+//! Programs other than a family's: the idle task with another wait, and one exception by itself.
+
+use vestibule::{Cpu, Flags, Process, forge};
+use vestibule_arm64::switch;
+
+use super::parts::{K, M, P};
+use crate::event::Exception;
+use crate::hardware::Simulated;
+use crate::op::Op;
+use crate::shadow::Shadow;
+use crate::step::step;
+use crate::vector::{first, take};
+use crate::world::{IDLE, World, with};
+
+/// Boots, with everything open and nobody else to run.
+fn boot() -> Cpu<K, Process> {
+    let thread = with(|world| world.thread(world.current));
+    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
+    let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
+    with(|world| {
+        let current = world.current;
+        world.tasks[..IDLE].iter_mut().enumerate().for_each(|(task, other)| other.runnable = task == current);
+    });
+    cpu
+}
+
+/// From here on everything is a step.
+fn live() {
+    with(|world| {
+        world.live = true;
+        let before = world.snapshot();
+        world.top().before = before;
+    });
+}
+
+/// The idle task alone, round and round with one wait or another.
+pub(super) fn idles(wait: fn(&mut Cpu<K, Process>)) {
+    let mut cpu = boot();
+    live();
+    loop {
+        with(|world| world.top().shadow = Shadow::of(6));
+        step(Op::Kernel("idle"), 0);
+        if cpu.task_word().read::<M>().work().any_of(Flags::RESCHED) {
+            cpu.task_word().clear::<M>(Flags::RESCHED);
+        }
+        wait(&mut cpu);
+    }
+}
+
+/// One exception of the kernel's code, with these flags set.
+pub(super) fn kernel(exception: Exception, flags: Option<Flags>) {
+    let _cpu = boot();
+    one(exception, flags);
+}
+
+/// One exception of user mode, with these flags set.
+pub(super) fn user(exception: Exception, flags: Option<Flags>) {
+    first::<P>(boot());
+    one(exception, flags);
+}
+
+fn one(exception: Exception, flags: Option<Flags>) {
+    if let Some(flags) = flags {
+        forge::cpu::<K, Process>().task_word().set::<M>(flags);
+    }
+    live();
+    take(exception);
+    with(World::finish);
+}

@@ -2,17 +2,20 @@
 
 use crate::cpu::Level;
 use crate::op::{Cell, Op, Stack};
+use crate::oracle::Answered;
 use crate::world::{TASK_NAMES, World};
 
-/// A step that was made.
-#[derive(Clone, Debug, serde::Serialize)]
+/// A step that was made, and the machine after it.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
-    /// Which task ran.
+    /// What it was.
+    pub op: Op,
+    /// Which task runs.
     pub task: &'static str,
-    /// In how many exceptions it was.
+    /// In how many exceptions it is.
     pub depth: usize,
     /// On which stack.
-    pub stack: char,
+    pub stack: Stack,
     /// In user mode.
     pub user: bool,
     /// PSTATE.D, A, I, F.
@@ -23,61 +26,109 @@ pub struct Step {
     pub belief: u64,
     /// The current task's word.
     pub word: u64,
-    /// What was done.
-    pub what: String,
-    /// Where in the source: file and line.
-    pub place: String,
+    /// Who called whom, innermost first, as `file:line`, down to the vector: the code under test and the model's kernel.
+    pub path: Vec<String>,
     /// What had come just before.
     pub event: Option<String>,
+    /// What was decided since the step before.
+    pub decisions: Vec<Answered>,
 }
 
 impl Step {
     pub(crate) fn of(world: &mut World, op: Op) -> Step {
+        let decided: usize = world.record.iter().flatten().map(|step| step.decisions.len()).sum();
         Step {
+            op,
             task: TASK_NAMES[world.current],
             depth: world.depth(),
-            stack: match world.stack() {
-                Stack::Task => 't',
-                Stack::Irq => 'i',
-                Stack::Overflow => 'o',
-            },
+            stack: world.stack(),
             user: world.cpu.pstate.level == Level::El0,
             daif: world.cpu.pstate.daif,
             watching: world.value(Cell::Watching) & 1 != 0,
             belief: world.value(Cell::Belief),
             word: world.value(Cell::Word(world.current)),
-            what: op.to_string(),
-            place: place(),
+            path: path(),
             event: world.note.take(),
+            decisions: world.oracle.answered()[decided..].to_vec(),
         }
+    }
+
+    /// What came just before, or was chosen by the kernel's code.
+    pub fn came(&self) -> Option<&str> {
+        let chosen = self.decisions.iter().any(|decision| decision.chosen != 0).then_some("kernel");
+        self.event.as_deref().or(chosen)
+    }
+
+    /// The line that means most to a reader, and the handler's or hook's that led to it if that is another.
+    pub fn place(&self) -> String {
+        let mut said: Vec<&str> = Vec::new();
+        let meaning = self.path.iter().find(|line| !is_among(line, &ACCESSORS)).or(self.path.first());
+        let handler = self.path.iter().find(|line| is_among(line, &HANDLERS) && !is_among(line, &ACCESSORS));
+        for line in meaning.into_iter().chain(handler) {
+            let name = line.rsplit('/').next().unwrap_or(line);
+            if !said.contains(&name) {
+                said.push(name);
+            }
+        }
+        said.join(" < ")
     }
 }
 
-/// The innermost line of the code under test, or of the model's kernel, that led here.
-fn place() -> String {
-    let mut found = String::new();
-    backtrace::trace(|frame| {
-        backtrace::resolve_frame(frame, |symbol| {
-            if !found.is_empty() {
-                return;
-            }
-            let (Some(file), Some(line)) = (symbol.filename(), symbol.lineno()) else { return };
-            let file = file.to_string_lossy().replace('\\', "/");
-            if let Some(path) = within_project(&file) {
-                found = format!("{path}:{line}");
-            }
-        });
-        found.is_empty()
-    });
-    found
+/// These only pass a register or a word on, or keep somebody else's books.
+const ACCESSORS: [&str; 15] = [
+    "vestibule/src/cpu.rs",
+    "vestibule/src/guard.rs",
+    "vestibule/src/hooks.rs",
+    "vestibule/src/idle.rs",
+    "vestibule/src/irqs.rs",
+    "vestibule/src/masks.rs",
+    "vestibule/src/port.rs",
+    "vestibule/src/tracking.rs",
+    "vestibule/src/word.rs",
+    "vestibule-arm64/src/frame.rs",
+    "vestibule-arm64/src/machine.rs",
+    "vestibule-arm64/src/pstate.rs",
+    "vestibule-arm64/src/thread.rs",
+    "vestibule-arm64/src/entry/forge.rs",
+    "vestibule-model/src/corpus/parts.rs",
+];
+
+/// Here a reader sees a whole exception at once.
+const HANDLERS: [&str; 3] = ["vestibule-arm64/src/el1.rs", "vestibule-arm64/src/el0.rs", "vestibule-model/src/corpus/"];
+
+fn is_among(line: &str, files: &[&str]) -> bool {
+    files.iter().any(|file| line.starts_with(file))
 }
 
-/// The path in the repository of code that a reader wants to see.
-fn within_project(file: &str) -> Option<&str> {
-    let under =
-        ["vestibule/src/", "vestibule-arm64/src/", "vestibule-model/src/corpus", "vestibule-model/src/kernel.rs"];
-    let machinery = ["vestibule/src/port.rs", "vestibule/src/word.rs"];
-    let at = under.iter().filter_map(|path| file.rfind(path)).max()?;
-    let path = &file[at..];
-    (!machinery.contains(&path)).then_some(path)
+/// What runs under an exception is another's story: the path ends at its vector, and the vector's own begins with what was
+/// interrupted.
+fn path() -> Vec<String> {
+    let mut path = Vec::new();
+    let mut over = false;
+    backtrace::trace(|frame| {
+        backtrace::resolve_frame(frame, |symbol| {
+            let (Some(file), Some(line)) = (symbol.filename(), symbol.lineno()) else { return };
+            let file = file.to_string_lossy().replace('\\', "/");
+            over |= !path.is_empty() && file.ends_with("vestibule-model/src/vector.rs");
+            if let (false, Some(file)) = (over, under_test(&file)) {
+                path.push(format!("{file}:{line}"));
+            }
+        });
+        !over
+    });
+    path
+}
+
+/// The path in the repository, of code that a reader wants to see.
+fn under_test(file: &str) -> Option<&str> {
+    const CODE: [&str; 6] = [
+        "vestibule/src/",
+        "vestibule-arm64/src/",
+        "vestibule-model/src/corpus/",
+        "vestibule-model/src/kernel.rs",
+        "vestibule-model/src/family.rs",
+        "vestibule-model/examples/",
+    ];
+    let at = CODE.iter().filter_map(|path| file.rfind(path)).max()?;
+    Some(&file[at..])
 }

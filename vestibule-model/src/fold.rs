@@ -1,0 +1,223 @@
+//! What of an execution a person wants to see: every mask, count, change of tracking, hook and event; not every register
+//! that is read on the way.
+
+use crate::op::{Bank, Cell, Op, Stack};
+use crate::record::Step;
+
+/// A line of a timeline: one step, or several that belong together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The number of its last step, from 1.
+    pub step: usize,
+    /// What came just before.
+    pub event: Option<String>,
+    /// Which task ran.
+    pub task: &'static str,
+    /// In how many exceptions.
+    pub depth: usize,
+    /// Where.
+    pub stack: &'static str,
+    /// PSTATE.D, A, I, F.
+    pub daif: u8,
+    /// Somebody watches.
+    pub watching: bool,
+    /// What tracing believes of interrupts.
+    pub belief: &'static str,
+    /// The task's counts that are not 0.
+    pub counts: String,
+    /// Its flags.
+    pub flags: String,
+    /// What was done.
+    pub what: String,
+    /// The lines that mean most.
+    pub place: String,
+    /// Every line that led there.
+    pub path: Vec<String>,
+}
+
+impl Row {
+    /// This step alone.
+    pub fn of(number: usize, step: &Step) -> Row {
+        Row {
+            step: number + 1,
+            event: step.came().map(Into::into),
+            task: step.task,
+            depth: step.depth,
+            stack: match step.stack {
+                _ if step.user => "user",
+                Stack::Task => "task",
+                Stack::Irq => "irq",
+                Stack::Overflow => "ovfl",
+            },
+            daif: step.daif,
+            watching: step.watching,
+            belief: ["off", "prep", "on"].get(step.belief as usize).unwrap_or(&"?"),
+            counts: counts(step.word),
+            flags: flags(step.word),
+            what: match step.op {
+                Op::Add(Cell::Watching, _) if step.watching => "watched from here on".into(),
+                Op::Add(Cell::Watching, _) => "not watched from here on".into(),
+                Op::Load(cell @ Cell::Word(_)) => Op::Load(cell).to_string().replace("load", "looks at"),
+                op => op.to_string(),
+            },
+            place: step.place(),
+            path: step.path.clone(),
+        }
+    }
+}
+
+fn counts(word: u64) -> String {
+    let fields = [("p", 0, 0xff), ("s", 8, 0xff), ("h", 16, 0xf), ("n", 20, 0xf)];
+    let counted = fields.iter().map(|(name, shift, mask)| (name, word >> shift & mask));
+    let named: Vec<_> =
+        counted.filter(|(_, count)| *count != 0).map(|(name, count)| format!("{name}{count}")).collect();
+    named.join(" ")
+}
+
+fn flags(word: u64) -> String {
+    let fields = [("R", 32, 1), ("L", 33, 1), ("S", 34, 1), ("N", 35, 1), ("O", 36, 0xfff)];
+    fields.iter().filter(|(_, shift, mask)| word >> shift & mask != 0).map(|(name, ..)| *name).collect()
+}
+
+/// The lines for these steps, no more than `limit` if that can be. Exceptions that contain the step `shown` stay as they are.
+pub fn rows(steps: &[Step], shown: usize, limit: usize) -> Vec<Row> {
+    let rows = fold(steps, shown, leaves_no_trace);
+    if rows.len() <= limit {
+        return rows;
+    }
+    let mut rows = without_others(fold(steps, shown, |_, _| true));
+    let too_many = rows.len().saturating_sub(limit);
+    if too_many > 0 {
+        let Row { step, .. } = rows[too_many];
+        rows.drain(..=too_many);
+        let first = Row { what: "… not shown".into(), event: None, ..Row::of(step - 1, &steps[step - 1]) };
+        rows.insert(0, first);
+    }
+    rows
+}
+
+/// Of what other tasks do until this one runs again, one line stays.
+pub fn without_others(rows: Vec<Row>) -> Vec<Row> {
+    let Some(last) = rows.last().map(|row| row.task) else { return rows };
+    let mut kept: Vec<Row> = Vec::new();
+    let back = rows.iter().rposition(|row| row.task != last).unwrap_or(0);
+    for (number, row) in rows.into_iter().enumerate() {
+        match kept.last_mut() {
+            Some(before) if before.task != last && row.task == before.task && number <= back => {
+                let what = std::mem::take(&mut before.what);
+                *before = Row { what: format!("{} …", what.trim_end_matches(" …")), ..row };
+            }
+            _ => kept.push(row),
+        }
+    }
+    kept
+}
+
+/// Every step has its line.
+pub fn all(steps: &[Step]) -> Vec<Row> {
+    steps.iter().enumerate().map(|(number, step)| Row::of(number, step)).collect()
+}
+
+fn fold(steps: &[Step], shown: usize, uninteresting: fn(&[Step], (usize, usize)) -> bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while at < steps.len() {
+        let whole = exception(steps, at).filter(|end| !(at..=*end).contains(&shown));
+        let run = register_run(&steps[at..]);
+        if let Some(end) = whole.filter(|end| uninteresting(steps, (at, *end))) {
+            let what = format!("{}, returns", steps[at].op);
+            let Row { event, place, path, .. } = Row::of(at, &steps[at]);
+            rows.push(Row { what, event, place, path, ..Row::of(end, &steps[end]) });
+            at = end + 1;
+        } else if run > 0 && at + run < steps.len() {
+            let last = at + run - 1;
+            let what = moved(&steps[at..=last]);
+            let first = steps[at..=last].iter().find(|step| matches!(step.op, Op::ReadBank(_) | Op::WriteBank(_)));
+            rows.extend(what.zip(first).map(|(what, first)| {
+                let (place, path) = (first.place(), first.path.clone());
+                Row { what, place, path, ..Row::of(last, &steps[last]) }
+            }));
+            at += run;
+        } else {
+            let last = at + 1 == steps.len();
+            if last || !is_noise(&steps[at]) {
+                rows.push(Row::of(at, &steps[at]));
+            }
+            at += 1;
+        }
+    }
+    rows
+}
+
+/// Where the exception that is taken here returns.
+fn exception(steps: &[Step], at: usize) -> Option<usize> {
+    let taken = &steps[at];
+    let returns = |step: &Step| step.op == Op::Return && step.task == taken.task && step.depth + 1 == taken.depth;
+    let end = matches!(taken.op, Op::Take(_)).then(|| steps[at..].iter().position(returns))?? + at;
+    // The last line is what all of it is for.
+    (end + 1 < steps.len()).then_some(end)
+}
+
+/// Nothing is as it would not be without it, and no task was switched.
+fn leaves_no_trace(steps: &[Step], (from, to): (usize, usize)) -> bool {
+    let state = |step: &Step| (step.daif, step.watching, step.belief, step.word, step.task, step.stack, step.user);
+    let before = from.checked_sub(1).map(|before| state(&steps[before]));
+    before == Some(state(&steps[to])) && steps[from..=to].iter().all(|step| !matches!(step.op, Op::Switched(_)))
+}
+
+/// How many steps from here on only move what a register or the frame holds.
+fn register_run(steps: &[Step]) -> usize {
+    let puts_back = |step: &Step| matches!(step.op, Op::WriteBank(_));
+    let saves = |step: &Step| matches!(step.op, Op::ReadBank(_));
+    let plain = steps.iter().take_while(|step| step.came().is_none() && is_register(step.op));
+    let run: Vec<_> = plain.collect();
+    let saved = run.iter().position(|step| saves(step));
+    let put_back = run.iter().position(|step| puts_back(step));
+    match (saved, put_back) {
+        (Some(saved), Some(put_back)) => saved.max(put_back),
+        _ => run.len(),
+    }
+}
+
+const fn is_register(op: Op) -> bool {
+    match op {
+        Op::ReadDaif | Op::ReadBank(_) | Op::WriteBank(_) | Op::ReadField(_) | Op::WriteField(_) | Op::ReadSp => true,
+        Op::Load(cell) => !matches!(cell, Cell::Word(_)),
+        _ => false,
+    }
+}
+
+/// What a run of register moves comes to, if it is worth a line.
+fn moved(steps: &[Step]) -> Option<String> {
+    let banks = |of: fn(Op) -> Option<Bank>| {
+        let names: Vec<_> = steps.iter().filter_map(|step| of(step.op)).map(name).collect();
+        names.join(", ")
+    };
+    let saved = banks(|op| if let Op::ReadBank(bank) = op { Some(bank) } else { None });
+    let put_back = banks(|op| if let Op::WriteBank(bank) = op { Some(bank) } else { None });
+    match (saved.is_empty(), put_back.is_empty()) {
+        (false, _) => Some(format!("saves {saved}")),
+        (_, false) => Some(format!("puts back {put_back}")),
+        _ => None,
+    }
+}
+
+const fn name(bank: Bank) -> &'static str {
+    match bank {
+        Bank::Elr => "ELR",
+        Bank::Spsr => "SPSR",
+        Bank::Esr => "ESR",
+        Bank::Far => "FAR",
+        Bank::SpEl0 => "SP_EL0",
+    }
+}
+
+/// Reads of the task's word are worth a line only where they are the exit's look.
+fn is_noise(step: &Step) -> bool {
+    let look = || step.path.iter().any(|line| line.contains("/prepare.rs:") || line.contains("/corpus"));
+    match step.op {
+        _ if step.came().is_some() => false,
+        Op::Load(Cell::Word(_)) => !look(),
+        op => is_register(op) || op == Op::Kernel("(done)"),
+    }
+}

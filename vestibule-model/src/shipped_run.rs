@@ -1,0 +1,88 @@
+//! The shipped code, family by family.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use crate::cli::{Options, as_text, events, say, shipped, show, write};
+use crate::explore::{Search, explore};
+use crate::family::Family;
+use crate::html::{Shown, page};
+use crate::report::{Broken, FORMAT, Report, Run, Searched};
+use crate::summary;
+use crate::token::SHIPPED;
+use crate::world::Limits;
+
+static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Explores what the options say; `false` if anything broke.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let mut report = Report { format: FORMAT, shard: options.shard, runs: Vec::new() };
+    let mut shown = Vec::new();
+    say(&format!("{}\n", summary::heading()))?;
+    for family in Family::ALL {
+        if options.family.is_empty() || options.family.contains(&family) {
+            let (run, example) = search(family, options)?;
+            say(&format!("{}\n", summary::row(&run)))?;
+            report.runs.push(run);
+            shown.extend(example);
+        }
+    }
+    say(&format!("{}\n", summary::sum(&report)))?;
+    if options.checks {
+        say(&summary::checks(&summary::all_checks(&report)))?;
+    }
+    for example in &shown {
+        say(&format!("\n{}", as_text(example)))?;
+    }
+    if let Some(file) = &options.json {
+        write(file, &report.to_json())?;
+    }
+    if let Some(file) = &options.html {
+        write(file, &page(&summary::table(&report), &shown))?;
+    }
+    Ok(shown.is_empty())
+}
+
+fn search(family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
+    let reduced = !options.no_hash && !options.every_step;
+    let limits = Limits { events: events(options), budget: options.events, reduced };
+    let search = Search {
+        limits,
+        hashing: !options.no_hash,
+        threads: options.threads,
+        first_only: true,
+        shard: options.shard.map(|shard| (shard.part - 1, shard.of)),
+        progress: Some(&EXECUTIONS),
+    };
+    EXECUTIONS.store(0, Ordering::Relaxed);
+    let spinner = spinner(family);
+    let outcome = explore(shipped(family), &search);
+    spinner.finish_and_clear();
+    let example = outcome.counterexample.as_ref();
+    let shown = example.map(|example| show(SHIPPED, family, limits, example)).transpose()?;
+    let searched = Searched {
+        variant: SHIPPED.into(),
+        family: family.name().into(),
+        bound: options.events,
+        hashing: search.hashing,
+        every_step: !reduced,
+        without: options.without.iter().map(|event| event.name().into()).collect(),
+    };
+    let broken = example.zip(shown.as_ref()).map(|(example, shown)| Broken::of(example, &shown.token));
+    Ok((Run::of(searched, &search, &outcome, broken), shown))
+}
+
+/// Turns on a terminal while a family is explored.
+fn spinner(family: Family) -> ProgressBar {
+    let executions = |_: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let _ = write!(text, "{}", EXECUTIONS.load(Ordering::Relaxed));
+    };
+    let template = format!("{{spinner}} {} {{elapsed}}, {{executions}} executions", family.name());
+    let style = ProgressStyle::with_template(&template).expect("families' names have no braces");
+    let spinner = ProgressBar::new_spinner().with_style(style.with_key("executions", executions));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}

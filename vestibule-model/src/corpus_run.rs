@@ -98,7 +98,7 @@ impl Verdict {
         let Some(example) = &outcome.counterexample else { return Ok(None) };
         let mut shown = show(self.variant.name, *family, *limits, example)?;
         let Variant { change, origin, .. } = self.variant;
-        shown.timeline.title = format!("{}\n{change} ({origin})", shown.timeline.title);
+        shown.timeline.about = Some(format!("{change} ({origin})"));
         Ok(Some(shown))
     }
 

@@ -20,6 +20,9 @@ pub struct Shown {
     pub token: String,
 }
 
+/// Of more counterexamples than this, only what a person wants to see.
+const WHOLE: usize = 4;
+
 const STYLE: &str = include_str!("html.css");
 
 /// The page: what was explored, as text, and each counterexample.
@@ -37,7 +40,7 @@ pub fn page(table: &str, shown: &[Shown]) -> String {
                 h1 { "Everything that can arrive" }
                 @if !table.is_empty() { pre { (table) } }
                 @if shown.is_empty() { p { "No constraint was broken." } }
-                @for one in shown { (section(one)) }
+                @for one in shown { (section(one, shown.len() <= WHOLE)) }
                 @if !shown.is_empty() { footer { pre { (legend()) } } }
             }
         }
@@ -45,26 +48,27 @@ pub fn page(table: &str, shown: &[Shown]) -> String {
     page.into_string()
 }
 
-fn section(shown: &Shown) -> Markup {
+fn section(shown: &Shown, whole: bool) -> Markup {
     let Shown { timeline, comparison, token } = shown;
     let common = comparison.as_ref().map_or(usize::MAX, |comparison| comparison.common);
     html! {
         section {
             h2 { (timeline.title) }
+            @if let Some(about) = &timeline.about { p { (about) } }
             p.token { code { "cargo xtask model replay " (token) } }
             div.both {
                 figure {
                     figcaption { "Counterexample" }
                     (table(&timeline.rows, common, timeline.violation().is_some()))
                     (ending(timeline.end))
-                    (everything(&timeline.all))
+                    @if whole { (everything(&timeline.all)) }
                 }
                 @if let Some(comparison) = comparison {
                     figure {
                         figcaption { (comparison.introduction()) }
                         (table(&comparison.rows, common, false))
                         (ending(comparison.end))
-                        (everything(&comparison.all))
+                        @if whole { (everything(&comparison.all)) }
                     }
                 }
             }
@@ -89,13 +93,12 @@ fn table(rows: &[Row], common: usize, ends_broken: bool) -> Markup {
 }
 
 fn line(row: &Row, own: bool, broken: bool) -> Markup {
-    let masked = |bit: u8| if row.daif & bit != 0 { "bar" } else { "" };
     html! {
         tr.own[own].event[row.event.is_some()].broken[broken] {
             td.number { (row.step) }
             td { (row.task) }
             td { (row.stack) }
-            @for (bit, name) in [(D, "d"), (A, "a"), (I, "i"), (F, "f")] { td.mask { i class=(masked(bit)).(name) {} } }
+            @for (bit, name) in [(D, "d"), (A, "a"), (I, "i"), (F, "f")] { td.mask { i.(name).bar[row.daif & bit != 0] {} } }
             td.mask { i.w.bar[row.watching] {} }
             td { (row.belief) }
             td { (row.counts) }
@@ -136,8 +139,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn draws_a_bar_for_each_mask() {
+        let row = Row {
+            step: 1,
+            event: None,
+            task: "A",
+            depth: 1,
+            stack: "irq",
+            daif: D | I,
+            watching: true,
+            belief: "off",
+            counts: String::new(),
+            flags: String::new(),
+            what: String::new(),
+            place: String::new(),
+            path: Vec::new(),
+        };
+        let page = line(&row, false, false).into_string();
+        for (class, drawn) in [("d bar", true), ("a bar", false), ("i bar", true), ("f bar", false), ("w bar", true)] {
+            assert_eq!(page.contains(&format!("<i class=\"{class}\">")), drawn, "{class}: {page}");
+        }
+    }
+
+    #[test]
     fn asks_nothing_of_the_network_and_escapes() {
-        let timeline = Timeline { title: "a < b & \"c\"".into(), end: None, rows: Vec::new(), all: Vec::new() };
+        let timeline =
+            Timeline { title: "a < b & \"c\"".into(), about: None, end: None, rows: Vec::new(), all: Vec::new() };
         let page = page("x < y", &[Shown { timeline, comparison: None, token: "ABC".into() }]);
         assert!(page.contains("a &lt; b &amp; &quot;c&quot;") && page.contains("x &lt; y"));
         for outside in ["http:", "https:", "src=", "@import", "url(", "<script"] {

@@ -18,6 +18,8 @@ use crate::world::Limits;
 pub struct Timeline {
     /// Whose.
     pub title: String,
+    /// What there is to say about the design.
+    pub about: Option<String>,
     /// How it ended.
     pub end: Option<End>,
     /// What a person wants to see of it.
@@ -38,7 +40,7 @@ impl Timeline {
 
     /// These steps.
     pub fn from_steps(title: String, end: Option<End>, steps: &[Step]) -> Timeline {
-        Timeline { title, end, rows: rows(steps, usize::MAX, LIMIT), all: all(steps) }
+        Timeline { title, about: None, end, rows: rows(steps, usize::MAX, LIMIT), all: all(steps) }
     }
 
     /// The constraint that did not hold.
@@ -51,7 +53,7 @@ impl Timeline {
 }
 
 const LEGEND: &str = "\
-masks: ┃ masked. RCU: ┃ watching. irqs: what tracing believes. count: preemption, softirqs, hardirqs, NMIs.
+D A I F: a bar while masked. RCU: a bar while somebody watches. irqs: what tracing believes. count: preemption, softirqs, hardirqs, NMIs.
 flags: Reschedule, reschedule Lazily, Signal, Notify-resume, Other work. ▶ comes, as [named]; [kernel]: its own code's choice.";
 
 /// What columns and flags mean.
@@ -100,7 +102,11 @@ pub(crate) fn broken(violation: Violation) -> String {
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = width(&self.rows);
-        writeln!(f, "{}\n{}", self.title, header(what))?;
+        writeln!(f, "{}", self.title)?;
+        if let Some(about) = &self.about {
+            writeln!(f, "{about}")?;
+        }
+        writeln!(f, "{}", header(what))?;
         for row in &self.rows {
             writeln!(f, "{}", line(row, what))?;
         }

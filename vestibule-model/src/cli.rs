@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::compare::compare;
-use crate::corpus::{Variant, variants};
+use crate::corpus::{Variant, comparison, variants};
 use crate::design::Design;
 use crate::event::{Event, Events};
 use crate::explore::Counterexample;
@@ -65,6 +65,9 @@ pub struct Options {
     /// Every known bug
     #[arg(long, conflicts_with = "variant")]
     pub all_variants: bool,
+    /// The designs that were weighed against the shipped one, compared
+    #[arg(long, conflicts_with_all = ["variant", "all_variants"])]
+    pub alternatives: bool,
     /// With variants: which events each verdict depends on
     #[arg(long)]
     pub depends: bool,
@@ -137,14 +140,20 @@ pub fn main() -> ExitCode {
 
 fn explore(options: &Options) -> Result<bool> {
     match &options.variant {
+        _ if options.alternatives => {
+            ensure!(!variants().is_empty(), NO_VARIANTS);
+            say(&comparison()).map(|()| true)
+        }
         Some(name) => corpus_run::run(&[variant(name)?], options),
         None => shipped_run::run(options),
     }
 }
 
+pub(crate) const NO_VARIANTS: &str = "this build has no variants: they need --cfg vestibule_forge";
+
 /// The variant of that name.
 fn variant(name: &str) -> Result<&'static Variant> {
-    ensure!(!variants().is_empty(), "this build has no variants: they need --cfg vestibule_forge");
+    ensure!(!variants().is_empty(), NO_VARIANTS);
     let names = || variants().iter().map(|variant| variant.name).collect::<Vec<_>>().join(", ");
     let found = variants().iter().find(|variant| variant.name == name);
     found.with_context(|| format!("there is no variant {name:?}; there are: {}", names()))

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{Options, as_text, events, say, show, write};
+use crate::cli::{NO_VARIANTS, Options, as_text, events, say, show, write};
 use crate::corpus::{MOST_EVENTS, Rejected, Variant, depends_on, reject};
 use crate::event::Event;
 use crate::explore::Search;
@@ -27,7 +27,7 @@ struct Verdict {
 
 /// Looks for the shortest counterexample of each; `false` unless all are rejected as expected.
 pub(crate) fn run(chosen: &[&'static Variant], options: &Options) -> Result<bool> {
-    ensure!(!chosen.is_empty(), "this build has no variants: they need --cfg vestibule_forge");
+    ensure!(!chosen.is_empty(), NO_VARIANTS);
     let started = Instant::now();
     let verdicts = judge(chosen, options);
     let took = started.elapsed();

@@ -221,3 +221,93 @@ fn is_noise(step: &Step) -> bool {
         op => is_register(op) || op == Op::Kernel("(done)"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::DAIF;
+    use crate::event::Exception;
+    use crate::oracle::Answered;
+    use crate::record::tests::step;
+
+    /// An interrupt that does nothing but count: begun by an event, in code at depth `depth`.
+    fn interrupt(depth: usize, count: u64) -> Vec<Step> {
+        let inside = |op, word| Step { daif: DAIF, depth: depth + 1, word, ..step(op) };
+        vec![
+            Step { event: Some("irq".into()), ..inside(Op::Take(Exception::Irq), 0) },
+            inside(Op::ReadBank(Bank::Elr), 0),
+            inside(Op::WriteField(32), 0),
+            inside(Op::Add(Cell::Word(0), 1 << 16), 1 << 16),
+            inside(Op::Add(Cell::Word(0), (1_u64 << 16).wrapping_neg()), count),
+            inside(Op::WriteBank(Bank::Elr), count),
+            Step { depth, word: count, ..step(Op::Return) },
+        ]
+    }
+
+    fn whats(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|row| row.what.as_str()).collect()
+    }
+
+    fn between(middle: Vec<Step>) -> Vec<Step> {
+        [vec![step(Op::Kernel("before"))], middle, vec![step(Op::Kernel("after"))]].concat()
+    }
+
+    #[test]
+    fn an_exception_without_a_trace_is_one_line_with_its_event() {
+        let rows = rows(&between(interrupt(0, 0)), usize::MAX, 99);
+        assert_eq!(whats(&rows), ["before", "takes IRQ, returns", "after"]);
+        assert_eq!((rows[1].event.as_deref(), rows[1].depth, rows[1].daif, rows[1].step), (Some("irq"), 0, 0, 8));
+    }
+
+    #[test]
+    fn one_that_leaves_something_is_shown_and_so_is_one_that_is_asked_for() {
+        let whole = [
+            "before",
+            "takes IRQ",
+            "saves ELR",
+            "A.word +hardirq",
+            "A.word -hardirq",
+            "puts back ELR",
+            "ERET",
+            "after",
+        ];
+        assert_eq!(whats(&rows(&between(interrupt(0, 1)), usize::MAX, 99)), whole);
+        assert_eq!(whats(&rows(&between(interrupt(0, 0)), 4, 99)), whole);
+    }
+
+    #[test]
+    fn one_that_the_execution_ends_in_is_shown() {
+        let mut steps = between(interrupt(0, 0));
+        steps.truncate(6);
+        assert_eq!(whats(&rows(&steps, usize::MAX, 99)).last(), Some(&"A.word -hardirq"));
+    }
+
+    #[test]
+    fn nothing_that_was_decided_is_left_out() {
+        let decisions = vec![Answered { chosen: 1, of: 2 }];
+        let rows = rows(&between(vec![Step { decisions, ..step(Op::ReadDaif) }]), usize::MAX, 99);
+        assert_eq!(rows[1].event.as_deref(), Some("kernel"));
+    }
+
+    #[test]
+    fn the_last_step_is_shown_whatever_it_is() {
+        let steps = [step(Op::Kernel("before")), step(Op::ReadSp), step(Op::ReadDaif)];
+        assert_eq!(whats(&rows(&steps, usize::MAX, 99)), ["before", "read DAIF"]);
+    }
+
+    #[test]
+    fn too_many_lines_lose_their_beginning() {
+        let steps: Vec<_> = (0..200).map(|_| step(Op::Wait)).collect();
+        let rows = rows(&steps, usize::MAX, 40);
+        assert_eq!((rows.len(), rows[0].what.as_str(), rows[39].step), (40, "… not shown", 200));
+    }
+
+    #[test]
+    fn other_tasks_are_a_line_each_until_this_one_runs_again() {
+        let other = |op| Step { task: "B", ..step(op) };
+        let away = vec![other(Op::Switched(1)), other(Op::Kernel("one")), other(Op::Kernel("two"))];
+        let rows = without_others(all(&between(away)));
+        assert_eq!(whats(&rows), ["before", "B runs …", "after"]);
+        assert_eq!(rows[1].step, 4);
+    }
+}

@@ -121,14 +121,66 @@ fn path() -> Vec<String> {
 
 /// The path in the repository, of code that a reader wants to see.
 fn under_test(file: &str) -> Option<&str> {
-    const CODE: [&str; 6] = [
+    const CODE: [&str; 7] = [
         "vestibule/src/",
         "vestibule-arm64/src/",
         "vestibule-model/src/corpus/",
         "vestibule-model/src/kernel.rs",
         "vestibule-model/src/family.rs",
         "vestibule-model/examples/",
+        "vestibule-model/tests/",
     ];
     let at = CODE.iter().filter_map(|path| file.rfind(path)).max()?;
     Some(&file[at..])
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A step with everything open, which tests change.
+    pub(crate) fn step(op: Op) -> Step {
+        Step {
+            op,
+            task: "A",
+            depth: 0,
+            stack: Stack::Task,
+            user: false,
+            daif: 0,
+            watching: true,
+            belief: 2,
+            word: 0,
+            path: vec!["vestibule-model/src/family.rs:7".into()],
+            event: None,
+            decisions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_place_is_what_means_something_and_its_handler() {
+        let place = |path: &[&str]| {
+            Step { path: path.iter().map(|line| (*line).into()).collect(), ..step(Op::ReadDaif) }.place()
+        };
+        let word = "vestibule/src/word.rs:144";
+        let accounting = "vestibule/src/accounting.rs:139";
+        assert_eq!(place(&[word, accounting, "vestibule-arm64/src/el1.rs:39"]), "accounting.rs:139 < el1.rs:39");
+        assert_eq!(place(&[word, "vestibule-arm64/src/el1.rs:39"]), "el1.rs:39");
+        assert_eq!(place(&["vestibule-arm64/src/frame.rs:47", "vestibule-arm64/src/entry.rs:23"]), "entry.rs:23");
+        assert_eq!(place(&[word]), "word.rs:144");
+        assert_eq!(place(&[]), "");
+    }
+
+    #[test]
+    fn only_files_of_the_project_are_shown() {
+        assert_eq!(under_test("/any/where/vestibule/src/masks.rs"), Some("vestibule/src/masks.rs"));
+        assert_eq!(
+            under_test("/any/vestibule/vestibule-model/src/corpus/look.rs"),
+            Some("vestibule-model/src/corpus/look.rs")
+        );
+        for other in
+            ["vestibule-model/src/corpus_run.rs", "vestibule-model/src/step.rs", "/rustc/library/core/src/option.rs"]
+        {
+            assert_eq!(under_test(other), None);
+        }
+    }
 }

@@ -117,3 +117,52 @@ impl fmt::Display for Timeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    use crate::cpu::DAIF;
+    use crate::event::Exception;
+    use crate::op::{Cell, Op, Stack};
+    use crate::record::tests::step;
+
+    #[test]
+    fn reads_at_once() {
+        let resched = 1 << 32;
+        let masked = |op| Step { daif: DAIF, depth: 1, word: resched, ..step(op) };
+        let steps = [
+            step(Op::Kernel("kernel code")),
+            Step { event: Some("irq".into()), word: 0, ..masked(Op::Take(Exception::Irq)) },
+            Step { event: Some("remote-resched".into()), ..masked(Op::Set(Cell::Word(0), resched)) },
+            Step { belief: 0, ..masked(Op::Store(Cell::Belief, 0)) },
+            Step { belief: 0, watching: false, stack: Stack::Irq, word: resched | 1 << 16, ..masked(Op::Wait) },
+            Step { belief: 0, daif: I | F, ..masked(Op::DaifClear(D | A)) },
+            Step { belief: 0, ..masked(Op::Kernel("schedule: asked")) },
+        ];
+        let violation = Violation { constraint: 29, what: "the scheduler is entered with everything masked" };
+        let mut timeline = Timeline::from_steps("planted".into(), Some(End::Broken(violation)), &steps);
+        timeline.about = Some("a bug (somewhere)".into());
+        expect![[r#"
+            planted
+            a bug (somewhere)
+                   task stack DAIF RCU irqs count    flags  what                                     where
+               1   A    task  ····  ┃  on                   kernel code                              family.rs:7
+               2 ▶ A    task  ┃┃┃┃  ┃  on                     takes IRQ  [irq]                       family.rs:7
+               3 ▶ A    task  ┃┃┃┃  ┃  on            R        A.word sets resched  [remote-resched]  family.rs:7
+               4   A    task  ┃┃┃┃  ┃  off           R        belief := off                          family.rs:7
+               5   A    irq   ┃┃┃┃  ·  off  h1       R        WFI                                    family.rs:7
+               6   A    task  ··┃┃  ┃  off           R        DAIFClr DA                             family.rs:7
+               7   A    task  ┃┃┃┃  ┃  off           R        schedule: asked                        family.rs:7
+              ✗ C29: the scheduler is entered with everything masked
+                "It never happens with D or A masked, nor with a priority mask that means something else: the bug of Linux 6.18"
+        "#]].assert_eq(&timeline.to_string());
+    }
+
+    #[test]
+    fn says_when_nothing_is_broken() {
+        let timeline = Timeline::from_steps("fine".into(), Some(End::Done), &[step(Op::Wait)]);
+        assert!(timeline.to_string().ends_with("  no constraint is broken\n") && timeline.violation().is_none());
+    }
+}

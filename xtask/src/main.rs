@@ -22,6 +22,7 @@ mod debian;
 mod image;
 mod machine;
 mod minimal_kernel;
+mod model;
 mod monitor;
 mod process;
 mod progress;
@@ -55,6 +56,9 @@ enum Task {
     Binary,
     /// Hold the model's CPU against QEMU: random programs of mask writes, exceptions and exception returns on both
     Conformance(conformance::Options),
+    /// Explore everything that can arrive at every step of the shipped code
+    #[command(disable_help_flag = true)]
+    Model(model::Options),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Task::Count => count::count(),
         Task::Binary => binary::binary(),
         Task::Conformance(options) => conformance::conformance(&options),
+        Task::Model(options) => model::model(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: error: {error:#}");

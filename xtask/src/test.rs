@@ -16,7 +16,7 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{conformance, count, counter_test, minimal_kernel, workspace};
+use crate::{conformance, count, counter_test, minimal_kernel, model, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
@@ -72,6 +72,10 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     if options.boot.is_none() {
         check_source(tally)?;
         host_tests(tally)?;
+        say("model");
+        tally.note(model::check_shipped())?;
+        say("known bugs");
+        tally.note(model::check_variants())?;
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {

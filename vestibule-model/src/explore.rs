@@ -1,12 +1,16 @@
-//! The search: every execution of a program, on every core.
+//! The search. In layers: first the execution in which nothing comes, then all in which one thing comes, then two; so the
+//! first counterexample is one of the shortest, and no execution is longer than it has to be.
+//!
+//! With hashing, an execution ends where somebody has been before, and the search is over when a layer finds no new state: then
+//! there is nothing that any number of events could add. Without, every execution of a layer is run to its end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::design::Design;
 use crate::fibers::Fibers;
-use crate::oracle::{Choice, Oracle, Seen};
+use crate::oracle::{Choice, Open, Oracle, Seen};
 use crate::record::Step;
 use crate::verdict::{End, Fired, Violation};
 use crate::world::{Limits, World, under, with};
@@ -33,6 +37,10 @@ pub struct Outcome {
     pub executions: u64,
     /// Steps, each checked.
     pub steps: u64,
+    /// The most events that led to a new state.
+    pub events: usize,
+    /// Nothing is left to try: no number of events would add a state.
+    pub closed: bool,
     /// The deepest nesting of exceptions.
     pub deepest: usize,
     /// How long it took.
@@ -54,74 +62,125 @@ pub struct Search {
     pub hashing: bool,
     /// Threads.
     pub threads: usize,
-    /// Ends at the first counterexample.
+    /// Ends with the layer of the first counterexample.
     pub first_only: bool,
+    /// Of so many parts, this one: `(part, of)`.
+    pub shard: Option<(u32, u32)>,
+    /// Counts executions while the search runs, for who waits.
+    pub progress: Option<&'static AtomicU64>,
 }
 
-/// Work that nobody does yet.
-struct Queue {
-    jobs: Mutex<Jobs>,
-    changed: Condvar,
-    hungry: AtomicUsize,
+/// Executions that begin alike: those decisions, and at that question anything but nothing.
+struct Job {
+    decided: Box<[Choice]>,
+    open: Open,
 }
 
-struct Jobs {
-    waiting: Vec<Vec<Choice>>,
-    working: usize,
-    over: bool,
-}
+/// How many layers every shard goes through before the rest is divided.
+const SHARED_LAYERS: usize = 2;
 
 /// Goes through every execution of this design.
 pub fn explore(design: Design, search: &Search) -> Outcome {
     let started = Instant::now();
-    let seen = search.hashing.then(Seen::new);
-    let queue = Queue {
-        jobs: Mutex::new(Jobs { waiting: vec![Vec::new()], working: 0, over: false }),
-        changed: Condvar::new(),
-        hungry: AtomicUsize::new(0),
-    };
-    let mut outcome = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..search.threads).map(|_| scope.spawn(|| work(design, search, seen.as_ref(), &queue))).collect();
-        let outcomes = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-        outcomes.fold(Outcome::default(), Outcome::and)
-    });
-    outcome.states = seen.map_or(0, |seen| seen.len());
+    let seen = search.hashing.then(|| [Seen::new(), Seen::new()]);
+    let mut outcome = Outcome::default();
+    let mut layer = vec![Job { decided: Box::new([]), open: Open { position: u32::MAX, answers: 1 } }];
+    for events in 0.. {
+        if let Some((part, of)) = search.shard.filter(|_| events == SHARED_LAYERS) {
+            layer = layer.into_iter().enumerate().filter(|(n, _)| *n as u32 % of == part).map(|(_, job)| job).collect();
+        }
+        if layer.is_empty() {
+            outcome.closed = search.hashing;
+            break;
+        }
+        outcome.events = events;
+        let last = search.limits.budget.is_some_and(|budget| events as u32 >= budget);
+        // What is divided between shards must be the same in each.
+        let threads = if search.shard.is_some() && events < SHARED_LAYERS { 1 } else { search.threads };
+        let (found, next) = run_layer(design, search, seen.as_ref(), &layer, threads, last);
+        outcome = outcome.and(found);
+        if last || (search.first_only && outcome.counterexample.is_some()) {
+            break;
+        }
+        layer = next;
+    }
+    outcome.states = seen.map_or(0, |[seen, _]| seen.len());
     outcome.time = started.elapsed();
     outcome
 }
 
-fn work(design: Design, search: &Search, seen: Option<&Arc<Seen>>, queue: &Queue) -> Outcome {
-    let mut outcome = Outcome::default();
-    let world = World::new(design, search.limits, Oracle::new(Vec::new(), None));
-    let ((), world) = under(world, || {
-        prepare(design);
-        let mut fibers = Fibers::new();
-        while let Some(prefix) = queue.take() {
-            with(|world| world.oracle = Oracle::new(prefix, seen.cloned()));
-            loop {
-                execute(&mut fibers);
-                outcome.executions += 1;
-                let over = with(|world| outcome.note(world)) && search.first_only;
-                if over {
-                    queue.end();
+fn run_layer(
+    design: Design,
+    search: &Search,
+    seen: Option<&[Arc<Seen>; 2]>,
+    layer: &[Job],
+    threads: usize,
+    last: bool,
+) -> (Outcome, Vec<Job>) {
+    let position = AtomicUsize::new(0);
+    let next = Mutex::new(Vec::new());
+    let outcome = std::thread::scope(|scope| {
+        let work = || {
+            let worker = Worker { design, search, layer, position: &position, last };
+            let (outcome, found) = worker.work(seen);
+            next.lock().expect("nobody panics with it").extend(found);
+            outcome
+        };
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        helpers.into_iter().map(|helper| helper.join().expect("a worker does not panic")).fold(own, Outcome::and)
+    });
+    (outcome, next.into_inner().expect("nobody panics with it"))
+}
+
+struct Worker<'a> {
+    design: Design,
+    search: &'a Search,
+    layer: &'a [Job],
+    position: &'a AtomicUsize,
+    last: bool,
+}
+
+impl Worker<'_> {
+    fn work(&self, seen: Option<&[Arc<Seen>; 2]>) -> (Outcome, Vec<Job>) {
+        let mut outcome = Outcome::default();
+        let mut found = Vec::new();
+        let world = World::new(
+            self.design,
+            self.search.limits,
+            Oracle::new(seen.map(|both| both[0].clone()), seen.map(|both| both[1].clone())),
+        );
+        let ((), world) = under(world, || {
+            prepare(self.design);
+            let mut fibers = Fibers::new();
+            let mut decided = Vec::new();
+            while let Some(job) = self.layer.get(self.position.fetch_add(1, Ordering::Relaxed)) {
+                for chosen in (1..=16).filter(|chosen| job.open.answers >> (chosen - 1) & 1 != 0) {
+                    decided.clear();
+                    decided.extend_from_slice(&job.decided);
+                    if job.open.position != u32::MAX {
+                        decided.push(Choice { position: job.open.position, chosen });
+                    }
+                    execute(&mut fibers, &decided);
+                    outcome.executions += 1;
+                    with(|world| {
+                        outcome.note(world);
+                        if !self.last {
+                            let job = |open: &Open| Job { decided: decided.as_slice().into(), open: *open };
+                            found.extend(world.oracle.open().iter().filter(|open| open.answers != 0).map(job));
+                        }
+                    });
                 }
-                if queue.hungry.load(Ordering::Relaxed) > 0
-                    && let Some(job) = with(|world| world.oracle.split())
-                {
-                    queue.give(job);
-                }
-                if over || queue.is_over() || !with(|world| world.oracle.advance()) {
-                    break;
+                if let Some(progress) = self.search.progress {
+                    progress.fetch_add(u64::from(job.open.answers.count_ones()), Ordering::Relaxed);
                 }
             }
-            queue.finished();
-        }
-    });
-    outcome.steps = world.steps;
-    outcome.deepest = world.deepest;
-    outcome.fired = world.fired;
-    outcome
+        });
+        outcome.steps = world.steps;
+        outcome.deepest = world.deepest;
+        outcome.fired = world.fired;
+        (outcome, found)
+    }
 }
 
 /// Learns where the library keeps its words.
@@ -131,10 +190,11 @@ fn prepare(design: Design) {
 }
 
 /// One execution, from the first instruction to its end.
-fn execute(fibers: &mut Fibers) {
+fn execute(fibers: &mut Fibers, decided: &[Choice]) {
     let first = with(|world| {
         let first = world.design.family.first_task();
         world.reset(first);
+        world.oracle.decide(decided);
         first
     });
     fibers.run(first, || {
@@ -144,32 +204,30 @@ fn execute(fibers: &mut Fibers) {
 }
 
 /// One execution again, decision by decision, with every step written down.
+///
+/// It ends where it comes to a state for the second time: a program that waits may go round for ever.
 pub fn replay(design: Design, limits: Limits, decisions: &[Choice]) -> (Option<End>, Vec<Step>) {
-    let mut world = World::new(design, limits, Oracle::new(decisions.to_vec(), None));
+    let mut world = World::new(design, limits, Oracle::new(Some(Seen::new()), None));
     world.record = Some(Vec::new());
     let ((), world) = under(world, || {
         prepare(design);
-        execute(&mut Fibers::new());
+        execute(&mut Fibers::new(), decisions);
     });
     (world.end, world.record.unwrap_or_default())
 }
 
 impl Outcome {
-    /// Takes down how an execution ended; whether it was a counterexample.
-    fn note(&mut self, world: &World) -> bool {
+    /// Takes down how an execution ended.
+    fn note(&mut self, world: &World) {
         match world.end {
             Some(End::Broken(violation)) => {
-                let decisions = world.oracle.decisions().to_vec();
-                let events = decisions.iter().filter(|choice| choice.chosen != 0).count();
-                let counterexample = Counterexample { violation, decisions, events, steps: 0 };
+                let decisions = world.oracle.decided().to_vec();
+                let events = decisions.len();
+                let counterexample = Counterexample { violation, decisions, events, steps: world.own_steps };
                 self.counterexample = shorter(self.counterexample.take(), Some(counterexample));
-                true
             }
-            Some(End::Died) => {
-                self.deaths += 1;
-                false
-            }
-            _ => false,
+            Some(End::Died) => self.deaths += 1,
+            _ => {}
         }
     }
 
@@ -179,6 +237,8 @@ impl Outcome {
         self.states += other.states;
         self.executions += other.executions;
         self.steps += other.steps;
+        self.events = self.events.max(other.events);
+        self.closed |= other.closed;
         self.deepest = self.deepest.max(other.deepest);
         self.time += other.time;
         self.fired.add(&other.fired);
@@ -188,47 +248,9 @@ impl Outcome {
     }
 }
 
-/// The one with fewer events, then with fewer decisions.
+/// The one with fewer events, then with fewer steps; of two alike always the same.
 fn shorter(one: Option<Counterexample>, two: Option<Counterexample>) -> Option<Counterexample> {
-    let length = |example: &Counterexample| (example.events, example.decisions.len());
-    one.into_iter().chain(two).min_by_key(length)
-}
-
-impl Queue {
-    fn take(&self) -> Option<Vec<Choice>> {
-        let mut jobs = self.jobs.lock().expect("nobody panics with it");
-        self.hungry.fetch_add(1, Ordering::Relaxed);
-        let job = loop {
-            if jobs.over || (jobs.waiting.is_empty() && jobs.working == 0) {
-                self.changed.notify_all();
-                break None;
-            }
-            if let Some(job) = jobs.waiting.pop() {
-                jobs.working += 1;
-                break Some(job);
-            }
-            jobs = self.changed.wait(jobs).expect("nobody panics with it");
-        };
-        self.hungry.fetch_sub(1, Ordering::Relaxed);
-        job
-    }
-
-    fn give(&self, job: Vec<Choice>) {
-        self.jobs.lock().expect("nobody panics with it").waiting.push(job);
-        self.changed.notify_one();
-    }
-
-    fn finished(&self) {
-        self.jobs.lock().expect("nobody panics with it").working -= 1;
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        self.jobs.lock().expect("nobody panics with it").over = true;
-        self.changed.notify_all();
-    }
-
-    fn is_over(&self) -> bool {
-        self.jobs.lock().expect("nobody panics with it").over
-    }
+    one.into_iter()
+        .chain(two)
+        .min_by(|one, two| (one.events, one.steps, &one.decisions).cmp(&(two.events, two.steps, &two.decisions)))
 }

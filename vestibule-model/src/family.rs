@@ -69,6 +69,11 @@ impl Family {
         matches!(self, Family::User | Family::First | Family::Copy)
     }
 
+    /// Bodies do nothing that could be interrupted by itself: that is `Copy`'s subject.
+    pub const fn is_plain(self) -> bool {
+        matches!(self, Family::User | Family::First)
+    }
+
     /// The task that begins.
     pub const fn first_task(self) -> usize {
         if matches!(self, Family::Idle) { IDLE } else { 0 }
@@ -209,14 +214,12 @@ fn in_user_mode(family: Family) {
     over();
 }
 
-/// Another task: gives the CPU away, until somebody wakes it or only for others.
+/// Another task: gives the CPU away, where the idle task is looked at until somebody wakes it.
 fn other<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
     loop {
         again(5);
         step(Op::Kernel("another task's code"), 0);
-        if choose(2) == 0 {
-            with(World::sleep);
-        }
+        with(World::sleep_in_idle_family);
         cpu.schedule();
     }
 }
@@ -226,7 +229,11 @@ fn idles<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) ->
     loop {
         again(6);
         step(Op::Kernel("idle"), 0);
-        if with(World::somebody_can_run) {
+        // What has ended a wait comes.
+        while with(World::ipi_comes) {
+            take(Exception::Irq);
+        }
+        if with(World::wants_schedule) {
             cpu.schedule();
         } else {
             cpu.idle();
@@ -249,8 +256,16 @@ impl World {
         top.ghost.ran = true;
     }
 
-    fn somebody_can_run(&mut self) -> bool {
-        self.tasks[..IDLE].iter().any(|task| task.runnable)
+    fn sleep_in_idle_family(&mut self) {
+        if self.design.family == Family::Idle {
+            self.sleep();
+        }
+    }
+
+    /// Somebody can run, or has asked the idle task to look.
+    fn wants_schedule(&mut self) -> bool {
+        let asked = self.value(crate::op::Cell::Word(self.current)) & 0x3_0000_0000 != 0;
+        asked || self.tasks[..IDLE].iter().any(|task| task.runnable)
     }
 
     fn fill_stack(&mut self) {

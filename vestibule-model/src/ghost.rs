@@ -87,8 +87,8 @@ pub struct Ghost {
     pub tracked: bool,
     /// What the last look at the word said.
     pub looked: Option<u64>,
-    /// It has been through the scheduler.
-    pub scheduled: bool,
+    /// How often it has looked since it masked everything.
+    pub looks: u8,
     /// Its handler counts as a hardirq.
     pub in_handler: bool,
     /// Which work it has come to, on the way to user mode.
@@ -97,17 +97,11 @@ pub struct Ghost {
 
 impl Ghost {
     pub(crate) fn code(&self) -> u64 {
-        let bits = [
-            self.opened,
-            self.body,
-            self.ran,
-            self.masked,
-            self.restoring,
-            self.tracked,
-            self.scheduled,
-            self.in_handler,
-        ];
+        let bits = [self.opened, self.body, self.ran, self.masked, self.restoring, self.tracked, self.in_handler];
         let flags = bits.iter().fold(u64::from(self.read), |code, bit| code << 1 | u64::from(*bit));
-        flags << 32 ^ u64::from(self.work) << 24 ^ self.looked.map_or(0, |word| (word >> 32) << 1 | 1)
+        flags << 32
+            ^ u64::from(self.work) << 24
+            ^ u64::from(self.looks) << 28
+            ^ self.looked.map_or(0, |word| (word >> 32) << 1 | 1)
     }
 }

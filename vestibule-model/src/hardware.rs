@@ -43,11 +43,14 @@ fn field_of(field: &u64) -> u8 {
 }
 
 fn cell_of(cell: &AtomicU64) -> Cell {
-    let of = with(|world| world.cell(core::ptr::from_ref(cell).addr()));
+    with(|world| world.cell(core::ptr::from_ref(cell).addr()))
+}
+
+/// Another CPU's flag can only be seen where flags are looked at: it comes just before that, or as well later.
+fn looks(of: Cell) {
     if matches!(of, Cell::Word(_)) {
         race();
     }
-    of
 }
 
 /// What code can learn from a word: of the counter of `watching`, whether it is odd; of a pointer, nothing.
@@ -166,6 +169,7 @@ unsafe impl Hardware for Simulated {
 
     fn load(cell: &AtomicU64) -> u64 {
         let of = cell_of(cell);
+        looks(of);
         let value = cell.load(Ordering::Relaxed);
         step(Op::Load(of), told(of, value));
         value
@@ -177,8 +181,14 @@ unsafe impl Hardware for Simulated {
     }
     fn add(cell: &AtomicU64, value: u64) -> u64 {
         let of = cell_of(cell);
+        // Switching preemption on again looks at what is left.
+        let looks_at_flags = value == 1_u64.wrapping_neg();
+        if looks_at_flags {
+            looks(of);
+        }
         let before = cell.fetch_add(value, Ordering::Relaxed);
-        step(Op::Add(of, value), told(of, before));
+        let flags = if looks_at_flags { u64::MAX } else { crate::ghost::COUNTS };
+        step(Op::Add(of, value), told(of, before) & flags);
         before
     }
     fn add_ordered(cell: &AtomicU64, value: u64) -> u64 {

@@ -12,7 +12,7 @@ use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, current, switch};
 use crate::event::Exception;
 use crate::hardware::Simulated;
 use crate::machine::{acknowledge, end_of_interrupt};
-use crate::observe::{Promise, hook, within};
+use crate::observe::{Promise, forget, hook, within};
 use crate::op::Op;
 use crate::step::{choose, step};
 use crate::vector::take;
@@ -87,30 +87,30 @@ fn guards<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
     }
 }
 
-/// Gives the CPU away: for good until somebody wakes it, or not.
+/// What the caller of `resolve` learns.
+fn sleeps_or_not<F: Flavour>(resolved: &Resolved<Reference<F>>) -> u64 {
+    u64::from(matches!(resolved, Resolved::Process(_)))
+}
+
+/// Gives the CPU away.
 fn sleeps<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
-    match choose(3) {
-        1 => cpu.schedule(),
-        2 => {
-            with(World::sleep);
-            cpu.schedule();
-        }
-        _ => {}
+    if choose(2) == 1 {
+        cpu.schedule();
     }
 }
 
 /// What runs for the task, with everything open.
 fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
-    match choose(5) {
-        1 => take(Exception::DataAbort),
-        2 => guards(&mut cpu),
-        3 => sleeps(&mut cpu),
-        4 => {
-            let signal = if choose(2) == 0 { Flags::SIGNAL } else { Flags::NOTIFY_RESUME };
-            cpu.task_word().set::<Arm64<Simulated>>(signal);
-        }
-        _ => {}
-    }
+    forget(
+        |()| 0,
+        || match choose(if with(|world| world.design.family.is_plain()) { 1 } else { 5 }) {
+            1 => take(Exception::DataAbort),
+            2 => guards(&mut cpu),
+            3 => cpu.schedule(),
+            4 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL),
+            _ => {}
+        },
+    );
     cpu
 }
 
@@ -138,7 +138,7 @@ impl<F: Flavour> Bodies for Reference<F> {
     }
 
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        within("kernel abort", Promise::Inherited, frame, || match cpu.resolve() {
+        within("kernel abort", Promise::Inherited, frame, || match forget(sleeps_or_not, || cpu.resolve()) {
             Resolved::Process(mut cpu) => {
                 with(|world| world.check_may_sleep());
                 sleeps(&mut cpu);
@@ -178,9 +178,9 @@ fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
     match choose(6) {
         1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
         2 if with(World::wake) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
-        3 => with(|world| world.environment.softirqs = 1),
+        3 => with(World::raise_softirq),
         4 => take(Exception::DataAbort),
-        5 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY),
+        5 if with(|world| !world.design.user) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY),
         _ => {}
     }
 }

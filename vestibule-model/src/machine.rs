@@ -45,6 +45,18 @@ pub(crate) fn end_of_interrupt() {
 }
 
 impl crate::world::World {
+    /// Soft interrupts become pending; in one run of their loop again, but not for ever.
+    pub(crate) fn raise_softirq(&mut self) {
+        const AGAIN: u8 = 2;
+        if self.value(crate::op::Cell::Word(self.current)) & 0xff00 == 0 {
+            self.environment.raised = 0;
+        }
+        if self.environment.raised < AGAIN {
+            self.environment.raised += 1;
+            self.environment.softirqs = 1;
+        }
+    }
+
     /// The program is over: nothing that was asked for may be left undone.
     pub(crate) fn finish(&mut self) {
         self.check_finish();

@@ -54,6 +54,15 @@ pub fn hook<R>(what: &'static str, frame: &mut Frame, work: impl FnOnce() -> R) 
     within(what, Promise::User, frame, work)
 }
 
+/// Code that carries nothing out but its result, `told` of which is what its caller can learn.
+pub fn forget<R>(told: impl FnOnce(&R) -> u64, code: impl FnOnce() -> R) -> R {
+    let before = with(|world| world.innermost().shadow);
+    let result = code();
+    let told = told(&result);
+    with(|world| world.top().shadow = before.and(told | 0xf0_6e70_0000));
+    result
+}
+
 /// Nobody can go on.
 pub fn dies(what: &'static str, frame: &Frame) -> ! {
     with(|world| world.check_death(what, frame));
@@ -79,11 +88,15 @@ impl World {
     }
 
     fn begin_body(&mut self, promise: Promise, frame: &Frame) -> Begun {
-        let begun = self.begun();
         if self.live {
             self.check_body_begins(promise, frame);
+            let top = self.top();
+            // A handler that comes to its body knows what it knew when it came.
+            if top.exception.is_some() && promise != Promise::Softirq && !top.in_round {
+                top.shadow = top.entry.and(promise as u64 | 0xb0d_0000);
+            }
         }
-        begun
+        self.begun()
     }
 
     fn end_body(&mut self, begun: Begun, promise: Promise, frame: &Frame) {
@@ -94,19 +107,23 @@ impl World {
         let counts = self.value(Cell::Word(self.current)) & COUNTS;
         self.check(116, counts == begun.counts, "a body left other counts than it found");
         self.check_body_ends(promise);
-        self.top().shadow = begun.shadow.and(told(frame)).and(0xb0d1);
+        let top = self.top();
+        top.frame_left = told(frame);
+        top.shadow = begun.shadow.and(top.frame_left).and(0xb0d1);
     }
 
     /// A round of an exit's loop begins.
     pub(crate) fn begin_round(&mut self) {
-        let top = self.top();
-        top.head.get_or_insert(top.shadow);
-        top.in_round = true;
+        self.top().in_round = true;
     }
 
     pub(crate) fn begin_schedule(&mut self, why: Why) -> Begun {
         if matches!(why, Why::KernelExit(_) | Why::UserExit) {
             self.begin_round();
+        }
+        if self.live && matches!(why, Why::KernelExit(_)) {
+            let top = self.top();
+            top.shadow = top.entry.and(top.frame_left).and(0x5c4e_d000);
         }
         let begun = self.begun();
         if self.live {

@@ -93,6 +93,20 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether an exception just after it could see anything else than one just before it, or be seen. What reads only what
+    /// every exception puts back is invisible.
+    pub(crate) const fn is_visible(self) -> bool {
+        !matches!(
+            self,
+            Op::ReadDaif
+                | Op::ReadField(_)
+                | Op::WriteField(_)
+                | Op::ReadSp
+                | Op::ReadBank(_)
+                | Op::Load(Cell::ThreadCpu)
+        )
+    }
+
     /// Tells one step from another: for the history that stands for an activation's locals.
     pub(crate) fn code(self) -> u64 {
         let cell = |cell: Cell| match cell {

@@ -1,5 +1,5 @@
-//! Decides what happens wherever more than one thing can, and goes through all of them: an execution is its list of
-//! decisions, and the next execution differs from it in the last that has anything left to try.
+//! Decides what happens wherever more than one thing can. An execution is the few decisions in it that were not for
+//! nothing; what else could have been decided, where nobody has been before, is what the search goes on with.
 
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
@@ -7,12 +7,30 @@ use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHasher;
 
-/// One decision.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A decision for something. All others of an execution are for nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Choice {
-    /// What was done; 0 is nothing.
+    /// Which question it answers, from 0.
+    pub position: u32,
+    /// What was chosen, from 1.
     pub chosen: u8,
-    /// How many things could have been.
+}
+
+/// A question at which something else than nothing can be decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Open {
+    /// Which.
+    pub position: u32,
+    /// Which answers there are besides nothing: bit n stands for answer n + 1.
+    pub answers: u16,
+}
+
+/// A question that was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Answered {
+    /// With this; 0 is nothing.
+    pub chosen: u8,
+    /// Of so many.
     pub of: u8,
 }
 
@@ -20,7 +38,7 @@ pub struct Choice {
 pub struct Seen(Vec<Mutex<HashSet<u128, BuildHasherDefault<FxHasher>>>>);
 
 impl Seen {
-    const SHARDS: usize = 64;
+    const SHARDS: usize = 256;
 
     /// None yet.
     pub fn new() -> Arc<Seen> {
@@ -44,74 +62,83 @@ impl Seen {
     }
 }
 
-/// What a choice came to.
-pub enum Chosen {
+/// What a question's answer is.
+pub enum Answer {
     /// This.
     This(u8),
-    /// Somebody has been here.
+    /// Somebody has gone on from here.
     Seen,
 }
 
-/// The decisions of one execution after another.
+/// The decisions of one execution.
+#[derive(Default)]
 pub struct Oracle {
-    decisions: Vec<Choice>,
-    position: usize,
-    /// Decisions that are not this oracle's to change.
-    fixed: usize,
+    decided: Vec<Choice>,
+    next: usize,
+    position: u32,
+    open: Vec<Open>,
+    answered: Vec<Answered>,
     seen: Option<Arc<Seen>>,
+    alike: Option<Arc<Seen>>,
 }
 
 impl Oracle {
-    /// Everything that begins with `prefix`; the last of the prefix may still go up.
-    pub fn new(prefix: Vec<Choice>, seen: Option<Arc<Seen>>) -> Oracle {
-        let fixed = prefix.len().saturating_sub(1);
-        Oracle { decisions: prefix, position: 0, fixed, seen }
+    /// One that compares states with `seen`, and what exceptions that leave no trace can see with `alike`; or not.
+    pub fn new(seen: Option<Arc<Seen>>, alike: Option<Arc<Seen>>) -> Oracle {
+        Oracle { seen, alike, ..Oracle::default() }
     }
 
-    /// To the beginning of the execution.
-    pub fn rewind(&mut self) {
+    /// The next execution has these decisions.
+    pub fn decide(&mut self, decided: &[Choice]) {
+        self.decided.clear();
+        self.decided.extend_from_slice(decided);
+        self.next = 0;
         self.position = 0;
+        self.open.clear();
+        self.answered.clear();
     }
 
-    /// The next decision, of `of`. `key` is asked where this has not been decided before.
-    pub fn choose(&mut self, of: u8, key: impl FnOnce() -> u128) -> Chosen {
-        if let Some(choice) = self.decisions.get(self.position) {
-            self.position += 1;
-            return Chosen::This(choice.chosen);
+    /// The next question has these answers besides nothing. `key` is asked where nothing is decided yet, and so is what of
+    /// the answers is worth trying.
+    #[inline]
+    pub fn ask(&mut self, answers: u16, key: impl FnOnce() -> u128, worth: impl FnOnce(&Oracle) -> u16) -> Answer {
+        let position = self.position;
+        self.position += 1;
+        let of = 16 - answers.leading_zeros() as u8 + 1;
+        if let Some(choice) = self.decided.get(self.next) {
+            // Another design's decision may not be among the answers.
+            let is_answer = choice.chosen > 0 && answers.unbounded_shr(u32::from(choice.chosen) - 1) & 1 != 0;
+            let decided = if choice.position == position && is_answer { choice.chosen } else { 0 };
+            self.next += usize::from(choice.position == position);
+            self.answered.push(Answered { chosen: decided, of });
+            return Answer::This(decided);
         }
         if self.seen.as_ref().is_some_and(|seen| !seen.insert(key())) {
-            return Chosen::Seen;
+            return Answer::Seen;
         }
-        self.decisions.push(Choice { chosen: 0, of });
-        self.position += 1;
-        Chosen::This(0)
+        let answers = answers & worth(self);
+        self.open.push(Open { position, answers });
+        self.answered.push(Answered { chosen: 0, of });
+        Answer::This(0)
     }
 
-    /// Makes ready for the next execution; `false` if there is none.
-    pub fn advance(&mut self) -> bool {
-        while self.decisions.len() > self.fixed {
-            let last = self.decisions.last_mut().expect("longer than what is fixed");
-            if last.chosen + 1 < last.of {
-                last.chosen += 1;
-                return true;
-            }
-            self.decisions.pop();
-        }
-        false
+    /// Nobody has been in a state like this; `true` without comparing.
+    pub fn is_new(&self, key: u128) -> bool {
+        self.alike.as_ref().is_none_or(|alike| alike.insert(key))
     }
 
-    /// Gives away everything else that could be decided at the first place where there is anything left.
-    pub fn split(&mut self) -> Option<Vec<Choice>> {
-        let at =
-            (self.fixed..self.decisions.len()).find(|at| self.decisions[*at].chosen + 1 < self.decisions[*at].of)?;
-        let mut given = self.decisions[..=at].to_vec();
-        given[at].chosen += 1;
-        self.fixed = at + 1;
-        Some(given)
+    /// What was decided.
+    pub fn decided(&self) -> &[Choice] {
+        &self.decided
     }
 
-    /// The execution so far.
-    pub fn decisions(&self) -> &[Choice] {
-        &self.decisions[..self.position]
+    /// Every question so far, with its answer.
+    pub fn answered(&self) -> &[Answered] {
+        &self.answered
+    }
+
+    /// What could be decided otherwise, where nobody has been before.
+    pub fn open(&self) -> &[Open] {
+        &self.open
     }
 }

@@ -3,7 +3,7 @@
 use vestibule::Why;
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
-use crate::cpu::{A, D, DAIF, F, I, Level, Pstate};
+use crate::cpu::{A, Cpu, D, DAIF, F, I, Level, Pstate};
 use crate::event::Exception;
 use crate::ghost::{COUNTS, Snapshot};
 use crate::observe::Promise;
@@ -136,7 +136,7 @@ impl World {
         self.check(75, value == BELIEF_ON || self.daif() & I != 0, "tracking says off with interrupts open");
         match value {
             BELIEF_OFF => {
-                let again = taken && ghost.ran && was.belief == BELIEF_OFF && !ghost.scheduled && !in_round;
+                let again = taken && ghost.ran && was.belief == BELIEF_OFF && !in_round;
                 self.check(39, !again, "code with interrupts off hears off a second time");
             }
             BELIEF_PREPARED => self.check(80, self.watched(), "tracers are told while nobody watches"),
@@ -322,6 +322,7 @@ impl World {
         let ghost = self.innermost().ghost;
         self.check(54, ghost.work <= place, "work in another order");
         self.top().ghost.work = place + 1;
+        self.top().ghost.looked = None;
     }
 
     pub(crate) fn check_may_sleep(&mut self) {
@@ -363,8 +364,8 @@ impl World {
             Why::UserExit => self.check(51, was.level == Level::El0, "the work loop runs on the way to the kernel"),
             Why::Asked | Why::PreemptionEnabled => {}
         }
-        self.top().ghost.scheduled = true;
         self.top().ghost.work = 0;
+        self.top().ghost.looked = None;
     }
 
     pub(crate) fn check_switch(&mut self, from: usize) {
@@ -397,7 +398,7 @@ impl World {
             let word = self.word();
             let wanted = word & (COUNT | RESCHED) == RESCHED && self.current != IDLE;
             let lost = wanted && !self.environment.ipi_due;
-            self.check(if ghost.scheduled { 38 } else { 32 }, !lost, "a reschedule that is wanted is not done");
+            self.check(if ghost.looks > 0 { 38 } else { 32 }, !lost, "a reschedule that is wanted is not done");
             self.check(126, self.watched(), "returns to code with interrupts on while nobody watches");
         }
     }
@@ -450,7 +451,8 @@ impl World {
         self.check(of(42), now.belief == was.belief, "another belief than was found");
         self.check(of(40), now.daif == was.daif && now.level == was.level, "other masks than were found");
         self.check(of(108), now.stack == was.stack, "another stack than was found");
-        self.check(40, now.sp_el0 == was.sp_el0, "another user stack pointer than was found");
+        let kept = was.level == Level::El1 || now.sp_el0 == was.sp_el0;
+        self.check(40, kept, "another user stack pointer than was found");
         self.check(37, self.current == was.task, "another task's exception returns");
     }
 
@@ -500,6 +502,18 @@ impl World {
 const FRAME: u64 = size_of::<Frame>() as u64;
 
 impl Activation {
+    /// Which of ELR, SPSR, ESR and FAR are still this exception's. What is in those that are not is of no use to anybody:
+    /// whoever takes it is found out.
+    pub(crate) fn own_banks(&self, cpu: &Cpu) -> u64 {
+        let own = [
+            cpu.elr == self.before.pc,
+            cpu.spsr == self.before.pstate.to_spsr(),
+            cpu.esr == self.banks[0],
+            cpu.far == self.banks[1],
+        ];
+        own.iter().fold(0, |bits, own| bits << 1 | u64::from(*own))
+    }
+
     /// NMI-like, or a debug exception of the kernel.
     pub(crate) fn leaves_no_trace(&self) -> bool {
         self.before.level == Level::El1 && self.exception.is_some_and(Exception::leaves_no_trace)

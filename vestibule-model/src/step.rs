@@ -2,9 +2,10 @@
 
 use crate::cpu::{DAIF, Level};
 use crate::event::{Event, Exception};
+use crate::family::Family;
 use crate::fibers;
 use crate::op::{Cell, Op};
-use crate::oracle::Chosen;
+use crate::oracle::{Answer, Oracle};
 use crate::shadow::Shadow;
 use crate::verdict::End;
 use crate::world::{World, with};
@@ -29,6 +30,9 @@ enum Question {
     /// What does the kernel's code do?
     Kernel,
 }
+
+/// No execution is that long.
+const ENDLESS: u64 = 1_000_000;
 
 /// A step has been made; `told` is what its code learned by it.
 #[inline]
@@ -71,11 +75,18 @@ impl World {
             return Next::Go;
         }
         self.steps += 1;
+        self.own_steps += 1;
         self.tell(op, told);
         self.write_down(op);
         self.check_step(op, told);
+        if self.own_steps > ENDLESS {
+            self.check(0, false, "an execution without an end");
+        }
         if self.end.is_some() {
             return Next::Stop;
+        }
+        if self.limits.reduced && !op.is_visible() {
+            return Next::Go;
         }
         self.offer()
     }
@@ -88,10 +99,21 @@ impl World {
         if matches!(op, Op::Add(Cell::Word(_), _)) {
             top.turn = None;
         }
-        // The exit's loop carries nothing from one round to the next.
-        if top.in_round && matches!(op, Op::DaifSet(DAIF)) {
-            top.in_round = false;
-            top.shadow = top.head.expect("a round began").and(told);
+        // A handler that has masked everything after its body knows what it knew when it came, in every round of its loop; and of
+        // its looks only the last.
+        match op {
+            Op::DaifSet(DAIF) if top.ghost.ran || top.in_round => {
+                top.in_round = false;
+                top.ghost.looked = None;
+                top.ghost.looks = 0;
+                top.masked = top.entry.and(top.frame_left).and(told | 0x3a5c_0000);
+                top.shadow = top.masked;
+            }
+            Op::Load(Cell::Word(_)) if top.ghost.ran && top.ghost.masked && !top.in_round => {
+                top.ghost.looks = (top.ghost.looks + 1).min(3);
+                top.shadow = top.masked.and(u64::from(top.ghost.looks)).and(told);
+            }
+            _ => {}
         }
     }
 
@@ -100,30 +122,33 @@ impl World {
         if self.end.is_some() {
             return Next::Stop;
         }
-        if self.budget == 0 {
-            // What is on its way comes.
-            let comes = self.environment.ipi_due && self.may_come(Event::Ipi) && self.live;
-            return if comes { Next::Take(self.arrive(Event::Ipi)) } else { Next::Go };
+        const MENU: [Event; 5] = [Event::Irq, Event::Ipi, Event::Error, Event::FatalError, Event::Brk];
+        let mut answers = 0;
+        for (number, event) in MENU.into_iter().enumerate() {
+            answers |= u16::from(self.may_come(event) && self.is_possible(event)) << number;
         }
-        let mut menu = [Event::Irq; 6];
-        let mut events = 0;
-        for event in [Event::Irq, Event::Ipi, Event::Error, Event::FatalError, Event::Brk] {
-            if self.may_come(event) && self.is_possible(event) {
-                menu[events] = event;
-                events += 1;
-            }
-        }
-        if events == 0 {
+        if answers == 0 {
             return Next::Go;
         }
-        match self.decide(Question::Event, events as u8 + 1) {
+        match self.decide(Question::Event, answers) {
             None => Next::Stop,
             Some(0) => Next::Go,
-            Some(chosen) => Next::Take(self.arrive(menu[usize::from(chosen) - 1])),
+            Some(chosen) => Next::Take(self.arrive(MENU[usize::from(chosen) - 1])),
         }
     }
 
+    /// The task that runs is not the one that the family is about. Whatever can come in it comes in that one too; here only
+    /// interrupts come, to what is no exception itself, and give the CPU back.
+    fn is_guest(&self) -> bool {
+        self.limits.reduced && self.current != self.design.family.first_task()
+    }
+
     fn is_possible(&self, event: Event) -> bool {
+        if self.is_guest() {
+            let interrupt = matches!(event, Event::Irq | Event::Ipi);
+            let here = matches!(self.design.family, Family::Kernel | Family::Idle);
+            return here && interrupt && self.depth() == 0 && (event == Event::Irq || self.environment.ipi_due);
+        }
         match event {
             Event::Ipi => self.environment.ipi_due,
             // In the kernel's own code anywhere; elsewhere where a debugger may have put one.
@@ -154,31 +179,26 @@ impl World {
 
     /// Another CPU may have changed the running task's word just before it is looked at.
     fn race(&mut self) -> Next {
-        if !self.live || self.budget == 0 || self.environment.ipi_due {
+        if !self.live || self.environment.ipi_due {
             return Next::Go;
         }
         let word = self.value(Cell::Word(self.current));
         let user = self.design.user;
-        let mut menu = [(Event::RemoteResched, 0); 3];
-        let mut events = 0;
-        for (event, flag, possible) in [
-            (Event::RemoteResched, 1 << 32, true),
-            (Event::RemoteSignal, 1 << 34, user),
-            (Event::RemoteWork, 1 << 36, user),
-        ] {
-            if possible && word & flag == 0 && self.limits.events.has(event) {
-                menu[events] = (event, flag);
-                events += 1;
-            }
+        const MENU: [(Event, u64); 3] =
+            [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | 1 << 36)];
+        let mut answers = 0;
+        for (number, (event, flag)) in MENU.into_iter().enumerate() {
+            let possible = user || matches!(event, Event::RemoteResched);
+            answers |= u16::from(possible && word & flag == 0 && self.limits.events.has(event)) << number;
         }
-        if events == 0 {
+        if answers == 0 {
             return Next::Go;
         }
-        match self.decide(Question::Race, events as u8 + 1) {
+        match self.decide(Question::Race, answers) {
             None => Next::Stop,
             Some(0) => Next::Go,
             Some(chosen) => {
-                let (event, flag) = menu[usize::from(chosen) - 1];
+                let (event, flag) = MENU[usize::from(chosen) - 1];
                 self.environment.ipi_due = true;
                 if event == Event::RemoteResched {
                     self.wake();
@@ -193,32 +213,71 @@ impl World {
         }
     }
 
+    /// How many things the kernel's code can do here. Where its doings are another family's subject, a few.
+    fn ways(&self) -> u8 {
+        const TICK_AND_WAKE_UP: u8 = 3;
+        if !self.limits.reduced {
+            return u8::MAX;
+        }
+        let deep = match self.design.family {
+            Family::User => 2,
+            Family::First | Family::Copy => 1,
+            _ => usize::MAX,
+        };
+        let guest = self.is_guest() && self.depth() > 0;
+        if guest || self.depth() >= deep { TICK_AND_WAKE_UP } else { u8::MAX }
+    }
+
     fn choose_quietly(&mut self, of: u8) -> Option<u8> {
-        if !self.live || self.budget == 0 || !self.limits.events.has(Event::Choice) {
+        if !self.live || !self.limits.events.has(Event::Choice) {
             return Some(0);
         }
-        let chosen = self.decide(Question::Kernel, of)?;
+        let of = of.min(self.ways());
+        if of < 2 {
+            return Some(0);
+        }
+        let chosen = self.decide(Question::Kernel, (1 << (of - 1)) - 1)?;
         let top = self.top();
         top.shadow = top.shadow.and(u64::from(chosen) | 0xc0_0000);
         Some(chosen)
     }
 
     /// `None`: this has been gone through.
-    fn decide(&mut self, question: Question, of: u8) -> Option<u8> {
+    fn decide(&mut self, question: Question, answers: u16) -> Option<u8> {
         // The oracle is taken out so that it can ask for the key.
-        let mut oracle = std::mem::replace(&mut self.oracle, crate::oracle::Oracle::new(Vec::new(), None));
-        let chosen = oracle.choose(of, || self.key(question).key());
+        let mut oracle = std::mem::take(&mut self.oracle);
+        let answer = oracle.ask(answers, || self.key(question).key(), |oracle| self.worth(question, oracle));
         self.oracle = oracle;
-        match chosen {
-            Chosen::This(chosen) => {
-                self.budget -= u32::from(chosen != 0 && self.limits.budget.is_some());
-                Some(chosen)
-            }
-            Chosen::Seen => {
+        match answer {
+            Answer::This(chosen) => Some(chosen),
+            Answer::Seen => {
                 self.end = Some(End::Seen);
                 None
             }
         }
+    }
+
+    /// An exception that leaves no trace sees nothing but what it has interrupted and the CPU's own state. Where it has come
+    /// upon that already, it need not come again, whatever else is different.
+    fn worth(&self, question: Question, oracle: &Oracle) -> u16 {
+        const TRACELESS: u16 = 0b1_1100;
+        let again = matches!(question, Question::Event) && !oracle.is_new(self.own_key().key());
+        if again { !TRACELESS } else { u16::MAX }
+    }
+
+    /// What an exception that leaves no trace can see.
+    fn own_key(&self) -> Shadow {
+        let cpu = &self.cpu;
+        let mut key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
+            .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
+            .and(self.value(Cell::Nesting))
+            .and(self.value(Cell::Word(self.current)) & crate::ghost::COUNTS)
+            .and(self.task().stack_pointer ^ self.innermost().own_banks(cpu) << 56);
+        for activation in &self.task().activations {
+            key = key.and(activation.ghost.code());
+        }
+        let top = self.innermost().shadow;
+        key.and(top.0).and(top.1)
     }
 
     /// Everything that the future depends on.
@@ -226,15 +285,12 @@ impl World {
         let cpu = &self.cpu;
         let environment = &self.environment;
         let mut key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
-            .and(cpu.elr)
-            .and(cpu.spsr ^ cpu.esr << 32)
-            .and(cpu.far ^ cpu.sp_el0.rotate_left(32))
+            .and(cpu.sp_el0 ^ self.innermost().own_banks(cpu) << 56)
             .and(
                 u64::from(environment.ipi_due)
-                    | u64::from(environment.softirqs) << 8
+                    | u64::from(environment.softirqs | environment.raised << 4) << 8
                     | u64::from(environment.acknowledged) << 16
-                    | u64::from(environment.waiting) << 24
-                    | u64::from(self.budget) << 32,
+                    | u64::from(environment.waiting) << 24,
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48);

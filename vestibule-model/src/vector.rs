@@ -42,11 +42,17 @@ impl World {
         let new = self.activation(Some(exception), interrupted.and(exception as u64 | 0xe000_0000), address);
         let shadow = new.before.told(new.shadow);
         self.check_take(exception);
-        self.tasks[self.current].activations.push(crate::world::Activation { shadow, ..new });
+        self.tasks[self.current].activations.push(crate::world::Activation {
+            shadow,
+            entry: shadow,
+            masked: shadow,
+            ..new
+        });
         self.deepest = self.deepest.max(self.depth());
         let address = exception.has_address().then_some(interrupted.1 & 0xffff_ffff_f000);
         self.cpu.take(exception.syndrome(from_user, interrupted.1), address);
         self.cpu.pstate.daif &= !self.design.taking_leaves_open;
+        self.top().banks = [self.cpu.esr, self.cpu.far];
         frame.regs = registers(interrupted.1);
         let stack_pointer = if from_user { stack_top(self.current) } else { self.task().stack_pointer } - FRAME;
         self.tasks[self.current].stack_pointer = stack_pointer;

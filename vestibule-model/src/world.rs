@@ -32,12 +32,14 @@ pub const IRQ_STACK: u64 = 0x2000_0000;
 pub const OVERFLOW_STACK: u64 = 0x3000_0000;
 
 /// What the search allows.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Which events come at all.
     pub events: Events,
     /// How many in one execution; `None`: as many as the masks let.
     pub budget: Option<u32>,
+    /// Events come only where it makes a difference whether they come before or after a step.
+    pub reduced: bool,
 }
 
 /// An exception that has not returned yet, or the task's own program below all of them.
@@ -46,9 +48,11 @@ pub struct Activation {
     pub exception: Option<Exception>,
     /// Everything that its code has been told so far: what stands for its locals and its place.
     pub shadow: Shadow,
-    /// The shadow before the first round of the exit's loop.
-    pub head: Option<Shadow>,
-    /// A round of that loop has begun and not come to its mask.
+    /// What it was when it came: where it interrupted what, and how everything was.
+    pub entry: Shadow,
+    /// The same, since its exit masked everything.
+    pub masked: Shadow,
+    /// A round of the exit's loop has begun and not come to its mask.
     pub in_round: bool,
     /// The shadow before the first turn of a loop that reschedules.
     pub turn: Option<Shadow>,
@@ -56,6 +60,10 @@ pub struct Activation {
     pub frame: usize,
     /// How everything was when it came.
     pub before: Snapshot,
+    /// What its body left in the frame.
+    pub frame_left: u64,
+    /// ESR and FAR as it found them.
+    pub banks: [u64; 2],
     /// What is known about how far it has come.
     pub ghost: Ghost,
 }
@@ -85,6 +93,8 @@ pub struct Environment {
     pub ipi_due: bool,
     /// Soft interrupts that are pending.
     pub softirqs: u8,
+    /// How often they were raised since none were counted.
+    pub raised: u8,
     /// The interrupt that was acknowledged and is not ended: an interrupt's number and one.
     pub acknowledged: u8,
     /// The next WFI ends only if something is pending.
@@ -105,8 +115,6 @@ pub struct World {
     pub tasks: [Task; TASKS],
     /// The rest of the machine.
     pub environment: Environment,
-    /// Events that may still come, if they are bounded.
-    pub budget: u32,
     /// Steps count, and events come.
     pub live: bool,
     /// Decides what comes.
@@ -117,6 +125,8 @@ pub struct World {
     pub fired: Fired,
     /// Steps of all executions.
     pub steps: u64,
+    /// Of this one.
+    pub own_steps: u64,
     /// The deepest nesting of exceptions.
     pub deepest: usize,
     /// What happened, if somebody wants to read it.
@@ -162,12 +172,12 @@ impl World {
             current: 0,
             tasks: Default::default(),
             environment: Environment::default(),
-            budget: 0,
             live: false,
             oracle,
             end: None,
             fired: Fired::default(),
             steps: 0,
+            own_steps: 0,
             deepest: 0,
             record: None,
             note: None,
@@ -182,11 +192,10 @@ impl World {
         self.cpu = Cpu::new();
         self.current = first;
         self.environment = Environment::default();
-        self.budget = self.limits.budget.unwrap_or(u32::MAX);
         self.live = false;
         self.end = None;
+        self.own_steps = 0;
         self.note = None;
-        self.oracle.rewind();
         if let Some(record) = &mut self.record {
             record.clear();
         }
@@ -212,7 +221,19 @@ impl World {
     pub(crate) fn activation(&self, exception: Option<Exception>, shadow: Shadow, frame: usize) -> Activation {
         let before = self.snapshot();
         let ghost = Ghost::default();
-        Activation { exception, shadow, head: None, in_round: false, turn: None, frame, before, ghost }
+        Activation {
+            exception,
+            shadow,
+            entry: shadow,
+            masked: shadow,
+            in_round: false,
+            turn: None,
+            frame,
+            before,
+            frame_left: 0,
+            banks: [0; 2],
+            ghost,
+        }
     }
 
     /// The task that runs.
@@ -330,7 +351,9 @@ impl Memory {
     fn new() -> Memory {
         let threads = Box::leak(Box::new([const { Thread::new(TaskWord::new()) }; TASKS]));
         let local = Box::leak(Box::new(new_local()));
-        Memory { threads, local, watching: 0, nesting: 0, belief: 0 }
+        // Until `learn` has been told which is which, each is a word of the CPU's.
+        let word = core::ptr::from_ref(local.state()).addr();
+        Memory { threads, local, watching: word, nesting: word, belief: word }
     }
 
     fn reset(&mut self) {

@@ -95,12 +95,41 @@ pub struct Compared {
     pub mask_writes: Vec<(&'static str, Option<usize>)>,
 }
 
+/// How many events the alternatives are searched with.
+const COMPARED_EVENTS: u32 = 3;
+
 /// Searches an alternative through every family, and measures its paths.
 pub fn compare(alternative: &Alternative) -> Compared {
-    let limits = Limits { events: Events::ALL, budget: Some(2), reduced: false };
+    let limits = Limits { events: Events::ALL, budget: Some(COMPARED_EVENTS), reduced: false };
     let broken = Family::ALL.into_iter().flat_map(|family| broken_in((alternative.design)(family), limits));
     let broken: std::collections::BTreeSet<u16> = broken.collect();
     Compared { name: alternative.name, broken: broken.into_iter().collect(), mask_writes: mask_writes(alternative) }
+}
+
+/// The table of all alternatives, as text.
+pub fn comparison() -> String {
+    let rows: Vec<_> = alternatives().iter().map(|alternative| (alternative, compare(alternative))).collect();
+    let mut table = format!("{:40}", "");
+    let line = |table: &mut String, name: &str, cell: &dyn Fn(&(&Alternative, Compared)) -> String| {
+        *table += &format!("\n{name:40}");
+        rows.iter().for_each(|row| *table += &format!("{:>14}", cell(row)));
+    };
+    rows.iter().for_each(|(alternative, _)| table += &format!("{:>14}", alternative.name));
+    line(&mut table, &format!("broken, {COMPARED_EVENTS} events"), &|(_, compared)| constraints(&compared.broken));
+    line(&mut table, "set aside by what it is", &|(alternative, _)| constraints(alternative.departs));
+    let paths = rows.first().map_or(0, |(_, compared)| compared.mask_writes.len());
+    for path in 0..paths {
+        let name = format!("mask writes: {}", rows[0].1.mask_writes[path].0);
+        line(&mut table, &name, &|(_, compared)| {
+            compared.mask_writes[path].1.map_or("-".into(), |writes| writes.to_string())
+        });
+    }
+    table + "\n"
+}
+
+fn constraints(numbers: &[u16]) -> String {
+    let names: Vec<_> = numbers.iter().map(|number| format!("C{number}")).collect();
+    if names.is_empty() { "none".into() } else { names.join(" ") }
 }
 
 fn broken_in(design: Design, limits: Limits) -> Vec<u16> {
@@ -119,8 +148,8 @@ fn mask_writes(_: &Alternative) -> Vec<(&'static str, Option<usize>)> {
     Vec::new()
 }
 
-/// More events than the longest counterexample needs.
-pub const MOST_EVENTS: u32 = 3;
+/// As many events as the longest counterexample needs.
+pub const MOST_EVENTS: u32 = 4;
 
 /// Where and with how few events a variant is rejected.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::op::Op;
 use crate::verdict::End;
-use crate::world::Limits;
+use crate::world::{Limits, with};
 
 pub(super) const ALTERNATIVES: &[Alternative] = &[
     Alternative {
@@ -80,10 +80,16 @@ where
     with_handlers::<Abort, Irq>(Design { looks_with: I | F, ..user_svc::<SplitSvc>(family) })
 }
 
+/// The model takes a mask of everything for the end of a round of the exit's loop. Here it has to be told.
+fn round_is_over() {
+    with(|world| world.top().in_round = false);
+}
+
 /// Preemption where the masks are: nothing is opened for it.
 fn preempt_here<X: Class>(frame: &Frame, idle: bool) {
     while forge::irqs_were_on::<K>(frame) && !idle && look().wants_preemption() {
         schedule(Why::KernelExit(X::NAME));
+        round_is_over();
     }
 }
 
@@ -213,6 +219,7 @@ handlers! {
                     user_work(work, frame);
                     forge::mask_irqs::<K>();
                 }
+                round_is_over();
             }
         });
         mask_rest(x).restore()
@@ -220,7 +227,9 @@ handlers! {
 }
 
 /// What is measured: its name, and a program that takes it.
-pub(super) const PATHS: &[(&str, fn(Family))] = &[
+type Path = (&'static str, fn(Family));
+
+pub(super) const PATHS: &[Path] = &[
     ("abort", |_| super::program::kernel(Exception::DataAbort, None)),
     ("abort, preempted", |_| super::program::kernel(Exception::DataAbort, Some(Flags::RESCHED))),
     ("interrupt", |_| super::program::kernel(Exception::Irq, None)),

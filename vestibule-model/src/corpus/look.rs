@@ -8,8 +8,8 @@ use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
 
 use super::Variant;
 use super::parts::{
-    At, K, P, SCHEDULE, WORK, abort_that_wakes, between, handled, handlers, kernel_abort, kernel_irq, look, preempt,
-    schedule, user_irq, user_svc, user_work, wakes,
+    At, K, P, SCHEDULE, WORK, abort_that_wakes, between, carries, handled, handlers, kernel_abort, kernel_irq, look,
+    preempt, schedule, user_irq, user_svc, user_work, wakes,
 };
 use crate::design::Design;
 use crate::family::Family;
@@ -54,7 +54,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "look-once",
         origin: "plausible: raw_irqentry_exit_cond_resched() relies on the loop in preempt_schedule_irq()",
         change: "el1_abort looks once: what the scheduler itself wakes waits until something else comes",
-        expects: &[38],
+        expects: &[32],
         families: &[Family::Kernel],
         design: kernel_abort::<LookOnceKernel>,
     },
@@ -71,7 +71,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         origin: "the oldest mistake of exit paths; what 'interrupts off, then read the flags' is for",
         change: "el0_svc looks for work with everything open, and masks then",
         expects: &[52],
-        families: &[Family::User],
+        families: &[Family::Copy],
         design: looks_open,
     },
     Variant {
@@ -79,7 +79,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         origin: "plausible: the work loop of exit_to_user_mode_loop() as a single pass",
         change: "el0_svc does the work that it finds once, and does not look again",
         expects: &[52],
-        families: &[Family::User],
+        families: &[Family::Copy],
         design: user_svc::<LookOnce>,
     },
     Variant {
@@ -95,7 +95,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         origin: "plausible: notify-resume and other work may raise a signal, so signals come first and are looked for again",
         change: "el0_svc does other work before signals",
         expects: &[54],
-        families: &[Family::User],
+        families: &[Family::Copy],
         design: user_svc::<WorkOrder>,
     },
     Variant {
@@ -110,7 +110,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "look-while-counting",
         origin: "plausible: irq_exit() after the exit's preemption",
         change: "el1_irq takes its count back after it has prepared, so that the look finds preemption forbidden",
-        expects: &[32],
+        expects: &[38],
         families: &[Family::Kernel],
         design: kernel_irq::<LookWhileCounting>,
     },
@@ -186,6 +186,7 @@ handlers! {
                 forge::lower::<P, Critical, NoIrq>();
                 schedule(Why::KernelExit("el1_abort"));
                 wakes();
+                carries(1);
                 forge::mask::<P, NoIrq>();
             }
         });
@@ -200,12 +201,14 @@ handlers! {
 
     LooksOpen for El0Svc = |taken| {
         let x = taken.enter().open().run(K::syscall);
-        if !look().work().any_of(WORK) {
-            let x = x.mask();
-            let x: At<'_, _, Ready> = forge::at(x);
-            return x.restore();
+        let work = look().work().any_of(WORK);
+        carries(u64::from(work));
+        let x = x.mask();
+        if work {
+            return x.prepare().restore();
         }
-        x.mask().prepare().restore()
+        let x: At<'_, _, Ready> = forge::at(x);
+        x.restore()
     };
 
     LookOnce for El0Svc = |taken| {
@@ -218,6 +221,7 @@ handlers! {
             }
             forge::lower::<P, NoIrq, Process>();
             user_work(work, frame);
+            carries(1);
             forge::mask::<P, Process>();
         });
         x.restore()
@@ -229,6 +233,7 @@ handlers! {
             if look().work().any_of(Flags::SIGNAL) {
                 forge::lower::<P, Critical, NoIrq>();
                 let _back = Chooses::signal(forge::cpu::<K, Process>(), frame);
+                carries(1);
                 forge::mask::<P, NoIrq>();
             }
         });
@@ -245,6 +250,7 @@ handlers! {
                 if work.any_of(Flags::SIGNAL) {
                     let _back = Chooses::signal(cpu, frame);
                 }
+                carries(1);
                 forge::mask::<P, Process>();
             }
         });

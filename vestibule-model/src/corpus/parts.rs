@@ -192,3 +192,12 @@ pub(super) fn abort_that_wakes(cpu: Cpu<K, Inherit>, frame: &mut Frame) -> Cpu<K
     }
     cpu
 }
+
+/// The model takes it that a handler goes on in one way wherever it has masked everything, with nothing in hand but its frame. One
+/// that does otherwise has to say so, and what it goes by: that becomes a part of its state.
+pub(super) fn carries(what: u64) {
+    with(|world| {
+        let top = world.top();
+        top.entry = top.entry.and(what | 0xca11_0000);
+    });
+}

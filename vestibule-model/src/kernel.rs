@@ -10,6 +10,7 @@ use vestibule::{
 use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, current, switch};
 
 use crate::event::Exception;
+use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::machine::{acknowledge, end_of_interrupt};
 use crate::observe::{Promise, forget, hook, within};
@@ -103,7 +104,7 @@ fn sleeps<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
 fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
     forget(
         |()| 0,
-        || match choose(if with(|world| world.design.family.is_plain()) { 1 } else { 5 }) {
+        || match choose(if with(|world| world.limits.reduced && world.design.family.is_plain()) { 1 } else { 5 }) {
             1 => take(Exception::DataAbort),
             2 => guards(&mut cpu),
             3 => cpu.schedule(),
@@ -180,7 +181,9 @@ fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
         2 if with(World::wake) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
         3 => with(World::raise_softirq),
         4 => take(Exception::DataAbort),
-        5 if with(|world| !world.design.user) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY),
+        5 if with(|world| !world.limits.reduced || world.design.family == Family::Handler) => {
+            cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY)
+        }
         _ => {}
     }
 }

@@ -183,7 +183,7 @@ impl World {
             return Next::Go;
         }
         let word = self.value(Cell::Word(self.current));
-        let user = self.design.user;
+        let user = self.design.user && !(self.limits.reduced && self.design.family == Family::Copy);
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | 1 << 36)];
         let mut answers = 0;
@@ -220,8 +220,8 @@ impl World {
             return u8::MAX;
         }
         let deep = match self.design.family {
-            Family::User => 2,
-            Family::First | Family::Copy => 1,
+            Family::User | Family::Copy => 2,
+            Family::First => 1,
             _ => usize::MAX,
         };
         let guest = self.is_guest() && self.depth() > 0;

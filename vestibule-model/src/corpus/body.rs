@@ -57,7 +57,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "stack-moves-open",
-        origin: "Linux before 6.16: call_on_irq_stack() moved SP with only interrupts masked; d42e6c20de61",
+        origin: "Linux until 2025: call_on_irq_stack() moved SP with only interrupts masked; d42e6c20de61",
         change: "el1_irq opens to NoIrq before it goes to the interrupt stack",
         expects: &[109],
         families: &[Family::Kernel],
@@ -97,7 +97,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "mask-forgets-fiq",
-        origin: "plausible: arm64 before FIQ support (5.13) masked I alone",
+        origin: "Linux on arm64 before 5.13: local_irq_disable() masked I alone",
         change: "the backend's mask leaves F open",
         expects: &[5],
         families: &[Family::Kernel],

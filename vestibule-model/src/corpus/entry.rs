@@ -20,7 +20,7 @@ use crate::family::Family;
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
         name: "open-before-save",
-        origin: "plausible; the thread's 'return state is live until saved' (ELR and SPSR are overwritten by whatever comes)",
+        origin: "plausible: ELR and SPSR belong to whatever comes next, until they are saved",
         change: "the interrupt's vector opens SError and debug exceptions before it saves ELR and SPSR",
         expects: &[4],
         families: &[Family::Kernel],
@@ -84,7 +84,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "fault-counts",
-        origin: "x86 in 2020: idtentry for page faults with rcu_irq_enter(), though the handler may sleep; irqentry_enter()'s comment",
+        origin: "plausible; why irqentry_enter() counts for the idle task alone: the handler of a fault may sleep",
         change: "el1_abort's entry counts in context tracking, as an interrupt's in the idle task does",
         expects: &[18],
         families: &[Family::Kernel],
@@ -116,7 +116,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "on-never-told",
-        origin: "Linux before 5.10: inherit_daif without trace_hardirqs_on(); 23529049c684",
+        origin: "Linux before 5.10: inherit_daif told nobody; fixed with 7cd1ea1010ac",
         change: "el1_abort opens, and tracing never hears that interrupts are on",
         expects: &[23],
         families: &[Family::Kernel],

@@ -27,7 +27,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "idle-sleeps-open",
-        origin: "Linux before 5.10: idle told RCU and lockdep with interrupts on; 7cd1ea1010ac",
+        origin: "the neighbourhood of 58c644ba512c: what idle does about RCU and about interrupts, in the wrong order",
         change: "the idle task tells context tracking, and masks interrupts then",
         expects: &[68],
         families: &[Family::Idle],

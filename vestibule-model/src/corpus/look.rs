@@ -44,10 +44,10 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "lazy-preempts",
-        origin: "plausible since PREEMPT_LAZY (7c70cb94d29c): the kernel's exit asks for either flag",
+        origin: "plausible since 7c70cb94d29c, the lazy preemption model: the kernel's exit asks for either flag",
         change: "el1_irq preempts if a reschedule is wanted lazily",
         expects: &[33],
-        families: &[Family::Kernel],
+        families: &[Family::Kernel, Family::Handler],
         design: kernel_irq::<LazyPreempts>,
     },
     Variant {
@@ -71,7 +71,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         origin: "the oldest mistake of exit paths; what 'interrupts off, then read the flags' is for",
         change: "el0_svc looks for work with everything open, and masks then",
         expects: &[52],
-        families: &[Family::Copy],
+        families: &[Family::User, Family::Copy],
         design: looks_open,
     },
     Variant {
@@ -79,7 +79,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         origin: "plausible: the work loop of exit_to_user_mode_loop() as a single pass",
         change: "el0_svc does the work that it finds once, and does not look again",
         expects: &[52],
-        families: &[Family::Copy],
+        families: &[Family::User, Family::Copy],
         design: user_svc::<LookOnce>,
     },
     Variant {
@@ -92,10 +92,10 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "work-order",
-        origin: "plausible: notify-resume and other work may raise a signal, so signals come first and are looked for again",
-        change: "el0_svc does other work before signals",
+        origin: "plausible: exit_to_user_mode_loop() with its ifs in another order",
+        change: "el0_svc does the kernel's own work before it notifies",
         expects: &[54],
-        families: &[Family::Copy],
+        families: &[Family::User, Family::Copy],
         design: user_svc::<WorkOrder>,
     },
     Variant {
@@ -247,8 +247,8 @@ handlers! {
             if work.any_of(Flags::OTHER) {
                 forge::lower::<P, Critical, Process>();
                 let cpu = Chooses::other(forge::cpu::<K, Process>(), frame);
-                if work.any_of(Flags::SIGNAL) {
-                    let _back = Chooses::signal(cpu, frame);
+                if work.any_of(Flags::NOTIFY_RESUME) {
+                    let _back = Chooses::notify_resume(cpu, frame);
                 }
                 carries(1);
                 forge::mask::<P, Process>();

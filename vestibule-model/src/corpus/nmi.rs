@@ -15,7 +15,7 @@ use crate::family::Family;
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
         name: "idle-tracers-first",
-        origin: "Linux 5.8 to 5.9: tracing and lockdep ran in entries from idle before RCU watched; 9d820f68b2bd",
+        origin: "Linux in 2020: entries from idle ran lockdep and tracing before RCU watched; 9d820f68b2bd",
         change: "el1_serror tells the tracers before somebody watches, also where it came in the idle task's wait",
         expects: &[80],
         families: &[Family::Idle],
@@ -23,7 +23,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "serror-not-watched",
-        origin: "Linux before 5.10: NMI-like entries without RCU's; f0cd5ac1e4c5",
+        origin: "plausible: irqentry_nmi_enter() without ct_nmi_enter()",
         change: "el1_serror does not tell context tracking",
         expects: &[69, 80],
         families: &[Family::Idle],
@@ -87,7 +87,7 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "overflow-not-counted",
-        origin: "Linux before 5.10: handle_bad_stack() printed before any nmi_enter()",
+        origin: "plausible: handle_bad_stack() without irqentry_nmi_enter()",
         change: "a full stack is reported without counting as NMI-like",
         expects: &[87],
         families: &[Family::Overflow],

@@ -13,7 +13,7 @@ use crate::event::Exception;
 use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::machine::{acknowledge, end_of_interrupt};
-use crate::observe::{Promise, forget, hook, within};
+use crate::observe::{Promise, forget, hook, scheduling, within};
 use crate::op::Op;
 use crate::step::{choose, step};
 use crate::vector::take;
@@ -190,24 +190,22 @@ fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
 
 impl<F: Flavour> Scheduler<Reference<F>> for Chooses {
     fn schedule(cpu: Cpu<Reference<F>, NoIrq>, cause: Cause<Reference<F>>) -> Cpu<Reference<F>, NoIrq> {
-        let begun = with(|world| world.begin_schedule(cause.why()));
-        point(match cause.why() {
-            Why::Asked => "schedule: asked",
-            Why::KernelExit(_) => "schedule: preempted on exit to the kernel",
-            Why::UserExit => "schedule: on exit to user mode",
-            Why::PreemptionEnabled => "schedule: preemption enabled",
-        });
-        current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
-        let next = pick();
-        let cpu = if next == with(|world| world.current) {
-            cpu
-        } else {
+        scheduling(cause.why(), || {
+            point(match cause.why() {
+                Why::Asked => "schedule: asked",
+                Why::KernelExit(_) => "schedule: preempted on exit to the kernel",
+                Why::UserExit => "schedule: on exit to user mode",
+                Why::PreemptionEnabled => "schedule: preemption enabled",
+            });
+            current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+            let next = pick();
+            if next == with(|world| world.current) {
+                return cpu;
+            }
             let to = with(|world| world.thread(next));
             // SAFETY: the model's tasks live as long as the machine, were prepared or switched from, and have one CPU.
             unsafe { switch::switch(cpu, to) }
-        };
-        with(|world| world.end_schedule(begun, cause.why()));
-        cpu
+        })
     }
 }
 

@@ -54,6 +54,14 @@ pub fn hook<R>(what: &'static str, frame: &mut Frame, work: impl FnOnce() -> R) 
     within(what, Promise::User, frame, work)
 }
 
+/// The scheduler, from its first instruction to its last: every kernel's calls itself so.
+pub fn scheduling<R>(why: Why, schedule: impl FnOnce() -> R) -> R {
+    let begun = with(|world| world.begin_schedule(why));
+    let result = schedule();
+    with(|world| world.end_schedule(begun, why));
+    result
+}
+
 /// Code that carries nothing out but its result, `told` of which is what its caller can learn.
 pub fn forget<R>(told: impl FnOnce(&R) -> u64, code: impl FnOnce() -> R) -> R {
     let before = with(|world| world.innermost().shadow);
@@ -117,7 +125,7 @@ impl World {
         self.top().in_round = true;
     }
 
-    pub(crate) fn begin_schedule(&mut self, why: Why) -> Begun {
+    fn begin_schedule(&mut self, why: Why) -> Begun {
         if matches!(why, Why::KernelExit(_) | Why::UserExit) {
             self.begin_round();
         }
@@ -132,7 +140,7 @@ impl World {
         begun
     }
 
-    pub(crate) fn end_schedule(&mut self, begun: Begun, why: Why) {
+    fn end_schedule(&mut self, begun: Begun, why: Why) {
         if !self.live || self.end.is_some() {
             return;
         }

@@ -1,19 +1,29 @@
 //! `docs/constraints.md` against the tree: every constraint that code cites is there, every test, case, file and function
-//! that the document cites exists, every run-time check has a row and a test that sees it fire, and the counts are right.
+//! that the document cites exists, every run-time check has a row and a test that sees it fire, every check of the model has a row, and the counts are right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What may cite constraints.
-const FOLDERS: [&str; 9] =
-    ["vestibule", "vestibule-arm64", "kernel", "programs", "examples", "compile-fail", "counter", "xtask", "docs"];
+const FOLDERS: [&str; 10] = [
+    "vestibule",
+    "vestibule-arm64",
+    "vestibule-model",
+    "kernel",
+    "programs",
+    "examples",
+    "compile-fail",
+    "counter",
+    "xtask",
+    "docs",
+];
 
 /// Where library code that checks at run time lies.
 const CHECKED: [&str; 2] = ["vestibule/src", "vestibule-arm64/src"];
 
 /// How a constraint is held; each stands in bold before what it is about.
-const KINDS: [&str; 6] = ["type", "test", "run-time check", "by construction", "not yet", "not applicable"];
+const KINDS: [&str; 7] = ["type", "test", "model", "run-time check", "by construction", "not yet", "not applicable"];
 
 /// A constraint's row.
 struct Row {
@@ -164,6 +174,22 @@ fn checked_in_code() -> BTreeSet<u32> {
     sources.flat_map(|path| checked(&read(&path))).collect()
 }
 
+/// The numbers that the model's own checks name. Where one is not a plain number, a variable named `constraint` or a
+/// closure named `of` decides which.
+fn checked_by_model(text: &str) -> BTreeSet<u32> {
+    let calls = text.match_indices(".check(").map(|(at, call)| top_level(&text[at + call.len()..])[0]);
+    let decided = ["let constraint = ", "let (constraint, ", "let of = |"];
+    let statements = decided.iter().flat_map(|start| text.match_indices(start));
+    let statements = statements.filter_map(|(at, _)| text[at..].split(';').next());
+    let numbers = calls.chain(statements).flat_map(whole_numbers);
+    numbers.filter(|number| *number != 0).collect()
+}
+
+/// `58` in `Level::El0 => 58`.
+fn whole_numbers(text: &str) -> impl Iterator<Item = u32> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter_map(|word| word.parse().ok())
+}
+
 /// Every test, as `file::name`.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -233,6 +259,24 @@ fn run_time_checks_are_what_the_code_has() {
         let id = row.id;
         assert_eq!(claimed.is_some() && !is_anothers, in_code.contains(&id), "C{id}: document and code differ");
         assert!(!in_code.contains(&id) || fired.contains(&id), "C{id}: no test `c{id}_…` sees its check fire");
+    }
+}
+
+/// Both ways: no row claims what the model does not check, and no check of the model lacks a row. The library's run-time
+/// checks are the model's, too: it runs them.
+#[test]
+fn the_model_checks_what_rows_say() {
+    let sources = fs::read_dir(root().join("vestibule-model/src")).expect("the model has sources").flatten();
+    let sources = sources.map(|entry| entry.path()).filter(|path| path.is_file());
+    let own: BTreeSet<u32> = sources.flat_map(|path| checked_by_model(&read(&path))).collect();
+    assert!(own.len() > 60, "too few checks were found: {own:?}");
+    let librarys = checked_in_code();
+    for row in rows() {
+        let (id, said) = (row.id, row.of("model"));
+        assert_eq!(said.is_some(), own.contains(&id) || librarys.contains(&id), "C{id}: document and model differ");
+        let is_librarys = said.is_some_and(|said| said.starts_with("the library's run-time check"));
+        assert!(!is_librarys || !own.contains(&id), "C{id}: the model looks by itself");
+        assert!(said.is_none() || is_librarys || own.contains(&id), "C{id}: only the library looks");
     }
 }
 
@@ -314,5 +358,10 @@ fn counts_are_right() {
 fn citations_are_recognised() {
     assert_eq!(cited("(C28, C110) C5.2.19 C126. DC3 C_4 C12x fn c33_a abc4_"), [28, 33, 110, 126].into());
     assert_eq!(checked("check::<P::Kernel>(|| a(b, 9), 34, X::NAME); check_context::<K, C>(3, at)"), [3, 34].into());
+    assert_eq!(
+        checked_by_model("w.check(0, x); w.check(if a { 3 } else { 12 }, h(7), X1); w.check(of(9), 8)"),
+        [3, 9, 12].into()
+    );
+    assert_eq!(checked_by_model("let constraint = match x { El0 => 58, u16 => 85 }; 44"), [58, 85].into());
     assert_eq!(checked("Broken { constraint: 28, at }; check::<K>(|| f::<K>(), constraint, at)"), [28].into());
 }

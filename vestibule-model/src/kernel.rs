@@ -93,13 +93,6 @@ fn sleeps_or_not<F: Flavour>(resolved: &Resolved<Reference<F>>) -> u64 {
     u64::from(matches!(resolved, Resolved::Process(_)))
 }
 
-/// Gives the CPU away.
-fn sleeps<F: Flavour>(cpu: &mut Cpu<Reference<F>, Process>) {
-    if choose(2) == 1 {
-        cpu.schedule();
-    }
-}
-
 /// What runs for the task, with everything open.
 fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
     forget(
@@ -142,7 +135,12 @@ impl<F: Flavour> Bodies for Reference<F> {
         within("kernel abort", Promise::Inherited, frame, || match forget(sleeps_or_not, || cpu.resolve()) {
             Resolved::Process(mut cpu) => {
                 with(|world| world.check_may_sleep());
-                sleeps(&mut cpu);
+                match choose(3) {
+                    1 => cpu.schedule(),
+                    // It wakes somebody, and leaves the rest to its exit.
+                    2 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
+                    _ => {}
+                }
                 Resolved::Process(cpu).inherit()
             }
             masked => masked.inherit(),

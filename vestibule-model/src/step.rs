@@ -146,7 +146,7 @@ impl World {
     fn is_possible(&self, event: Event) -> bool {
         if self.is_guest() {
             let interrupt = matches!(event, Event::Irq | Event::Ipi);
-            let here = matches!(self.design.family, Family::Kernel | Family::Idle);
+            let here = !self.design.user;
             return here && interrupt && self.depth() == 0 && (event == Event::Irq || self.environment.ipi_due);
         }
         match event {

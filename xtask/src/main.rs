@@ -24,6 +24,7 @@ mod machine;
 mod minimal_kernel;
 mod model;
 mod monitor;
+mod mutants;
 mod process;
 mod progress;
 mod qemu;
@@ -59,6 +60,8 @@ enum Task {
     /// Explore everything that can arrive at every step of the shipped code
     #[command(disable_help_flag = true)]
     Model(model::Options),
+    /// Change the code that the model drives in small ways, and see whether the model finds it; needs cargo-mutants
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Binary => binary::binary(),
         Task::Conformance(options) => conformance::conformance(&options),
         Task::Model(options) => model::model(&options),
+        Task::Mutants(options) => mutants::mutants(&options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: error: {error:#}");

@@ -9,6 +9,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use vestibule_arm64::pstate::sanitise;
+use vestibule_model::cpu::{Level, Pstate};
 use vestibule_model::design::Design;
 use vestibule_model::event::Events;
 use vestibule_model::explore::{Outcome, Search, explore};
@@ -77,4 +79,19 @@ families! {
     handler Handler,
     idle Idle,
     overflow Overflow,
+}
+
+/// Only the vectors call the sanitiser, and they are not here; the model's CPU says what it has to be.
+#[test]
+fn user_mode_never_gets_masks() {
+    // NZCV, TCO, DIT, SSBS and BTYPE. Arm ARM C5.2.19.
+    let users = 0xf << 28 | 1 << 25 | 1 << 24 | 1 << 12 | 0b11 << 10;
+    for bit in 0..u64::BITS {
+        for given in [1 << bit, users ^ 1 << bit, Pstate::KERNEL.to_spsr() | 1 << bit] {
+            let (clean, unchanged) = sanitise(given);
+            let pstate = Pstate::from_spsr(clean).expect("breaks C60: an illegal return");
+            assert_eq!((pstate.level, pstate.daif), (Level::El0, 0), "breaks C60: user mode gets masks, or is none");
+            assert_eq!((clean, unchanged), (given & users, given & users == given), "breaks C60: {given:#x}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 const TO_BE_KILLED: usize = 95;
 
 /// A search that is endless with a change ends after so many seconds; without one it takes less than one.
-const TIMEOUT: &str = "20";
+const TIMEOUT: &str = "10";
 const BUILD_TIMEOUT: &str = "600";
 
 /// Tries the changes, and says which the model did not find.

@@ -8,7 +8,7 @@ use crate::event::Exception;
 use crate::ghost::{COUNTS, Snapshot};
 use crate::observe::Promise;
 use crate::op::{Bank, Cell, Op, Stack};
-use crate::vector::{registers, stack_of};
+use crate::vector::{FIRST_PC, FIRST_SP, registers, stack_of};
 use crate::world::{Activation, IDLE, World, stack_top};
 
 const RESCHED: u64 = 1 << 32;
@@ -288,6 +288,7 @@ impl World {
         let from_user = was.level == Level::El0;
         self.check(4, frame.pc == was.pc, "the frame has another ELR");
         self.check(4, frame.pstate == was.pstate.to_spsr(), "the frame has another SPSR");
+        self.check(4, frame.from_user() == from_user, "the frame tells another exception level");
         if let Some(syndrome) = exception.syndrome(from_user, was.token) {
             self.check(4, frame.syndrome == syndrome, "the frame has another ESR");
         }
@@ -464,6 +465,8 @@ impl World {
             "the first return state is another's",
         );
         self.check(59, self.cpu.sp_el0 == frame.sp, "the first user stack pointer is another's");
+        let begins = frame.pc == FIRST_PC && frame.sp == FIRST_SP && frame.syscall == NO_SYSCALL;
+        self.check(59, begins, "a user program begins elsewhere than asked for");
         if self.design.tracked {
             self.check(58, self.value(Cell::Watching) & 1 == 0, "user mode is watched");
             self.check(59, self.value(Cell::Belief) == BELIEF_ON, "user mode with interrupts believed off");

@@ -23,9 +23,14 @@ pub fn take(exception: Exception) {
     with(|world| world.return_from(&frame));
 }
 
+/// Where user mode begins.
+pub(crate) const FIRST_PC: u64 = 0x40_0000;
+/// And on which stack.
+pub(crate) const FIRST_SP: u64 = 0x7fff_0000;
+
 /// A task's first return: to user mode, where it has never been.
 pub(crate) fn first<P: Arm64Port>(cpu: Token<P::Kernel, Process>) {
-    let mut frame = Frame::for_user(0x40_0000, 0x7fff_0000);
+    let mut frame = Frame::for_user(FIRST_PC, FIRST_SP);
     let address = core::ptr::from_ref(&frame).addr();
     with(|world| world.top().frame = address);
     // SAFETY: what the assembly would restore from this frame is restored below.

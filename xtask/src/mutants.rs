@@ -89,7 +89,8 @@ fn cargo_mutants(options: &Options, reference: &Path, folder: &Path) -> Command 
         command.args(["--sharding", "round-robin", "--shard", &format!("{}/{of}", part - 1)]);
     }
     command.args(options.files.iter().flat_map(|glob| ["--file", glob]));
-    command.current_dir(workspace::root()).env(REFERENCE, reference);
+    // Each copy of the tree builds in itself: in a folder that trees share, cargo takes a changed crate for the shipped one.
+    command.current_dir(workspace::root()).env(REFERENCE, reference).env_remove("CARGO_TARGET_DIR");
     command
 }
 

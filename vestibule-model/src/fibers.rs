@@ -83,10 +83,7 @@ fn begin(task: usize, first: usize, main: fn()) {
     if task == first {
         main();
     } else {
-        let (start, one, two) = with(|world| {
-            world.switched();
-            world.tasks[task].start.expect("only prepared tasks are switched to")
-        });
+        let (start, one, two) = with(|world| world.tasks[task].start.expect("only prepared tasks are switched to"));
         crate::step::step(crate::op::Op::Switched(task), 0);
         start(one, two);
     }

@@ -89,15 +89,13 @@ pub struct Ghost {
     pub looked: Option<u64>,
     /// How often it has looked since it masked everything.
     pub looks: u8,
-    /// Its handler counts as a hardirq.
-    pub in_handler: bool,
     /// Which work it has come to, on the way to user mode.
     pub work: u8,
 }
 
 impl Ghost {
     pub(crate) fn code(&self) -> u64 {
-        let bits = [self.opened, self.body, self.ran, self.masked, self.restoring, self.tracked, self.in_handler];
+        let bits = [self.opened, self.body, self.ran, self.masked, self.restoring, self.tracked];
         let flags = bits.iter().fold(u64::from(self.read), |code, bit| code << 1 | u64::from(*bit));
         flags << 32
             ^ u64::from(self.work) << 24

@@ -143,7 +143,6 @@ unsafe impl Hardware for Simulated {
     unsafe fn switch(from: &Thread, to: &Thread) {
         let to = with(|world| world.switch(core::ptr::from_ref(from), core::ptr::from_ref(to)));
         fibers::switch(to);
-        with(crate::world::World::switched);
         let current = with(|world| world.current);
         step(Op::Switched(current), 0);
     }

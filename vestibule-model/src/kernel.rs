@@ -34,13 +34,6 @@ impl Flavour for Everything {
     type Tracing = TrackedIrqs;
 }
 
-/// Nothing tracked.
-pub enum Plain {}
-impl Flavour for Plain {
-    type Tracking = ();
-    type Tracing = ();
-}
-
 /// The kernel.
 pub struct Reference<F>(PhantomData<F>);
 

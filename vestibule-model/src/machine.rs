@@ -4,17 +4,13 @@ use crate::event::Event;
 use crate::op::Op;
 use crate::step::{choose, step};
 use crate::verdict::End;
-use crate::world::with;
+use crate::world::{World, with};
 
 /// WFI: ends when an interrupt is pending, masked or not. None may ever come.
 pub(crate) fn wait_for_interrupt() {
-    with(|world| {
-        world.check_wait();
-        world.environment.waiting = true;
-    });
+    with(World::check_wait);
     let wakes = choose(2) != 0 || with(|world| world.environment.ipi_due);
     with(|world| {
-        world.environment.waiting = false;
         if !wakes && world.live && world.end.is_none() {
             world.finish();
         }
@@ -44,7 +40,7 @@ pub(crate) fn end_of_interrupt() {
     step(Op::Gic("end of interrupt"), 0);
 }
 
-impl crate::world::World {
+impl World {
     /// Soft interrupts become pending; in one run of their loop again, but not for ever.
     pub(crate) fn raise_softirq(&mut self) {
         const AGAIN: u8 = 2;

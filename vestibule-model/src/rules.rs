@@ -8,8 +8,8 @@ use crate::event::Exception;
 use crate::ghost::{COUNTS, Snapshot};
 use crate::observe::Promise;
 use crate::op::{Bank, Cell, Op, Stack};
-use crate::vector::{FIRST_PC, FIRST_SP, registers, stack_of};
-use crate::world::{Activation, IDLE, World, stack_top};
+use crate::vector::{FIRST_PC, FIRST_SP, registers};
+use crate::world::{Activation, IDLE, World, stack_of, stack_top};
 
 const RESCHED: u64 = 1 << 32;
 const WORK: u64 = 0x0000_ffff_0000_0000;
@@ -258,7 +258,6 @@ impl World {
                 let stack = if own { Stack::Irq } else { was.stack };
                 self.check(108, self.stack() == stack, "an interrupt's body is on the wrong stack");
                 self.check(117, counts == was.counts + HARDIRQ, "an interrupt's body does not count");
-                self.top().ghost.in_handler = true;
             }
             Promise::Softirq => {
                 self.check(118, daif == 0, "soft interrupts run with something masked");

@@ -268,16 +268,12 @@ impl World {
     /// What an exception that leaves no trace can see.
     fn own_key(&self) -> Shadow {
         let cpu = &self.cpu;
-        let mut key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
+        let key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
             .and(self.value(Cell::Nesting))
             .and(self.value(Cell::Word(self.current)) & crate::ghost::COUNTS)
             .and(self.task().stack_pointer ^ self.innermost().own_banks(cpu) << 56);
-        for activation in &self.task().activations {
-            key = key.and(activation.ghost.code());
-        }
-        let top = self.innermost().shadow;
-        key.and(top.0).and(top.1)
+        self.task().told(key)
     }
 
     /// Everything that the future depends on.
@@ -289,21 +285,13 @@ impl World {
             .and(
                 u64::from(environment.ipi_due)
                     | u64::from(environment.softirqs | environment.raised << 4) << 8
-                    | u64::from(environment.acknowledged) << 16
-                    | u64::from(environment.waiting) << 24,
+                    | u64::from(environment.acknowledged) << 16,
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48);
         for (number, task) in self.tasks.iter().enumerate() {
-            key = key
-                .and(self.value(Cell::Word(number)))
-                .and(task.stack_pointer | u64::from(task.runnable) << 62 | u64::from(task.started) << 63);
-            for activation in &task.activations {
-                key = key.and(activation.ghost.code());
-            }
-            if let Some(top) = task.activations.last() {
-                key = key.and(top.shadow.0).and(top.shadow.1);
-            }
+            key = key.and(self.value(Cell::Word(number))).and(task.stack_pointer | u64::from(task.runnable) << 62);
+            key = task.told(key);
         }
         key
     }

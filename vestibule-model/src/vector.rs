@@ -3,10 +3,10 @@
 use vestibule::{Cpu as Token, Process};
 use vestibule_arm64::{Arm64Port, Frame, STACK_SHIFT, STACK_SIZE, entry};
 
-use crate::cpu::{Level, Route};
+use crate::cpu::Level;
 use crate::design::Vector;
 use crate::event::Exception;
-use crate::op::{Op, Stack};
+use crate::op::Op;
 use crate::step::step;
 use crate::world::{OVERFLOW_STACK, World, stack_top, with};
 
@@ -61,12 +61,7 @@ impl World {
         frame.regs = registers(interrupted.1);
         let stack_pointer = if from_user { stack_top(self.current) } else { self.task().stack_pointer } - FRAME;
         self.tasks[self.current].stack_pointer = stack_pointer;
-        let quarter = match exception.route() {
-            Route::Sync => 0,
-            Route::Irq => 1,
-            Route::Fiq => 2,
-            Route::Serror => 3,
-        };
+        let quarter = exception.route() as usize;
         if stack_pointer >> STACK_SHIFT & 1 != 0 {
             frame.sp = stack_pointer + FRAME;
             self.tasks[self.current].stack_pointer = OVERFLOW_STACK + STACK_SIZE - FRAME;
@@ -112,23 +107,9 @@ impl World {
         self.current = to;
         to
     }
-
-    /// A task runs, for the first time or again.
-    pub(crate) fn switched(&mut self) {
-        self.tasks[self.current].started = true;
-    }
 }
 
 /// What the interrupted code has in its general registers.
 pub(crate) fn registers(token: u64) -> [u64; 31] {
     std::array::from_fn(|number| token.wrapping_mul(number as u64 * 2 + 1))
-}
-
-/// Which stack an address is in.
-pub(crate) const fn stack_of(stack_pointer: u64) -> Stack {
-    match stack_pointer {
-        0..crate::world::IRQ_STACK => Stack::Task,
-        crate::world::IRQ_STACK..OVERFLOW_STACK => Stack::Irq,
-        _ => Stack::Overflow,
-    }
 }

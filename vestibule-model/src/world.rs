@@ -77,10 +77,16 @@ pub struct Task {
     pub stack_pointer: u64,
     /// Wants to run.
     pub runnable: bool,
-    /// Has run.
-    pub started: bool,
     /// What it runs first.
     pub start: Option<Start>,
+}
+
+impl Task {
+    /// As a part of a state: how far each of its exceptions has come, and what the innermost was told.
+    pub(crate) fn told(&self, state: Shadow) -> Shadow {
+        let state = self.activations.iter().fold(state, |state, one| state.and(one.ghost.code()));
+        self.activations.last().map_or(state, |top| state.and(top.shadow.0).and(top.shadow.1))
+    }
 }
 
 /// What a new task runs, with its two arguments.
@@ -97,8 +103,6 @@ pub struct Environment {
     pub raised: u8,
     /// The interrupt that was acknowledged and is not ended: an interrupt's number and one.
     pub acknowledged: u8,
-    /// The next WFI ends only if something is pending.
-    pub waiting: bool,
 }
 
 /// One simulated machine.
@@ -203,7 +207,6 @@ impl World {
             task.activations.clear();
             task.stack_pointer = stack_top(number) - 0x400;
             task.runnable = number != IDLE;
-            task.started = number == first;
             task.start = None;
         }
         for number in 0..TASKS {
@@ -269,11 +272,7 @@ impl World {
 
     /// Whose stack the stack pointer is in.
     pub fn stack(&self) -> Stack {
-        match self.task().stack_pointer {
-            TASK_STACKS..IRQ_STACK => Stack::Task,
-            IRQ_STACK..OVERFLOW_STACK => Stack::Irq,
-            _ => Stack::Overflow,
-        }
+        stack_of(self.task().stack_pointer)
     }
 
     fn word_at(&self, cell: Cell) -> Option<&AtomicU64> {
@@ -339,6 +338,15 @@ impl World {
                 record.push(step);
             }
         }
+    }
+}
+
+/// Which stack an address is in.
+pub(crate) const fn stack_of(stack_pointer: u64) -> Stack {
+    match stack_pointer {
+        0..IRQ_STACK => Stack::Task,
+        IRQ_STACK..OVERFLOW_STACK => Stack::Irq,
+        _ => Stack::Overflow,
     }
 }
 

@@ -1,0 +1,170 @@
+//! What the kernel's own code is promised, and what it has to keep: bodies, work, the scheduler, stacks.
+
+use vestibule::Why;
+use vestibule_arm64::{Frame, NO_SYSCALL};
+
+use super::{BELIEF_OFF, COUNT, HARDIRQ, NMI, PREEMPT, RESCHED, SOFTIRQ};
+use crate::cpu::{A, D, DAIF, F, I, Level};
+use crate::event::Exception;
+use crate::ghost::{COUNTS, Snapshot};
+use crate::observe::Promise;
+use crate::op::{Cell, Stack};
+use crate::world::{IDLE, World, stack_of};
+
+impl World {
+    pub(crate) fn check_body_begins(&mut self, promise: Promise, frame: &Frame) {
+        let top = self.innermost();
+        let (ghost, was, exception) = (top.ghost, top.before, top.exception);
+        let Some(exception) = exception else { return };
+        if ghost.ran && promise == Promise::User {
+            return;
+        }
+        self.check(15, ghost.tracked || !self.design.tracked, "the body comes before the entry step");
+        self.check_promise(promise, &was);
+        if promise != Promise::Softirq {
+            self.check_frame(exception, &was, frame);
+            self.top().ghost.body = true;
+        }
+    }
+
+    fn check_promise(&mut self, promise: Promise, was: &Snapshot) {
+        let (daif, counts) = (self.daif(), self.word() & COUNTS);
+        let from_user = was.level == Level::El0;
+        let idle = self.current == IDLE;
+        match promise {
+            Promise::User => {
+                self.check(7, daif == 0, "the body of an exception from user mode has something masked");
+                self.check(34, self.stack() == Stack::Task, "what may sleep is on another stack than the task's");
+                self.check(116, counts & COUNT == 0, "user mode had counts");
+            }
+            Promise::Inherited => {
+                self.check(6, daif == was.daif, "the body has other masks than what was interrupted");
+                self.check(116, counts == was.counts, "a fault changes the counts");
+            }
+            Promise::Hardirq => {
+                self.check(8, daif == I | F, "an interrupt's body has other masks");
+                let own = was.stack == Stack::Task || from_user;
+                let stack = if own { Stack::Irq } else { was.stack };
+                self.check(108, self.stack() == stack, "an interrupt's body is on the wrong stack");
+                self.check(117, counts == was.counts + HARDIRQ, "an interrupt's body does not count");
+            }
+            Promise::Softirq => {
+                self.check(118, daif == 0, "soft interrupts run with something masked");
+                let alone = counts & (HARDIRQ * 0xff) == 0 && (counts / SOFTIRQ) & 0xff == 1;
+                self.check(118, alone, "soft interrupts run inside another interrupt");
+            }
+            Promise::Error => {
+                self.check(9, daif == A | I | F, "an SError's body has other masks");
+                self.check(81, counts == was.counts + NMI + HARDIRQ, "an SError's body does not count as NMI-like");
+            }
+            Promise::Critical => {
+                self.check(10, daif == DAIF, "a debug exception's body has something open");
+                self.check(72, counts == was.counts + PREEMPT, "a debug exception's body does not count");
+            }
+        }
+        if matches!(promise, Promise::Inherited | Promise::Hardirq) && !from_user && self.design.tracked {
+            let nesting = self.value(Cell::Nesting);
+            if idle {
+                self.check(17, nesting != was.nesting, "an entry from the idle task does not count");
+            } else {
+                self.check(18, nesting == was.nesting, "an entry from a task counts, and may sleep");
+            }
+        }
+    }
+
+    fn check_frame(&mut self, exception: Exception, was: &Snapshot, frame: &Frame) {
+        let from_user = was.level == Level::El0;
+        self.check(4, frame.pc == was.pc, "the frame has another ELR");
+        self.check(4, frame.pstate == was.pstate.to_spsr(), "the frame has another SPSR");
+        self.check(4, frame.from_user() == from_user, "the frame tells another exception level");
+        if let Some(syndrome) = exception.syndrome(from_user, was.token) {
+            self.check(4, frame.syndrome == syndrome, "the frame has another ESR");
+        }
+        if exception.has_address() {
+            self.check(4, frame.fault_address == was.token & 0xffff_ffff_f000, "the frame has another FAR");
+        }
+        if from_user {
+            let number = if exception == Exception::Svc { frame.regs[8] } else { NO_SYSCALL };
+            self.check(115, frame.syscall == number, "the frame does not say whether it is a system call");
+            self.check(4, frame.sp == was.sp_el0, "the frame has another SP_EL0");
+        }
+    }
+
+    pub(crate) fn check_body_ends(&mut self, promise: Promise) {
+        if promise == Promise::Hardirq {
+            self.check(25, self.daif() & I != 0, "a handler opened interrupts");
+            self.check(117, self.environment.acknowledged != crate::machine::DEVICE, "an interrupt is not ended");
+        }
+        if promise != Promise::Softirq {
+            let masked = self.daif() == DAIF;
+            let top = self.top();
+            top.ghost.ran = true;
+            top.ghost.masked |= masked;
+        }
+    }
+
+    /// Work on the way to user mode.
+    pub(crate) fn check_work(&mut self, what: &str) {
+        self.check(52, self.daif() & I == 0, "work runs with interrupts off");
+        self.check(51, self.daif() == 0, "work runs with something masked");
+        let place = ["signal", "notify-resume", "other work"].iter().position(|name| *name == what).unwrap_or(0) as u8;
+        let ghost = self.innermost().ghost;
+        self.check(54, ghost.work <= place, "work in another order");
+        self.top().ghost.work = place + 1;
+        self.top().ghost.looked = None;
+    }
+
+    pub(crate) fn check_may_sleep(&mut self) {
+        self.check(71, self.current != IDLE, "the idle task is allowed to sleep in a fault");
+        self.check(6, self.daif() == 0, "a fault is allowed to sleep with something masked");
+        self.check(116, self.word() & COUNT == 0, "a fault is allowed to sleep with preemption off");
+    }
+
+    pub(crate) fn check_schedule(&mut self, why: Why) {
+        let (daif, word) = (self.daif(), self.word());
+        let top = self.innermost();
+        let (ghost, was) = (top.ghost, top.before);
+        let traceless = self.task().activations.iter().find_map(|one| one.exception.filter(|_| one.leaves_no_trace()));
+        self.check(
+            84,
+            !matches!(traceless, Some(Exception::CorrectedError)),
+            "the scheduler runs in an NMI-like exception",
+        );
+        self.check(35, traceless.is_none(), "the scheduler runs in a debug exception");
+        self.check(29, daif & (D | A) == 0, "the scheduler is entered with SError or debug exceptions masked");
+        self.check(28, daif == I | F, "the scheduler is entered with interrupts open");
+        self.check(34, self.stack() == Stack::Task, "the scheduler runs on another stack than the task's");
+        self.check(116, word & COUNT == 0, "the scheduler is entered with counts");
+        self.check(75, self.believes(BELIEF_OFF), "the scheduler is entered with interrupts believed on");
+        self.check(126, self.watched(), "the scheduler is entered while nobody watches");
+        self.check(69, self.watched(), "the scheduler is entered while nobody watches");
+        if self.environment.acknowledged == crate::machine::DEVICE {
+            self.check(117, false, "the scheduler is entered before the end of the interrupt");
+        }
+        match why {
+            Why::KernelExit(_) => {
+                self.check(30, was.daif & I == 0, "code with interrupts off is preempted");
+                self.check(31, self.current != IDLE, "the idle task is preempted");
+                let wanted = ghost.looked.is_some_and(|word| word & (COUNT | RESCHED) == RESCHED);
+                self.check(33, wanted, "preempted though counts forbid it, or nobody wants it");
+                self.check(27, ghost.looked.is_some(), "preempted without a look");
+                self.check(32, ghost.ran, "preempted before the body is over");
+            }
+            Why::UserExit => self.check(51, was.level == Level::El0, "the work loop runs on the way to the kernel"),
+            Why::Asked | Why::PreemptionEnabled => {}
+        }
+        self.top().ghost.work = 0;
+        self.top().ghost.looked = None;
+    }
+
+    pub(crate) fn check_switch(&mut self, from: usize) {
+        self.check(109, self.daif() == DAIF, "tasks are switched with something open");
+        self.check(34, self.stack() == Stack::Task, "tasks are switched on another stack than the task's");
+        self.check(110, from == self.current, "a task is switched from that does not run");
+    }
+
+    pub(crate) fn check_stack_move(&mut self, to: u64) {
+        self.check(109, self.daif() == DAIF, "the stack changes with something open");
+        self.check(108, stack_of(to) != self.stack(), "the stack changes to the one in use");
+    }
+}

@@ -1,0 +1,136 @@
+//! How everything has to be where an exception returns, a task waits, a program ends, or nobody can go on.
+
+use vestibule_arm64::{Frame, NO_SYSCALL};
+
+use super::{BELIEF_ON, COUNT, NMI, RESCHED, WORK};
+use crate::cpu::{DAIF, F, I, Level, Pstate};
+use crate::event::Exception;
+use crate::ghost::Snapshot;
+use crate::op::{Cell, Stack};
+use crate::vector::{FIRST_PC, FIRST_SP, registers};
+use crate::world::{Activation, IDLE, World, stack_top};
+
+const FRAME: u64 = size_of::<Frame>() as u64;
+
+impl World {
+    pub(crate) fn check_return(&mut self, frame: &Frame) {
+        let top = self.innermost();
+        let (ghost, was) = (top.ghost, top.before);
+        let to_user = was.level == Level::El0;
+        self.check(3, self.daif() == DAIF, "the handler comes back with something open");
+        self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
+        self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
+        self.check(40, self.cpu.elr == was.pc, "returns to another place");
+        self.check(40, self.cpu.spsr == was.pstate.to_spsr(), "returns to another state");
+        self.check(40, frame.regs == registers(was.token), "returns with other registers");
+        let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
+        self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
+        self.check_tracking_at_return(&was);
+        if to_user {
+            self.check_user_return();
+        } else if was.daif & I == 0 && !self.innermost().leaves_no_trace() {
+            let word = self.word();
+            let wanted = word & (COUNT | RESCHED) == RESCHED && self.current != IDLE;
+            let lost = wanted && !self.environment.ipi_due;
+            self.check(if ghost.looks > 0 { 38 } else { 32 }, !lost, "a reschedule that is wanted is not done");
+            self.check(126, self.watched(), "returns to code with interrupts on while nobody watches");
+        }
+    }
+
+    fn check_tracking_at_return(&mut self, was: &Snapshot) {
+        if !self.design.tracked {
+            return;
+        }
+        let interrupts_on = was.daif & I == 0;
+        let belief = self.value(Cell::Belief);
+        let nmi = self.innermost().leaves_no_trace();
+        let name = "interrupts are believed other than they will be";
+        if nmi {
+            self.check(77, belief == was.belief, "an NMI-like exception leaves another belief");
+        } else {
+            self.check(42, (belief == BELIEF_ON) == interrupts_on, name);
+        }
+        let watching = self.value(Cell::Watching) & 1 != 0;
+        let constraint = match (was.level, self.current, nmi) {
+            (Level::El0, ..) => 58,
+            (.., true) => 85,
+            (_, IDLE, _) => 44,
+            _ => 67,
+        };
+        self.check(constraint, watching == was.watching, "watched other than before");
+    }
+
+    fn check_user_return(&mut self) {
+        let pstate = Pstate::from_spsr(self.cpu.spsr);
+        let sane = pstate.is_some_and(|pstate| pstate.level == Level::El0 && pstate.daif == 0);
+        self.check(60, sane, "user mode gets masks, or is none");
+        let word = self.word();
+        let lost = word & WORK != 0 && !self.environment.ipi_due;
+        self.check(52, !lost, "work for user mode is left undone");
+        self.check(116, word & COUNT == 0, "user mode gets counts");
+        self.check(56, self.stack() == Stack::Task, "the loop is over on another stack");
+    }
+
+    /// Everything as it was found.
+    pub(crate) fn check_returned(&mut self, left: &Activation) {
+        let (was, now) = (left.before, self.snapshot());
+        let traceless = left.leaves_no_trace();
+        let of = |regular: u16| match (traceless, left.exception) {
+            (false, _) => regular,
+            (true, Some(Exception::Brk)) => 24,
+            (true, _) => 85,
+        };
+        self.check(of(116), now.counts == was.counts, "counts other than were found");
+        self.check(of(67), now.nesting == was.nesting, "tracking is at another depth than was found");
+        self.check(of(42), now.belief == was.belief, "another belief than was found");
+        self.check(of(40), now.daif == was.daif && now.level == was.level, "other masks than were found");
+        self.check(of(108), now.stack == was.stack, "another stack than was found");
+        let kept = was.level == Level::El1 || now.sp_el0 == was.sp_el0;
+        self.check(40, kept, "another user stack pointer than was found");
+        self.check(37, self.current == was.task, "another task's exception returns");
+    }
+
+    pub(crate) fn check_first_return(&mut self, frame: &Frame) {
+        self.check(3, self.daif() == DAIF, "a task's first return with something open");
+        self.check(
+            59,
+            self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate,
+            "the first return state is another's",
+        );
+        self.check(59, self.cpu.sp_el0 == frame.sp, "the first user stack pointer is another's");
+        let begins = frame.pc == FIRST_PC && frame.sp == FIRST_SP && frame.syscall == NO_SYSCALL;
+        self.check(59, begins, "a user program begins elsewhere than asked for");
+        if self.design.tracked {
+            self.check(58, self.value(Cell::Watching) & 1 == 0, "user mode is watched");
+            self.check(59, self.value(Cell::Belief) == BELIEF_ON, "user mode with interrupts believed off");
+        }
+        self.check_user_return();
+    }
+
+    pub(crate) fn check_wait(&mut self) {
+        self.check(98, self.daif() == I | F, "waits with other masks than interrupts'");
+        self.check(31, self.current == IDLE, "a task waits that is not the idle task");
+        if self.design.tracked {
+            self.check(70, self.value(Cell::Watching) & 1 == 0, "waits while it is watched");
+        }
+        let lost = self.word() & RESCHED != 0 && !self.environment.ipi_due;
+        self.check(38, !lost, "waits though a reschedule is wanted");
+    }
+
+    pub(crate) fn check_finish(&mut self) {
+        let lost = self.word() & (COUNT | RESCHED) == RESCHED && !self.environment.ipi_due && self.current != IDLE;
+        self.check(38, !lost || self.cpu.pstate.level == Level::El0, "a reschedule that is wanted is not done");
+        let user = self.cpu.pstate.level == Level::El0;
+        let left = user && self.word() & WORK != 0 && !self.environment.ipi_due;
+        self.check(52, !left, "work for user mode is left undone");
+        self.check(116, self.word() & COUNT == 0, "the program ends with counts");
+    }
+
+    pub(crate) fn check_death(&mut self, _: &str, _: &Frame) {
+        self.check(87, self.word() & (NMI * 15) != 0, "who cannot go on does not count as NMI-like");
+        self.check(87, self.watched(), "who cannot go on is not watched");
+        if self.depth() > 0 && self.stack() == Stack::Overflow {
+            self.check(111, self.daif() == DAIF, "a full stack is reported with something open");
+        }
+    }
+}

@@ -29,8 +29,9 @@ extern "C" fn kernel_main(device_tree: usize) -> ! {
 /// Brings up what the rest stands on: console, firmware calls, frames and with them the heap, the kernel's own tables.
 fn memory_up(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
     let tree = DeviceTree::at(device_tree)?;
-    let uart = tree.uart()?;
-    uart::set_address(uart.start);
+    let serial = tree.serial_ports()?;
+    uart::TERMINAL.set_address(serial.terminal.start);
+    uart::LOG.set_address(serial.log.start);
     if let Some(conduit) = tree.psci_conduit()? {
         psci::set_conduit(conduit);
     }
@@ -40,7 +41,7 @@ fn memory_up(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
     let image = image_to_physical(image.text.start)..image_to_physical(image.data.end);
     let nothing = PhysicalAddress(0)..PhysicalAddress(0);
     frames::init(&tree, &[image, tree.blob(), tree.initrd()?.unwrap_or(nothing)]);
-    paging::init(&tree, &[uart, gic.distributor, gic.redistributors]);
+    paging::init(&tree, &[serial.terminal, serial.log, gic.distributor, gic.redistributors]);
     boot::leave_identity_map();
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The console: whole lines from several CPUs, safe to print to from any context, a panic in an NMI included.
+//! The kernel's log: whole lines from several CPUs, safe to print to from any context, a panic in an NMI included.
+//! What programs write goes to the terminal, which is another serial port where the machine has two.
 //!
 //! The lock knows its owner. A CPU that already holds it prints on rather than wait for itself, and a CPU that waits too
 //! long (because the holder is stuck or stopped) prints without it: garbled output beats none.
@@ -22,12 +23,7 @@ struct Console;
 
 impl Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            if byte == b'\n' {
-                uart::write_byte(b'\r');
-            }
-            uart::write_byte(byte);
-        }
+        uart::LOG.write_lines(text.as_bytes());
         Ok(())
     }
 }
@@ -44,17 +40,12 @@ pub fn print(arguments: fmt::Arguments) {
     }
 }
 
-/// Sends raw bytes in one piece, as a program's `write` to its standard output does.
+/// Sends bytes to the terminal in one piece, as a program's `write` to its standard output does.
 pub fn write_bytes(bytes: &[u8]) {
     let _masked = IrqsSaved::<Reference>::save();
     let this_cpu = read_register!("mpidr_el1") | TAKEN;
     let taken_here = take(this_cpu);
-    for &byte in bytes {
-        if byte == b'\n' {
-            uart::write_byte(b'\r');
-        }
-        uart::write_byte(byte);
-    }
+    uart::TERMINAL.write_lines(bytes);
     if taken_here {
         OWNER.store(0, Ordering::Release);
     }
@@ -72,13 +63,13 @@ fn take(this_cpu: u64) -> bool {
     false
 }
 
-/// Prints to the console.
+/// Prints to the log.
 #[macro_export]
 macro_rules! print {
     ($($argument:tt)*) => { $crate::console::print(format_args!($($argument)*)) };
 }
 
-/// Prints a line to the console.
+/// Prints a line to the log.
 #[macro_export]
 macro_rules! println {
     () => { $crate::print!("\n") };

@@ -44,6 +44,17 @@ pub struct GicRegions {
     pub redistributors: PhysicalRange,
 }
 
+/// The register regions of the serial ports.
+#[derive(Clone, Debug)]
+pub struct SerialPorts {
+    /// The user's terminal.
+    pub terminal: PhysicalRange,
+    /// The kernel's log; where the machine has only one port, the same one.
+    pub log: PhysicalRange,
+}
+
+const PL011: &str = "arm,pl011";
+
 /// The machine's device tree, in place.
 pub struct DeviceTree {
     fdt: Fdt<'static>,
@@ -105,10 +116,20 @@ impl DeviceTree {
         }
     }
 
-    /// The console's PL011.
-    pub fn uart(&self) -> Result<PhysicalRange, DeviceTreeError> {
-        let node = self.compatible("arm,pl011")?;
-        regions(node).next().ok_or(DeviceTreeError::BadProperty("arm,pl011", "reg"))
+    /// The PL011s.
+    pub fn serial_ports(&self) -> Result<SerialPorts, DeviceTreeError> {
+        let terminal = self.standard_output().map_or_else(|| self.compatible(PL011), Ok)?;
+        let terminal = regions(terminal).next().ok_or(DeviceTreeError::BadProperty(PL011, "reg"))?;
+        let mut ports = self.fdt.all_nodes().filter(is_pl011).filter_map(|node| regions(node).next());
+        let log = ports.find(|port| port.start != terminal.start).unwrap_or_else(|| terminal.clone());
+        Ok(SerialPorts { terminal, log })
+    }
+
+    /// The PL011 that the boot loader takes for the console.
+    fn standard_output(&self) -> Option<FdtNode<'_, 'static>> {
+        let path = self.fdt.find_node("/chosen")?.property("stdout-path")?.as_str()?;
+        // Options of the port may follow a colon.
+        self.fdt.find_node(path.split(':').next()?).filter(is_pl011)
     }
 
     /// The interrupt (INTID) of the EL1 virtual timer: the third of the timer node's, a private peripheral interrupt.
@@ -154,6 +175,10 @@ impl DeviceTree {
 pub unsafe fn bytes(range: &PhysicalRange) -> &'static [u8] {
     // SAFETY: the linear map shows all of RAM; the caller promises the rest.
     unsafe { slice::from_raw_parts(layout::linear(range.start), range.end - range.start) }
+}
+
+fn is_pl011(node: &FdtNode) -> bool {
+    node.compatible().is_some_and(|names| names.all().any(|name| name == PL011))
 }
 
 fn regions(node: FdtNode<'_, 'static>) -> impl Iterator<Item = PhysicalRange> {

@@ -1,72 +1,132 @@
-//! The kernel's command line: its own options, then `--`, then the program's name and arguments. Pure; its tests run on
-//! the host.
+//! The kernel's command line: its own options, then `--`, then the first process's words. Pure; its tests run on the host.
+//!
+//! Exactly one space stands between those words. In a word `%` and two hexadecimal digits are a byte, so that a word can
+//! be anything: empty, with spaces in it, not text.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use vestibule::Preemption;
 
 /// What the kernel was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
     /// `preempt=none|lazy|full`; full if it says nothing.
     pub preemption: Preemption,
-    arguments: &'a str,
+    /// The first process's name and arguments.
+    pub arguments: Vec<Vec<u8>>,
 }
 
 /// What it does not understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownOption<'a>(&'a str);
+pub enum BadOption<'a> {
+    /// Not one of the kernel's own options.
+    Unknown(&'a str),
+    /// A `%` without two hexadecimal digits, or a byte that ends strings.
+    Encoding(&'a str),
+}
 
-impl fmt::Display for UnknownOption<'_> {
+impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command line: `{}` is no option; there is preempt=none, preempt=lazy, preempt=full", self.0)
+        match self {
+            Self::Unknown(word) => {
+                write!(f, "command line: `{word}` is no option; there is preempt=none, preempt=lazy, preempt=full")
+            }
+            Self::Encoding(word) => {
+                write!(f, "command line: `{word}`: after % stand two hexadecimal digits, and not 00")
+            }
+        }
     }
 }
 
-impl<'a> Options<'a> {
+impl Options {
     /// Reads the whole line.
-    pub fn parse(line: &'a str) -> Result<Self, UnknownOption<'a>> {
-        let (own, arguments) = match line.split_once("--") {
-            Some((own, arguments)) => (own, arguments),
-            None => (line, ""),
-        };
-        let mut options = Options { preemption: Preemption::Full, arguments };
+    pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
+        let (own, words) = split(line);
+        let mut preemption = Preemption::Full;
         for word in own.split_ascii_whitespace() {
-            options.preemption = match word {
+            preemption = match word {
                 "preempt=none" => Preemption::None,
                 "preempt=lazy" => Preemption::Lazy,
                 "preempt=full" => Preemption::Full,
-                _ => return Err(UnknownOption(word)),
+                _ => return Err(BadOption::Unknown(word)),
             };
         }
-        Ok(options)
+        let words = words.into_iter().flat_map(|words| words.split(' '));
+        let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
+        Ok(Options { preemption, arguments })
     }
+}
 
-    /// The program's name and arguments.
-    pub fn arguments(&self) -> impl Iterator<Item = &'a str> {
-        self.arguments.split_ascii_whitespace()
+/// The kernel's own options, and what follows the word `--` if anything does.
+fn split(line: &str) -> (&str, Option<&str>) {
+    if let Some(words) = line.strip_prefix("-- ") {
+        return ("", Some(words));
     }
+    match line.split_once(" -- ") {
+        Some((own, words)) => (own, Some(words)),
+        None => (line.strip_suffix("--").unwrap_or(line), None),
+    }
+}
+
+/// The bytes that a word stands for.
+fn decode(word: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = match byte {
+            b'%' => digit(rest.next()?)? << 4 | digit(rest.next()?)?,
+            _ => byte,
+        };
+        // It would end the string on the program's stack early.
+        if decoded == 0 {
+            return None;
+        }
+        bytes.push(decoded);
+    }
+    Some(bytes)
+}
+
+fn digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn arguments(line: &str) -> Vec<Vec<u8>> {
+        Options::parse(line).unwrap().arguments
+    }
+
     #[test]
     fn options_end_where_the_programs_arguments_begin() {
-        let options = Options::parse("preempt=lazy -- hello preempt=none --x").unwrap();
+        let options = Options::parse("preempt=lazy -- hello preempt=none --x -- y").unwrap();
         assert_eq!(options.preemption, Preemption::Lazy);
-        assert_eq!(options.arguments().collect::<Vec<_>>(), ["hello", "preempt=none", "--x"]);
+        assert_eq!(options.arguments, [&b"hello"[..], b"preempt=none", b"--x", b"--", b"y"]);
+        assert_eq!(arguments("-- hello"), [b"hello"]);
     }
 
     #[test]
     fn nothing_is_full_preemption_and_no_arguments() {
-        let options = Options::parse("").unwrap();
-        assert_eq!((options.preemption, options.arguments().count()), (Preemption::Full, 0));
+        for line in ["", "--", "preempt=full --"] {
+            assert_eq!(Options::parse(line), Ok(Options { preemption: Preemption::Full, arguments: Vec::new() }));
+        }
+    }
+
+    #[test]
+    fn a_word_may_be_anything_but_end_early() {
+        assert_eq!(arguments("-- sh -c echo%20%24X"), [&b"sh"[..], b"-c", b"echo $X"]);
+        assert_eq!(arguments("-- a  %ff%2D"), [&b"a"[..], b"", b"\xff-"]);
+        assert_eq!(arguments("-- ü"), ["ü".as_bytes()]);
+        for word in ["100%", "%4", "%zz", "%00", "%%41"] {
+            assert_eq!(Options::parse(&format!("-- a {word}")), Err(BadOption::Encoding(word)));
+        }
     }
 
     #[test]
     fn an_unknown_option_is_named() {
-        assert_eq!(Options::parse("quiet preempt=full"), Err(UnknownOption("quiet")));
+        assert_eq!(Options::parse("quiet preempt=full"), Err(BadOption::Unknown("quiet")));
+        assert_eq!(Options::parse("--quiet -- hello"), Err(BadOption::Unknown("--quiet")));
     }
 }

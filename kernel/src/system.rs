@@ -79,8 +79,8 @@ fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let range = program.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
     // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it.
     let file = unsafe { device_tree::bytes(&range) };
-    let arguments: Vec<&[u8]> = options.arguments().map(str::as_bytes).collect();
-    let name = options.arguments().next().unwrap_or("program");
+    let arguments: Vec<&[u8]> = options.arguments.iter().map(Vec::as_slice).collect();
+    let name = String::from_utf8_lossy(arguments.first().copied().unwrap_or(b"program")).into_owned();
 
     let mut memory = AddressSpace::new().map_err(boxed)?;
     let random = timer::nanoseconds().to_le_bytes();
@@ -88,10 +88,10 @@ fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let start = memory.load(file, &arguments, &[], random).map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
 
-    let process = Process::first(String::from(name), memory);
+    println!("--- {name}");
+    let process = Process::first(name, memory);
     let task = Task::new(Some(process.clone()), Start::User(frame)).map_err(boxed)?;
     process.add(&task);
-    println!("--- {name}");
     scheduler::start(task);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use crate::build::Programs;
-use crate::machine::{Boot, Console, End, Machine};
+use crate::machine::{Boot, End, Machine};
 use crate::qemu::Qemu;
 
 /// One build of the kernel.
@@ -21,25 +21,29 @@ pub struct BootTest {
     pub cpus: u32,
     /// The kernel's options, `--`, the name of a program in `programs/` and its arguments.
     pub command_line: &'static str,
-    /// Each must stand in a line of the output, in this order; other lines may come between.
+    /// Each must stand in a line of what the programs or the kernel say, in the order of each; other lines may come
+    /// between.
     pub lines: &'static [&'static str],
     pub status: u8,
 }
 
 impl BootTest {
-    /// Boots the kernel and compares; an error says what differs and shows the console.
+    /// Boots the kernel and compares; an error says what differs and shows what it said.
     pub fn run(&self, kernel: &Kernel, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
+        let program = programs.find(self.program())?;
         let machine = Machine {
             kernel: &kernel.elf,
-            program: programs.find(self.program())?,
+            initrd: program,
+            program: Some(program),
             command_line: self.command_line,
             cpus: self.cpus,
             limit: Some(limit),
         };
         let started = Instant::now();
-        let boot = machine.boot(qemu, Console::Kept)?;
+        let boot = machine.boot(qemu)?;
         let name = format!("boot test {}, {} kernel", self.name, kernel.name);
-        self.judge(&boot).map_err(|why| anyhow!("{name}: {why}\nits console:\n{}", boot.output))?;
+        self.judge(&boot)
+            .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
         Ok(())
     }
@@ -56,17 +60,27 @@ impl BootTest {
             End::Exited(status) if *status == self.status => {}
             end => return Err(format!("expected exit status {}, got {end}", self.status)),
         }
-        match first_missing(&boot.output, self.lines) {
-            Some(line) => Err(format!("the console does not show {line:?} (after the lines expected before it)")),
+        match first_missing([&boot.terminal, &boot.log], self.lines) {
+            Some(line) => Err(format!("nobody says {line:?} (after the lines expected before it)")),
             None => Ok(()),
         }
     }
 }
 
-/// The first of `expected` that is in no line of `output` after the line that has the one before it.
-fn first_missing<'a>(output: &str, expected: &[&'a str]) -> Option<&'a str> {
-    let mut lines = output.lines();
-    expected.iter().find(|expected| !lines.any(|line| line.contains(**expected))).copied()
+/// The first of `expected` that neither of the two has in a line after the one that had an earlier of them.
+fn first_missing<'a>(said: [&str; 2], expected: &[&'a str]) -> Option<&'a str> {
+    let mut rests = said.map(str::lines);
+    expected.iter().copied().find(|expected| {
+        let mut has = |rest: &mut std::str::Lines| {
+            let mut tried = rest.clone();
+            let found = tried.any(|line| line.contains(expected));
+            if found {
+                *rest = tried;
+            }
+            found
+        };
+        !rests.iter_mut().any(&mut has)
+    })
 }
 
 #[cfg(test)]
@@ -76,8 +90,8 @@ mod tests {
     const TEST: BootTest =
         BootTest { name: "t", cpus: 1, command_line: "a=b -- p x", lines: &["first", "second"], status: 7 };
 
-    fn boot(output: &str, end: End) -> Boot {
-        Boot { output: output.into(), end }
+    fn boot(terminal: &str, end: End) -> Boot {
+        Boot { terminal: terminal.into(), log: String::new(), end }
     }
 
     #[test]
@@ -88,11 +102,18 @@ mod tests {
 
     #[test]
     fn wants_lines_in_order_and_lets_others_between() {
-        assert_eq!(first_missing("a first\nx\r\nthe second\n", TEST.lines), None);
-        assert_eq!(first_missing("second\nfirst\n", TEST.lines), Some("second"));
-        assert_eq!(first_missing("first second\n", TEST.lines), Some("second"));
-        assert_eq!(first_missing("", TEST.lines), Some("first"));
-        assert_eq!(first_missing("", &[]), None);
+        assert_eq!(first_missing(["a first\nx\r\nthe second\n", ""], TEST.lines), None);
+        assert_eq!(first_missing(["second\nfirst\n", ""], TEST.lines), Some("second"));
+        assert_eq!(first_missing(["first second\n", ""], TEST.lines), Some("second"));
+        assert_eq!(first_missing(["", ""], TEST.lines), Some("first"));
+        assert_eq!(first_missing(["", ""], &[]), None);
+    }
+
+    #[test]
+    fn programs_and_kernel_may_each_say_some_of_them() {
+        assert_eq!(first_missing(["second\n", "x\nfirst\n"], TEST.lines), None);
+        assert_eq!(first_missing(["second\nx\n", "second\nfirst\n"], &["first", "second", "x"]), None);
+        assert_eq!(first_missing(["x\n", "second\nfirst\n"], TEST.lines), Some("second"));
     }
 
     #[test]

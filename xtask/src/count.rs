@@ -42,8 +42,15 @@ pub fn count() -> Result<ExitCode> {
 /// Counts `kernel`, prints the table, and fails if a budget is exceeded or two runs differ.
 pub fn check(kernel: &Path, programs: &Programs, qemu: &Qemu, counter: &Counter) -> Result<()> {
     let budgets = Budgets::read()?;
-    let machine =
-        Machine { kernel, program: programs.find(PROGRAM)?, command_line: COMMAND_LINE, cpus: 1, limit: Some(LIMIT) };
+    let program = programs.find(PROGRAM)?;
+    let machine = Machine {
+        kernel,
+        initrd: program,
+        program: Some(program),
+        command_line: COMMAND_LINE,
+        cpus: 1,
+        limit: Some(LIMIT),
+    };
     let report = count_twice(&machine, qemu, counter)?;
     print!("{}", Table(&report));
     let exceeded = budgets.exceeded(&report);

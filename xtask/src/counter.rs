@@ -9,7 +9,7 @@ use object::{Object, ObjectSymbol};
 use serde_json::Value;
 use vestibule_counter::report::Report;
 
-use crate::machine::{Console, End, Machine};
+use crate::machine::{End, Machine};
 use crate::qemu::Qemu;
 use crate::{process, workspace};
 
@@ -44,12 +44,12 @@ impl Counter {
         let folder = tempfile::tempdir().context("cannot make a folder for the report")?;
         let report = folder.path().join("report.json");
         let arguments = arguments(machine.kernel)?;
-        let boot = machine.boot_with(qemu, Console::Kept, |command| {
+        let boot = machine.boot_with(qemu, |command| {
             command.args(REPEATABLE).arg("-plugin").arg(self.argument(&arguments, &report));
         })?;
         match boot.end {
             End::Exited(0) => {}
-            end => bail!("the counted machine: {end}\nits console:\n{}", boot.output),
+            end => bail!("the counted machine: {end}\nits log:\n{}", boot.log),
         }
         let json = fs::read_to_string(&report).with_context(|| format!("cannot read {}", report.display()))?;
         let report = serde_json::from_str(&json).context("the counter's report is not what its reader knows")?;

@@ -1,27 +1,30 @@
-//! One boot of a kernel in QEMU: its console, a watchdog over it, its end.
+//! One boot of a kernel in QEMU: what it says, a watchdog over it, its end.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::keyboard::Keyboard;
 use crate::monitor::Monitor;
 use crate::qemu::Qemu;
+use crate::serial::{self, Ports, Said, Show, Silence};
 use crate::symbols::Symbols;
 use crate::{build, process};
+
+/// What the kernel's log says last when the first process has ended, and the machine with it.
+const LAST_WORDS: &str = "--- exit status";
 
 /// A kernel, what it runs, and on how many CPUs.
 pub struct Machine<'a> {
     /// The kernel's ELF file.
     pub kernel: &'a Path,
-    /// The ELF file of the program the kernel starts.
-    pub program: &'a Path,
+    /// The initial RAM disk.
+    pub initrd: &'a Path,
+    /// The ELF file of the program the kernel starts, for its symbols.
+    pub program: Option<&'a Path>,
     /// The kernel's command line.
     pub command_line: &'a str,
     pub cpus: u32,
@@ -29,78 +32,79 @@ pub struct Machine<'a> {
     pub limit: Option<Duration>,
 }
 
-/// Where a machine's console is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Console {
-    /// On our own standard input and output.
-    Terminal,
-    /// Nowhere: it is only kept.
-    Kept,
-}
-
 /// How a boot ended.
 pub struct Boot {
-    /// All that the console showed.
-    pub output: String,
+    /// All that the programs wrote to the terminal.
+    pub terminal: String,
+    /// All that the kernel wrote to its log.
+    pub log: String,
     pub end: End,
 }
 
 pub enum End {
-    /// The kernel ended the machine with the program's exit status.
+    /// The kernel ended the machine with this exit status: that of the first process, or 1 if it gave up.
     Exited(u8),
     /// It did not end in time; what the CPUs were doing then.
     Hung { limit: Duration, report: String },
+    /// Whoever types asked for the end.
+    Quit,
 }
 
 impl Machine<'_> {
     /// Boots, and returns when the machine has ended, by itself or by the watchdog.
-    pub fn boot(&self, qemu: &Qemu, console: Console) -> Result<Boot> {
-        self.boot_with(qemu, console, |_| {})
+    pub fn boot(&self, qemu: &Qemu) -> Result<Boot> {
+        self.boot_with(qemu, |_| {})
     }
 
     /// Boots as [`boot`](Self::boot) does, with what `add` adds to QEMU's command line.
-    pub fn boot_with(&self, qemu: &Qemu, console: Console, add: impl FnOnce(&mut Command)) -> Result<Boot> {
+    pub fn boot_with(&self, qemu: &Qemu, add: impl FnOnce(&mut Command)) -> Result<Boot> {
+        self.boot_for(qemu, Show::Nothing, None, add)
+    }
+
+    /// Boots with the machine's terminal on ours.
+    pub fn boot_on_terminal(&self, qemu: &Qemu, show: Show, keyboard: Keyboard) -> Result<Boot> {
+        self.boot_for(qemu, show, Some(keyboard), |_| {})
+    }
+
+    fn boot_for(
+        &self,
+        qemu: &Qemu,
+        show: Show,
+        keyboard: Option<Keyboard>,
+        add: impl FnOnce(&mut Command),
+    ) -> Result<Boot> {
         let folder = tempfile::tempdir().context("cannot make a folder for the monitor's socket")?;
         let socket = folder.path().join("monitor");
         let mut command = self.command(qemu, &socket)?;
         add(&mut command);
-        let mut child = Running(self.start(command, console)?);
-        let output = read_console(&mut child.0, console);
-        if console == Console::Terminal {
-            write_console(child.0.stdin.take().expect("its input is piped"));
-        }
-        let mut kept = Vec::new();
-        let ended = keep_until_end(&output, &mut kept, self.limit.map(|limit| Instant::now() + limit));
-        let end = match (ended, self.limit) {
-            (false, Some(limit)) => {
+        command.stdin(if keyboard.is_some() { Stdio::piped() } else { Stdio::null() });
+        let mut child = Running(spawn(command)?);
+        let ports = Ports::listen(&mut child.0, show);
+        let _typing = keyboard.map(|keyboard| keyboard.connect(&mut child.0, &ports)).transpose()?;
+        let mut said = Said::default();
+        let silence = ports.keep_until(self.limit.map(|limit| Instant::now() + limit), &mut said);
+        let end = match (silence, self.limit) {
+            (Silence::TooLate, Some(limit)) => {
                 let report = self.end_hung(&socket).unwrap_or_else(|error| format!("no registers: {error:#}\n"));
                 End::Hung { limit, report }
             }
-            _ => End::Exited(exit_status(child.0.wait()?, &kept)?),
+            (Silence::Quit, _) => End::Quit,
+            _ => End::Exited(exit_status(child.0.wait()?, &said)?),
         };
-        Ok(Boot { output: String::from_utf8_lossy(&kept).into_owned(), end })
-    }
-
-    fn start(&self, mut command: Command, console: Console) -> Result<Child> {
-        fs::metadata(self.program).with_context(|| format!("cannot read the program {}", self.program.display()))?;
-        command.stdout(Stdio::piped());
-        match console {
-            Console::Terminal => command.stdin(Stdio::piped()),
-            Console::Kept => command.stdin(Stdio::null()),
-        };
-        spawn(command)
+        Ok(Boot::new(said, end))
     }
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
         let mut command = qemu.command();
         command.args(["-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-m", "256M"]);
         command.arg("-smp").arg(self.cpus.to_string());
-        command.args(["-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot"]);
+        command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
+        serial::connect(&mut command);
         // The kernel ends the machine by a semihosting call, which carries the exit status.
         command.args(["-semihosting-config", "enable=on,target=native"]);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         command.arg("-kernel").arg(build::boot_image(self.kernel)?);
-        command.arg("-initrd").arg(self.program);
+        command.arg("-initrd").arg(self.initrd);
         command.arg("-append").arg(self.command_line);
         Ok(command)
     }
@@ -114,6 +118,18 @@ impl Machine<'_> {
     }
 }
 
+impl Boot {
+    fn new(said: Said, end: End) -> Self {
+        let [terminal, log] = [said.terminal, said.log].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Self { terminal, log, end }
+    }
+
+    /// Did the kernel end the machine because the first process had ended, and not because something was wrong?
+    pub fn is_regular(&self) -> bool {
+        matches!(self.end, End::Exited(_)) && self.log.lines().any(|line| line.starts_with(LAST_WORDS))
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,22 +137,24 @@ impl fmt::Display for End {
             Self::Hung { limit, report } => {
                 write!(f, "no end within {} s; its CPUs then:\n{report}", limit.as_secs())
             }
+            Self::Quit => f.write_str("ended from the keyboard"),
         }
     }
 }
 
 /// Runs a QEMU that boots something else than a kernel with a program; an error if it has not ended after `limit`.
 pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running(spawn(command)?);
-    let output = read_console(&mut child.0, Console::Kept);
-    let mut kept = Vec::new();
-    let ended = keep_until_end(&output, &mut kept, Some(Instant::now() + limit));
-    let output = String::from_utf8_lossy(&kept).into_owned();
-    if !ended {
-        bail!("no end within {} s; its console:\n{output}", limit.as_secs());
+    let ports = Ports::listen(&mut child.0, Show::Nothing);
+    let mut said = Said::default();
+    let silence = ports.keep_until(Some(Instant::now() + limit), &mut said);
+    if silence != Silence::Ended {
+        let Boot { terminal, log, .. } = Boot::new(said, End::Quit);
+        bail!("no end within {} s; what it said:\n{log}{terminal}", limit.as_secs());
     }
-    Ok(Boot { output, end: End::Exited(exit_status(child.0.wait()?, &kept)?) })
+    let status = exit_status(child.0.wait()?, &said)?;
+    Ok(Boot::new(said, End::Exited(status)))
 }
 
 fn spawn(mut command: Command) -> Result<Child> {
@@ -153,59 +171,14 @@ impl Drop for Running {
     }
 }
 
-/// Reads the machine's console in a thread of its own, shows it if it is on the terminal, and hands it on. The
-/// channel closes when QEMU ends.
-fn read_console(child: &mut Child, console: Console) -> Receiver<Vec<u8>> {
-    let mut stdout = child.stdout.take().expect("its output is piped");
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-            if console == Console::Terminal {
-                let mut terminal = io::stdout();
-                let _ = terminal.write_all(&buffer[..count]).and_then(|()| terminal.flush()); // Nobody may be looking.
-            }
-            if sender.send(buffer[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// Passes our standard input to the machine's console in a thread of its own. (QEMU itself would change the modes of
-/// our terminal, and leave them changed if it is killed.)
-fn write_console(mut stdin: ChildStdin) {
-    thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = io::stdin().read(&mut buffer) {
-            if stdin.write_all(&buffer[..count]).is_err() {
-                return;
-            }
-        }
-    });
-}
-
-/// Adds the console's output to `kept` until QEMU ends (true) or the deadline passes (false).
-fn keep_until_end(output: &Receiver<Vec<u8>>, kept: &mut Vec<u8>, deadline: Option<Instant>) -> bool {
-    loop {
-        let received = match deadline {
-            Some(deadline) => output.recv_timeout(deadline.saturating_duration_since(Instant::now())),
-            None => output.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match received {
-            Ok(bytes) => kept.extend(bytes),
-            Err(RecvTimeoutError::Disconnected) => return true,
-            Err(RecvTimeoutError::Timeout) => return false,
-        }
-    }
-}
-
 /// The exit status the kernel gave.
-fn exit_status(status: ExitStatus, output: &[u8]) -> Result<u8> {
+fn exit_status(status: ExitStatus, said: &Said) -> Result<u8> {
+    let log = String::from_utf8_lossy(&said.log);
     match status.code().map(u8::try_from) {
-        Some(Ok(0)) if output.is_empty() => bail!("the kernel powered off without a word"),
+        Some(Ok(0)) if said.terminal.is_empty() && said.log.is_empty() => {
+            bail!("the kernel powered off without a word")
+        }
         Some(Ok(code)) => Ok(code),
-        _ => bail!("QEMU did not end by itself: {status}"),
+        _ => bail!("QEMU did not end by itself: {status}\n{log}"),
     }
 }

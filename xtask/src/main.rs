@@ -5,6 +5,7 @@
 //!   build          bare-metal crates    <- toolchain     <- standard_library <- debian
 //!   image          kernel ELF to what QEMU boots
 //!   machine        a booted QEMU        <- qemu          <-                     debian
+//!     serial, keyboard   its terminal and its log
 //!     monitor        what its CPUs hold when it hangs    <- symbols
 //! ```
 
@@ -14,12 +15,14 @@ mod boots;
 mod budget;
 mod build;
 mod cache;
+mod command_line;
 mod conformance;
 mod count;
 mod counter;
 mod counter_test;
 mod debian;
 mod image;
+mod keyboard;
 mod machine;
 mod minimal_kernel;
 mod model;
@@ -29,6 +32,7 @@ mod process;
 mod progress;
 mod qemu;
 mod run;
+mod serial;
 mod standard_library;
 mod symbols;
 mod table;

@@ -27,7 +27,7 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu, limit: Duration) -> Result<()> 
     let started = Instant::now();
     let name = format!("boot test {}", TEST.name);
     let boot = machine::run_to_end(command, limit).with_context(|| name.clone())?;
-    TEST.judge(&boot).map_err(|why| anyhow!("{name}: {why}\nits console:\n{}", boot.output))?;
+    TEST.judge(&boot).map_err(|why| anyhow!("{name}: {why}\nits console:\n{}", boot.terminal))?;
     println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
     Ok(())
 }

@@ -4,18 +4,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use clap::ValueEnum;
+use anyhow::Result;
 
 use crate::build::{self, Programs};
-use crate::machine::{Console, End, Machine};
+use crate::command_line::{Preempt, command_line};
+use crate::keyboard::Keyboard;
+use crate::machine::{Boot, End, Machine};
 use crate::qemu::Qemu;
+use crate::serial::Show;
 use crate::toolchain::Toolchain;
 
 const DEFAULT_PROGRAM: &str = "hello";
 
 /// The exit code when the machine had to be ended, as that of `timeout`.
 const HUNG: u8 = 124;
+/// When the kernel gave up, so that it is not taken for a program's exit status.
+const DIED: u8 = 125;
+/// When whoever types ended it, as a shell would say of Ctrl-C.
+const QUIT: u8 = 130;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -37,19 +43,12 @@ pub struct Options {
     /// Build without optimisation
     #[arg(long)]
     dev: bool,
+    /// Show the kernel's log on standard error while it runs
+    #[arg(long, short)]
+    verbose: bool,
     /// The program's arguments
     #[arg(last = true)]
     arguments: Vec<String>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Preempt {
-    /// Never before it sleeps, yields or returns to user mode
-    None,
-    /// At once, wherever it may be
-    Full,
-    /// At the first tick after it was asked to give way
-    Lazy,
 }
 
 /// Runs the program; the exit code is the program's.
@@ -59,19 +58,42 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let profile = if options.dev { "dev" } else { "release" };
     let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile), Ok)?;
     let program = program(&options.program, &toolchain, profile)?;
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let words: Vec<_> = std::iter::once(name).chain(options.arguments.iter().cloned()).collect();
     let machine = Machine {
         kernel: &kernel,
-        program: &program,
-        command_line: &command_line(options.preempt, &program, &options.arguments)?,
+        initrd: &program,
+        program: Some(&program),
+        command_line: &command_line(options.preempt, &words),
         cpus: options.cpus,
         limit: options.timeout.map(Duration::from_secs),
     };
-    match machine.boot(&qemu, Console::Terminal)?.end {
-        End::Exited(status) => Ok(ExitCode::from(status)),
-        hung => {
-            eprintln!("xtask: error: {hung}");
-            Ok(ExitCode::from(HUNG))
+    let show = if options.verbose { Show::TerminalAndLog } else { Show::Terminal };
+    let boot = machine.boot_on_terminal(&qemu, show, Keyboard::ours())?;
+    if !options.verbose && needs_log(&boot) {
+        eprint!("{}", boot.log);
+    }
+    Ok(ExitCode::from(exit_code(&boot)))
+}
+
+/// Is there something in the kernel's log that a person would want to see?
+fn needs_log(boot: &Boot) -> bool {
+    !boot.is_regular() && !matches!(boot.end, End::Quit)
+}
+
+/// Says what was wrong, if anything was.
+fn exit_code(boot: &Boot) -> u8 {
+    match &boot.end {
+        End::Exited(status) if boot.is_regular() => *status,
+        End::Exited(_) => {
+            eprintln!("xtask: error: the kernel gave up");
+            DIED
         }
+        hung @ End::Hung { .. } => {
+            eprintln!("xtask: error: {hung}");
+            HUNG
+        }
+        End::Quit => QUIT,
     }
 }
 
@@ -81,21 +103,6 @@ fn program(named: &Path, toolchain: &Toolchain, profile: &str) -> Result<PathBuf
         Some(name) if !named.exists() => Ok(Programs::new(toolchain, profile)?.find(name)?.to_owned()),
         _ => Ok(named.to_owned()),
     }
-}
-
-/// The kernel's own options, then `--`, then the program's arguments with its name before them.
-fn command_line(preempt: Preempt, program: &Path, arguments: &[String]) -> Result<String> {
-    let preempt = preempt.to_possible_value().expect("no preemption model is hidden");
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    let mut line = format!("preempt={} --", preempt.get_name());
-    for word in std::iter::once(name.as_ref()).chain(arguments.iter().map(String::as_str)) {
-        if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == '"') {
-            bail!("{word:?} cannot stand on the kernel's command line, which is split at spaces and has no quotes");
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    Ok(line)
 }
 
 #[cfg(test)]
@@ -113,22 +120,10 @@ mod tests {
         Line::try_parse_from(std::iter::once("run").chain(line.split_whitespace())).map(|line| line.options)
     }
 
-    fn kernel_line(line: &str) -> Result<String> {
-        let options = parse(line)?;
-        command_line(options.preempt, &options.program, &options.arguments)
-    }
-
     #[test]
-    fn defaults_to_hello_under_full_preemption_on_two_cpus() {
+    fn defaults_to_two_cpus_and_no_limit() {
         let options = parse("").unwrap();
-        assert_eq!((options.cpus, options.timeout, options.dev), (2, None, false));
-        assert_eq!(kernel_line("").unwrap(), "preempt=full -- hello");
-    }
-
-    #[test]
-    fn passes_arguments_after_the_programs_name() {
-        let line = kernel_line("--preempt lazy --program /some/where/echo -- one --two").unwrap();
-        assert_eq!(line, "preempt=lazy -- echo one --two");
+        assert_eq!((options.cpus, options.timeout, options.dev, options.verbose), (2, None, false, false));
     }
 
     #[test]
@@ -136,7 +131,15 @@ mod tests {
         assert!(parse("--cpus 9").is_err());
         assert!(parse("--preempt sometimes").is_err());
         assert!(parse("argument-before-the-dashes").is_err());
-        let space = ["two words".to_owned()];
-        assert!(command_line(Preempt::Full, Path::new("hello"), &space).is_err());
+    }
+
+    #[test]
+    fn the_exit_code_is_the_programs_only_if_a_program_ended() {
+        let boot = |log: &str, end| Boot { terminal: String::new(), log: log.into(), end };
+        let ended = "--- hello\r\n--- exit status 7\r\n";
+        assert_eq!(exit_code(&boot(ended, End::Exited(7))), 7);
+        assert_eq!(exit_code(&boot("CPU 0: panicked\r\n", End::Exited(1))), DIED);
+        assert_eq!(exit_code(&boot(ended, End::Quit)), QUIT);
+        assert!(needs_log(&boot("CPU 0: panicked", End::Exited(1))) && !needs_log(&boot(ended, End::Exited(1))));
     }
 }

@@ -13,14 +13,14 @@ use crate::image;
 /// The symbols and debug information of the kernel and of the program on it.
 pub struct Symbols {
     kernel: Loader,
-    /// Absent if the program's file has none.
+    /// Absent if it is not known, or its file has none.
     program: Option<Loader>,
     /// Where the kernel's parts lie physically, each with its virtual address: code that runs before the MMU is on.
     physical: Vec<(Range<u64>, u64)>,
 }
 
 impl Symbols {
-    pub fn read(kernel: &Path, program: &Path) -> Result<Self> {
+    pub fn read(kernel: &Path, program: Option<&Path>) -> Result<Self> {
         let elf = fs::read(kernel)?;
         let physical = image::segments(&elf)?.into_iter().map(|segment| {
             let end = segment.address + segment.bytes.len() as u64;
@@ -28,7 +28,7 @@ impl Symbols {
         });
         let physical = physical.collect();
         let kernel = Loader::new(kernel).map_err(|error| anyhow!("no symbols in {}: {error}", kernel.display()))?;
-        Ok(Self { kernel, program: Loader::new(program).ok(), physical })
+        Ok(Self { kernel, program: program.and_then(|program| Loader::new(program).ok()), physical })
     }
 
     /// Where `address` is: `function (file:line)`, the innermost first if functions were inlined there.

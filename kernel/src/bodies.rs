@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use linux_raw_sys::general as linux;
 use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, Process, Resolved};
 use vestibule_arm64::classes::{
     El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
@@ -14,7 +15,7 @@ use vestibule_arm64::{Bodies, Frame};
 use crate::address_space::FaultError;
 use crate::reference::{Hardware, Reference};
 use crate::regions::Access;
-use crate::signals::{Signal, raise};
+use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
 use crate::{interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
@@ -45,8 +46,9 @@ impl Bodies for Reference {
     fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Abort>();
         let fault = Fault::of(frame);
-        if let Err((signal, what)) = fault.and_then(|fault| resolve(&mut cpu, fault)) {
-            raise(&mut cpu, signal, format_args!("{what}: address {:#x}", frame.fault_address), frame);
+        if let Err((signal, code, what)) = fault.and_then(|fault| resolve(&mut cpu, fault)) {
+            let info = Info { signal, code: code as i32, origin: Origin::Fault { address: frame.fault_address } };
+            raise(&mut cpu, info, format_args!("{what}: address {:#x}", frame.fault_address), frame);
         }
         cpu
     }
@@ -80,7 +82,7 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_brk(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Brk>();
-        raise(&mut cpu, Signal::SIGTRAP, "BRK", frame);
+        raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_BRKPT, frame), "BRK", frame);
         cpu
     }
 
@@ -97,7 +99,7 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_undefined(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Undefined>();
-        raise(&mut cpu, Signal::SIGILL, "undefined instruction", frame);
+        raise(&mut cpu, at(Signal::SIGILL, linux::ILL_ILLOPC, frame), "undefined instruction", frame);
         cpu
     }
 
@@ -135,11 +137,22 @@ impl Bodies for Reference {
         entered::<El0Unhandled>();
         // The jump went wrong, not the instruction.
         const PC_ALIGNMENT: u64 = 0x22;
-        let signal = if frame.syndrome >> 26 == PC_ALIGNMENT { Signal::SIGBUS } else { Signal::SIGILL };
-        raise(&mut cpu, signal, "exception that no class is for", frame);
+        let (signal, code) = match frame.syndrome >> 26 {
+            PC_ALIGNMENT => (Signal::SIGBUS, linux::BUS_ADRALN),
+            _ => (Signal::SIGILL, linux::ILL_ILLOPC),
+        };
+        raise(&mut cpu, at(signal, code, frame), "exception that no class is for", frame);
         cpu
     }
 }
+
+/// What the interrupted instruction did.
+fn at(signal: Signal, code: u32, frame: &Frame) -> Info {
+    Info { signal, code: code as i32, origin: Origin::Fault { address: frame.pc } }
+}
+
+/// A signal, its code, and what is printed if nobody handles it.
+type Refused = (Signal, u32, &'static str);
 
 /// An abort that memory management may resolve. ESR_EL1.ISS for aborts: Arm ARM D24.2.40.
 #[derive(Clone, Copy)]
@@ -149,7 +162,7 @@ struct Fault {
 }
 
 impl Fault {
-    fn of(frame: &Frame) -> Result<Fault, (Signal, &'static str)> {
+    fn of(frame: &Frame) -> Result<Fault, Refused> {
         const INSTRUCTION_ABORT: u64 = 0x20;
         const WRITE: u64 = 1 << 6;
         let class = frame.syndrome >> 26;
@@ -161,20 +174,21 @@ impl Fault {
         // The level is in the lower two bits.
         match frame.syndrome & 0x3c {
             0x04 | 0x08 | 0x0c => Ok(Fault { address: frame.fault_address as usize, access }),
-            0x00 => Err((Signal::SIGSEGV, "address out of range")),
-            0x20 => Err((Signal::SIGBUS, "misaligned access")),
-            _ => Err((Signal::SIGBUS, "memory error")),
+            0x00 => Err((Signal::SIGSEGV, linux::SEGV_MAPERR, "address out of range")),
+            0x20 => Err((Signal::SIGBUS, linux::BUS_ADRALN, "misaligned access")),
+            _ => Err((Signal::SIGBUS, linux::BUS_OBJERR, "memory error")),
         }
     }
 }
 
-fn resolve(cpu: &mut Cpu<Reference, Process>, fault: Fault) -> Result<(), (Signal, &'static str)> {
+fn resolve(cpu: &mut Cpu<Reference, Process>, fault: Fault) -> Result<(), Refused> {
     let task = Task::current_shared(cpu);
-    let Some(process) = task.process() else { return Err((Signal::SIGSEGV, "no user memory")) };
-    let resolved = process.memory.lock(cpu).fault(fault.address, fault.access);
+    let memory = task.process().and_then(|process| process.memory());
+    let Some(memory) = memory else { return Err((Signal::SIGSEGV, linux::SEGV_MAPERR, "no user memory")) };
+    let resolved = memory.lock(cpu).fault(fault.address, fault.access);
     resolved.map_err(|why| match why {
-        FaultError::NotMapped => (Signal::SIGSEGV, "nothing is mapped there"),
-        FaultError::NotAllowed => (Signal::SIGSEGV, "access not allowed"),
-        FaultError::OutOfMemory => (Signal::SIGBUS, "out of memory"),
+        FaultError::NotMapped => (Signal::SIGSEGV, linux::SEGV_MAPERR, "nothing is mapped there"),
+        FaultError::NotAllowed => (Signal::SIGSEGV, linux::SEGV_ACCERR, "access not allowed"),
+        FaultError::OutOfMemory => (Signal::SIGBUS, linux::BUS_ADRERR, "out of memory"),
     })
 }

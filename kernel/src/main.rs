@@ -29,6 +29,8 @@ mod boot;
 mod bring_up;
 #[cfg(target_os = "none")]
 mod console;
+#[cfg(target_os = "none")]
+mod contents;
 #[cfg(all(target_os = "none", feature = "checked"))]
 mod counted;
 #[cfg(target_os = "none")]
@@ -37,6 +39,8 @@ mod cpu_time;
 mod device_tree;
 #[cfg(target_os = "none")]
 mod early_vectors;
+#[cfg(target_os = "none")]
+mod errno;
 #[cfg(target_os = "none")]
 mod frames;
 #[cfg(target_os = "none")]
@@ -61,6 +65,8 @@ mod pipe;
 mod power;
 #[cfg(target_os = "none")]
 mod process;
+#[cfg(target_os = "none")]
+mod processes;
 #[cfg(target_os = "none")]
 mod psci;
 #[cfg(target_os = "none")]

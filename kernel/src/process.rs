@@ -1,35 +1,64 @@
-//! Processes: an address space, what it has open, and the tasks that share both.
+//! Processes: memory, what it has open, what it does with signals, its relatives, and the tasks that share all of it.
+
+mod end;
+mod job;
+mod memory;
+mod status;
 
 use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
-use vestibule::{Flags, Process as ProcessContext};
+pub use job::Job;
+pub use memory::Memory;
+pub use status::{Status, Zombie};
 
 use crate::address_space::AddressSpace;
 use crate::lock::IrqLock;
 use crate::pipe::PipeEnd;
-use crate::reference::{Cpu, Machine};
+use crate::processes;
+use crate::signals::{Actions, Pending};
 use crate::task::Task;
-use crate::wait::Mutex;
-use crate::{interrupts, power, println, scheduler, statistics};
+use crate::wait::WaitQueue;
 
 /// A process.
 pub struct Process {
     id: u32,
-    parent: u32,
-    name: String,
-    /// Its memory. The lock may be held over a fault.
-    pub memory: Mutex<AddressSpace>,
-    ttbr0: u64,
+    /// The number of whom `family` names as parent, for who asks for nothing else.
+    parent: AtomicU32,
+    family: IrqLock<Family>,
+    /// Its process group and its session, by the numbers of their leaders.
+    group: AtomicU32,
+    session: AtomicU32,
+    name: IrqLock<String>,
+    memory: IrqLock<Option<Arc<Memory>>>,
+    /// What the CPU's lower half is while it runs; zero for none.
+    ttbr0: AtomicU64,
     files: IrqLock<Vec<Option<PipeEnd>>>,
     tasks: IrqLock<Vec<Arc<Task>>>,
     /// How many tasks have not ended.
     living: AtomicU32,
     /// Linux's exit status, or [`RUNS`].
     status: AtomicI32,
+    /// The last task has left.
+    ended: AtomicBool,
+    /// What it does with signals.
+    pub actions: IrqLock<Actions>,
+    /// Signals that any of its tasks may take.
+    pub pending: Pending,
+    /// Whether it is stopped.
+    pub job: Job,
+    /// Woken when a child ends, stops or goes on.
+    pub children_changed: WaitQueue,
     ticks: AtomicU64,
+}
+
+/// Whom it stems from, and who stems from it.
+#[derive(Default)]
+struct Family {
+    parent: Weak<Process>,
+    children: Vec<Arc<Process>>,
 }
 
 const RUNS: i32 = -1;
@@ -41,18 +70,30 @@ const FIRST_FILE: usize = 3;
 impl Process {
     /// The first process, with memory but no task yet.
     pub fn first(name: String, memory: AddressSpace) -> Arc<Process> {
-        Arc::new(Process {
-            id: 1,
-            parent: NOBODY,
-            name,
-            ttbr0: memory.ttbr0(),
-            memory: Mutex::new(memory),
+        let memory = Memory::new(memory);
+        let process = Process {
+            id: processes::FIRST,
+            parent: AtomicU32::new(NOBODY),
+            family: IrqLock::new(Family::default()),
+            group: AtomicU32::new(processes::FIRST),
+            session: AtomicU32::new(processes::FIRST),
+            name: IrqLock::new(name),
+            ttbr0: AtomicU64::new(memory.ttbr0()),
+            memory: IrqLock::new(Some(memory)),
             files: IrqLock::new(Vec::new()),
             tasks: IrqLock::new(Vec::new()),
             living: AtomicU32::new(0),
             status: AtomicI32::new(RUNS),
+            ended: AtomicBool::new(false),
+            actions: IrqLock::new(Actions::DEFAULT),
+            pending: Pending::new(),
+            job: Job::new(),
+            children_changed: WaitQueue::new(),
             ticks: AtomicU64::new(0),
-        })
+        };
+        let process = Arc::new(process);
+        processes::add(&process);
+        process
     }
 
     /// Its number.
@@ -62,18 +103,54 @@ impl Process {
 
     /// Its parent's number.
     #[inline(always)]
-    pub fn parent(&self) -> u32 {
-        self.parent
+    pub fn parent_id(&self) -> u32 {
+        self.parent.load(Ordering::Relaxed)
+    }
+
+    /// Its parent, if it has not ended.
+    pub fn parent(&self) -> Option<Arc<Process>> {
+        self.family.lock().parent.upgrade()
+    }
+
+    /// Its children, those that have ended and are not waited for among them.
+    pub fn children(&self) -> Vec<Arc<Process>> {
+        self.family.lock().children.clone()
+    }
+
+    /// Its process group's number.
+    pub fn group(&self) -> u32 {
+        self.group.load(Ordering::Relaxed)
+    }
+
+    /// Its session's number.
+    pub fn session(&self) -> u32 {
+        self.session.load(Ordering::Relaxed)
+    }
+
+    /// Moves to another process group of its session.
+    pub fn set_group(&self, group: u32) {
+        self.group.store(group, Ordering::Relaxed);
+    }
+
+    /// Begins a session and a process group of its own.
+    pub fn lead_session(&self) {
+        self.session.store(self.id, Ordering::Relaxed);
+        self.set_group(self.id);
     }
 
     /// What it was started as.
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(&self) -> String {
+        self.name.lock().clone()
     }
 
-    /// What the CPU's lower half is while it runs.
+    /// Its memory; none when it has ended.
+    pub fn memory(&self) -> Option<Arc<Memory>> {
+        self.memory.lock().clone()
+    }
+
+    /// What the CPU's lower half is while it runs; zero for none.
     pub fn ttbr0(&self) -> u64 {
-        self.ttbr0
+        self.ttbr0.load(Ordering::Relaxed)
     }
 
     /// It has run that much longer.
@@ -81,10 +158,21 @@ impl Process {
         self.ticks.fetch_add(ticks, Ordering::Relaxed);
     }
 
+    /// For how many ticks it ran.
+    pub fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
     /// Takes in a new task.
     pub fn add(&self, task: &Arc<Task>) {
         self.living.fetch_add(1, Ordering::Relaxed);
         self.tasks.lock().push(task.clone());
+        processes::add_task(task);
+    }
+
+    /// Its tasks that have not ended.
+    pub fn tasks(&self) -> Vec<Arc<Task>> {
+        self.tasks.lock().clone()
     }
 
     /// The task that asks is the only one left.
@@ -92,41 +180,9 @@ impl Process {
         self.living.load(Ordering::Acquire) == 1
     }
 
-    /// Does that task belong here?
-    pub fn has_task(&self, id: u32) -> bool {
-        self.tasks.lock().iter().any(|task| task.id() == id)
-    }
-
-    /// Its tasks are to end.
-    pub fn is_ending(&self) -> bool {
-        self.status.load(Ordering::Acquire) != RUNS
-    }
-
-    /// Has every task end, with `status` for the whole unless it ends already. Each does so on its next way to user mode.
-    pub fn end(&self, status: i32) {
-        let first = self.status.compare_exchange(RUNS, status, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        if !first {
-            return;
-        }
-        for task in self.tasks.lock().iter() {
-            task.word().set::<Machine>(Flags::SIGNAL);
-            scheduler::wake(task);
-            interrupts::send(task.cpu(), interrupts::RESCHEDULE);
-        }
-    }
-
-    /// The current task, one of these, leaves. The last one closes what is open, and with the first process the machine
-    /// ends.
-    pub fn leave(&self, cpu: &Cpu<ProcessContext>) {
-        let task = Task::current(cpu).id();
-        self.tasks.lock().retain(|other| other.id() != task);
-        if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
-        }
-        self.files.lock().clear();
-        if self.id == 1 {
-            power_off(self.status.load(Ordering::Acquire).max(0));
-        }
+    /// Its task of that number.
+    pub fn task(&self, id: u32) -> Option<Arc<Task>> {
+        self.tasks.lock().iter().find(|task| task.id() == id).cloned()
     }
 
     /// Opens; the file's number.
@@ -154,11 +210,4 @@ impl Process {
         drop(closed);
         true
     }
-}
-
-/// The first process has ended, and with it everything.
-fn power_off(status: i32) -> ! {
-    statistics::print();
-    println!("--- exit status {status}");
-    power::exit(power::Status::Code(status as u8))
 }

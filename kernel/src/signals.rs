@@ -1,61 +1,97 @@
-//! Signals, as far as they end processes: this kernel's programs have no handlers yet.
+//! Signals: what is sent, to whom it goes, and what becomes of it on the way to user mode.
+//!
+//! ```text
+//!   send --> pending of a process or a task --> notify: flag in the task word, wake-up, interrupt
+//!                                                   |
+//!   user mode <-- frame on the user's stack <-- deliver, in the exit's work loop
+//! ```
 
-use core::fmt::Display;
+mod action;
+mod alternate;
+mod call;
+mod deliver;
+mod info;
+mod layout;
+mod pending;
+mod restart;
+mod send;
+mod signal;
 
-use vestibule::Process as ProcessContext;
-use vestibule_arm64::Frame;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::reference::Cpu;
+pub use action::{Action, Actions, Disposition};
+pub use alternate::{Alternate, AlternateStack};
+pub use call::back;
+pub use deliver::{deliver, exit_task};
+pub use info::*;
+pub use pending::Pending;
+pub use send::{discard, look_again, notify, raise, send, send_task};
+pub use signal::{Default, Signal, SignalSet};
+
 use crate::task::Task;
-use crate::{println, scheduler, user_copy};
 
-/// Linux's numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, clippy::upper_case_acronyms, reason = "their names are what they are known by")]
-pub enum Signal {
-    SIGILL = 4,
-    SIGTRAP = 5,
-    SIGBUS = 7,
-    SIGSEGV = 11,
+/// A task's own part.
+pub struct TaskSignals {
+    /// What it does not want to hear of now. Its own business.
+    blocked: AtomicU64,
+    /// What that will be when a signal has ended its wait in `sigsuspend`, or [`NOTHING`].
+    suspended: AtomicU64,
+    /// What waits for it alone.
+    pub pending: Pending,
+    /// Its alternate stack.
+    pub alternate: Alternate,
 }
 
-/// A task did what no program may do: says what and where, and ends its process with that signal.
-pub fn raise(cpu: &mut Cpu<ProcessContext>, signal: Signal, what: impl Display, frame: &Frame) {
-    let task = Task::current(cpu);
-    let Some(process) = task.process() else {
-        panic!("{what} in kernel thread {}, which has no user mode", task.id());
-    };
-    println!(
-        "{} (process {}, task {}): {signal:?}: {what}, pc {:#x}, syndrome {:#x}",
-        process.name(),
-        process.id(),
-        task.id(),
-        frame.pc,
-        frame.syndrome
-    );
-    process.end(128 + signal as i32);
-}
+/// No set of blocked signals: SIGKILL is in it.
+const NOTHING: u64 = u64::MAX;
 
-/// The task's flag says that something is there for it.
-pub fn deliver(mut cpu: Cpu<ProcessContext>, _: &mut Frame) -> Cpu<ProcessContext> {
-    let task = Task::current(&cpu);
-    match task.process() {
-        Some(process) if process.is_ending() => exit_task(&mut cpu),
-        _ => cpu,
-    }
-}
-
-/// The current task ends; its process goes on, if it was not the last.
-pub fn exit_task(cpu: &mut Cpu<ProcessContext>) -> ! {
-    let task = Task::current_shared(cpu);
-    let cleared = task.clear_on_exit.load(core::sync::atomic::Ordering::Relaxed);
-    if let Some(process) = task.process().cloned() {
-        // Who gave a bad address is not told any more.
-        if cleared != 0 && user_copy::write_user(cleared, &0_u32).is_ok() {
-            crate::futex::wake(process.id(), cleared, 1);
+impl TaskSignals {
+    /// Nothing blocked, nothing waiting.
+    pub const fn new() -> TaskSignals {
+        TaskSignals {
+            blocked: AtomicU64::new(0),
+            suspended: AtomicU64::new(NOTHING),
+            pending: Pending::new(),
+            alternate: Alternate::new(),
         }
-        process.leave(cpu);
     }
-    drop(task);
-    scheduler::end(cpu)
+
+    /// What it does not want to hear of now.
+    pub fn blocked(&self) -> SignalSet {
+        SignalSet::from_bits(self.blocked.load(Ordering::Acquire))
+    }
+
+    /// Wants to hear of something else from here on. Who may have something waiting then is [notified](notify).
+    pub fn block(&self, signals: SignalSet) {
+        self.blocked.store(signals.without(SignalSet::ABSOLUTE).bits(), Ordering::Release);
+    }
+
+    /// Blocks `signals` until one is delivered, and then again what is blocked now.
+    pub fn suspend(&self, signals: SignalSet) {
+        self.suspended.store(self.blocked().bits(), Ordering::Relaxed);
+        self.block(signals);
+    }
+
+    /// Nothing was delivered to a handler: blocks again what it did before `suspend`.
+    fn unsuspend(&self) {
+        let before = self.suspended.swap(NOTHING, Ordering::Relaxed);
+        if before != NOTHING {
+            self.block(SignalSet::from_bits(before));
+        }
+    }
+
+    /// What a handler that begins now is to put back when it returns.
+    fn take_suspended(&self) -> SignalSet {
+        match self.suspended.swap(NOTHING, Ordering::Relaxed) {
+            NOTHING => self.blocked(),
+            before => SignalSet::from_bits(before),
+        }
+    }
+}
+
+/// Whatever the task sleeps for, there is something to do first: a signal that it does not block, a stop, or its end.
+pub fn is_interrupted(task: &Task) -> bool {
+    let Some(process) = task.process() else { return false };
+    let pending = task.signals.pending.set().or(process.pending.set());
+    process.is_ending() || process.job.is_stopped() || !pending.without(task.signals.blocked()).is_empty()
 }

@@ -1,57 +1,38 @@
 //! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
 
 mod memory;
+mod signals;
 mod tasks;
 mod time;
 mod transfer;
 
-use linux_raw_sys::{errno, general as linux};
+use alloc::sync::Arc;
+
+use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
-use crate::process::Process;
+use crate::errno::{Errno, Result};
+use crate::process::{Memory, Process};
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::{statistics, test_hooks};
 
-/// Linux's error numbers, positive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Errno(u32);
-
-#[allow(missing_docs, reason = "their names are what they are known by")]
-impl Errno {
-    pub const EAGAIN: Errno = Errno(errno::EAGAIN);
-    pub const EACCES: Errno = Errno(errno::EACCES);
-    pub const EBADF: Errno = Errno(errno::EBADF);
-    pub const EFAULT: Errno = Errno(errno::EFAULT);
-    pub const EINTR: Errno = Errno(errno::EINTR);
-    pub const EINVAL: Errno = Errno(errno::EINVAL);
-    pub const ENOMEM: Errno = Errno(errno::ENOMEM);
-    pub const ENOSYS: Errno = Errno(errno::ENOSYS);
-    pub const EPERM: Errno = Errno(errno::EPERM);
-    pub const EPIPE: Errno = Errno(errno::EPIPE);
-    pub const ESRCH: Errno = Errno(errno::ESRCH);
-    pub const ETIMEDOUT: Errno = Errno(errno::ETIMEDOUT);
-}
-
-impl From<crate::user_copy::Fault> for Errno {
-    fn from(_: crate::user_copy::Fault) -> Self {
-        Errno::EFAULT
-    }
-}
-
-type Result = core::result::Result<usize, Errno>;
-
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
     cpu: &'a mut Cpu<ProcessContext>,
-    process: &'a Process,
+    process: &'a Arc<Process>,
     frame: &'a mut Frame,
 }
 
 impl Call<'_> {
     fn argument(&self, n: usize) -> usize {
         self.frame.regs[n] as usize
+    }
+
+    /// Who makes a system call has not ended, and so has memory.
+    fn memory(&self) -> Result<Arc<Memory>> {
+        self.process.memory().ok_or(Errno::ESRCH)
     }
 }
 
@@ -60,7 +41,7 @@ impl Call<'_> {
 pub fn call(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
     // The one that is nothing but entry and exit, so that it can be measured.
     if frame.syscall == u64::from(linux::__NR_getppid) {
-        frame.regs[0] = u64::from(Task::current(&cpu).process().map_or(0, |process| process.parent()));
+        frame.regs[0] = u64::from(Task::current(&cpu).process().map_or(0, |process| process.parent_id()));
         return cpu;
     }
     dispatch(&mut cpu, frame);
@@ -71,11 +52,12 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     let task = core::ptr::from_ref(Task::current(cpu));
     // SAFETY: the current task lives as long as this call, which it makes, and so does its process.
     let Some(process) = unsafe { &*task }.process() else { unreachable!("a kernel thread made a system call") };
+    Task::current(cpu).set_first_argument(frame.regs[0]);
     let number = frame.syscall;
     let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
     frame.regs[0] = match result {
         Ok(value) => value as u64,
-        Err(Errno(errno)) => u64::from(errno).wrapping_neg(),
+        Err(errno) => errno.to_register(),
     };
 }
 
@@ -95,8 +77,18 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_getpid => Ok(call.process.id() as usize),
         linux::__NR_gettid => Ok(Task::current(call.cpu).id() as usize),
         linux::__NR_set_tid_address => tasks::set_tid_address(call),
-        linux::__NR_kill => tasks::kill(call),
-        linux::__NR_tgkill => tasks::tgkill(call),
+        linux::__NR_kill => signals::kill(call),
+        linux::__NR_tkill => signals::kill_task(call),
+        linux::__NR_tgkill => signals::kill_task_of_group(call),
+        linux::__NR_rt_sigqueueinfo => signals::queue(call),
+        linux::__NR_rt_tgsigqueueinfo => signals::queue_to_task(call),
+        linux::__NR_rt_sigaction => signals::action(call),
+        linux::__NR_rt_sigprocmask => signals::block(call),
+        linux::__NR_rt_sigpending => signals::pending(call),
+        linux::__NR_rt_sigsuspend => signals::suspend(call),
+        linux::__NR_rt_sigtimedwait => signals::wait(call),
+        linux::__NR_rt_sigreturn => signals::back(call),
+        linux::__NR_sigaltstack => signals::alternate_stack(call),
         linux::__NR_sched_yield => tasks::sched_yield(call),
         linux::__NR_sched_setaffinity => tasks::sched_setaffinity(call),
         linux::__NR_sched_getaffinity => tasks::sched_getaffinity(call),

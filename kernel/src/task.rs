@@ -9,8 +9,10 @@ use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
 use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
 use crate::process::Process;
+use crate::processes;
 use crate::reference::{Cpu, Port};
 use crate::scheduler;
+use crate::signals::TaskSignals;
 use crate::stacks::Stack;
 
 /// A task. The port's part comes first: the current task is found through it.
@@ -29,6 +31,10 @@ pub struct Task {
     pub clear_on_exit: AtomicUsize,
     /// Ticks that it has been running for since they were last charged.
     pub ticks: AtomicU64,
+    /// X0 of the system call that it makes, before that is the result.
+    first_argument: AtomicU64,
+    /// What it does not want to hear of now, and what waits for it alone.
+    pub signals: TaskSignals,
     process: Option<Arc<Process>>,
     /// Until it has begun.
     start: IrqLock<Option<Start>>,
@@ -60,8 +66,7 @@ pub enum Start {
 impl Task {
     /// A task that does not run yet. [`scheduler::start`] lets it go.
     pub fn new(process: Option<Arc<Process>>, start: Start) -> Result<Arc<Task>, OutOfMemory> {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let id = process.as_ref().map_or(0, |_| processes::take_number());
         let stack = Stack::new()?;
         let top = stack.top() as u64;
         let task = Arc::new(Task::with(id, process, Some(stack), TaskWord::new()));
@@ -92,6 +97,8 @@ impl Task {
             user_thread_pointer: AtomicU64::new(0),
             clear_on_exit: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
+            first_argument: AtomicU64::new(0),
+            signals: TaskSignals::new(),
             process,
             start: IrqLock::new(None),
             _stack: stack,
@@ -125,7 +132,7 @@ impl Task {
         self.thread.word()
     }
 
-    /// Its number, as user mode sees it. The first task made is the first process's first, and has its number.
+    /// Its number, as user mode sees it; a process's first task has the process's. Zero for a kernel thread.
     pub fn id(&self) -> u32 {
         self.id
     }
@@ -159,6 +166,16 @@ impl Task {
     /// What it is part of; none for a kernel thread.
     pub fn process(&self) -> Option<&Arc<Process>> {
         self.process.as_ref()
+    }
+
+    /// X0 of the system call that it makes, or made last.
+    pub fn first_argument(&self) -> u64 {
+        self.first_argument.load(Ordering::Relaxed)
+    }
+
+    /// It makes one.
+    pub fn set_first_argument(&self, value: u64) {
+        self.first_argument.store(value, Ordering::Relaxed);
     }
 
     /// What it is about.

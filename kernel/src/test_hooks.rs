@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::{Context, Inherit, Process};
 
+use crate::errno::Errno;
 use crate::reference::Cpu;
-use crate::syscalls::Errno;
 use crate::task::Task;
 use crate::user_copy::copy_to_user;
 use crate::{percpu, scheduler, timer};

@@ -10,8 +10,12 @@ use vestibule::Process;
 
 use crate::lock::IrqLock;
 use crate::reference::Cpu;
-use crate::scheduler;
 use crate::task::{State, Task};
+use crate::{scheduler, signals};
+
+/// A signal came first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interrupted;
 
 /// Tasks that wait for the same thing.
 pub struct WaitQueue(IrqLock<VecDeque<Arc<Task>>>);
@@ -39,6 +43,17 @@ impl WaitQueue {
                 return;
             }
         }
+    }
+
+    /// The same, until a signal comes for the task. What holds goes before a signal.
+    pub fn wait_interruptibly(&self, cpu: &mut Cpu<Process>, holds: impl Fn() -> bool) -> Result<(), Interrupted> {
+        let task = Task::current_shared(cpu);
+        let held = core::cell::Cell::new(false);
+        self.wait_until(cpu, || {
+            held.set(holds());
+            held.get() || signals::is_interrupted(&task)
+        });
+        if held.get() { Ok(()) } else { Err(Interrupted) }
     }
 
     /// Wakes everybody; who still has to wait sleeps again.

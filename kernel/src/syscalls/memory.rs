@@ -23,24 +23,24 @@ pub(super) fn map(call: &mut Call) -> Result {
         return Err(Errno::EBADF);
     }
     let fixed = (flags & linux::MAP_FIXED != 0).then_some(address);
-    Ok(call.process.memory.lock(call.cpu).map(fixed, size, protection_of(protection)?)?)
+    Ok(call.memory()?.lock(call.cpu).map(fixed, size, protection_of(protection)?)?)
 }
 
 pub(super) fn unmap(call: &mut Call) -> Result {
     let (start, size) = (call.argument(0), call.argument(1));
-    call.process.memory.lock(call.cpu).unmap(start, size)?;
+    call.memory()?.lock(call.cpu).unmap(start, size)?;
     Ok(0)
 }
 
 pub(super) fn protect(call: &mut Call) -> Result {
     let (start, size, protection) = (call.argument(0), call.argument(1), protection_of(call.argument(2))?);
-    call.process.memory.lock(call.cpu).protect(start, size, protection)?;
+    call.memory()?.lock(call.cpu).protect(start, size, protection)?;
     Ok(0)
 }
 
 pub(super) fn set_break(call: &mut Call) -> Result {
     let end = call.argument(0);
-    Ok(call.process.memory.lock(call.cpu).set_break(end))
+    Ok(call.memory()?.lock(call.cpu).set_break(end))
 }
 
 fn protection_of(bits: usize) -> core::result::Result<Protection, Errno> {

@@ -9,6 +9,7 @@ use vestibule_arm64::this_cpu;
 use super::time::read_time;
 use super::{Call, Errno, Result};
 use crate::futex::{self, Woken};
+use crate::process::Status;
 use crate::reference::Reference;
 use crate::task::{Start, Task};
 use crate::user_copy::{copy_from_user, write_user};
@@ -17,13 +18,13 @@ use crate::{percpu, scheduler, signals, timer};
 pub(super) fn exit(call: &mut Call) -> Result {
     // The last task's status is the process's.
     if call.process.is_last() {
-        call.process.end(call.argument(0) as i32 & 0xff);
+        call.process.end(Status::exited(call.argument(0)));
     }
     signals::exit_task(call.cpu)
 }
 
 pub(super) fn exit_group(call: &mut Call) -> Result {
-    call.process.end(call.argument(0) as i32 & 0xff);
+    call.process.end(Status::exited(call.argument(0)));
     signals::exit_task(call.cpu)
 }
 
@@ -60,35 +61,6 @@ pub(super) fn clone(call: &mut Call) -> Result {
     call.process.add(&task);
     scheduler::start(task);
     Ok(id as usize)
-}
-
-pub(super) fn kill(call: &mut Call) -> Result {
-    if call.argument(0) != call.process.id() as usize {
-        return Err(Errno::ESRCH);
-    }
-    signal_self(call, call.argument(1))
-}
-
-pub(super) fn tgkill(call: &mut Call) -> Result {
-    if call.argument(0) != call.process.id() as usize || !call.process.has_task(call.argument(1) as u32) {
-        return Err(Errno::ESRCH);
-    }
-    signal_self(call, call.argument(2))
-}
-
-/// No program has a handler yet: a signal ends the process, or is one of those that are ignored.
-fn signal_self(call: &mut Call, signal: usize) -> Result {
-    const IGNORED: [u32; 4] = [linux::SIGCHLD, linux::SIGCONT, linux::SIGURG, linux::SIGWINCH];
-    match u32::try_from(signal) {
-        Ok(0) => Ok(0),
-        Ok(signal) if signal > 64 => Err(Errno::EINVAL),
-        Ok(signal) if IGNORED.contains(&signal) => Ok(0),
-        Ok(signal) => {
-            call.process.end(128 + signal as i32);
-            Ok(0)
-        }
-        Err(_) => Err(Errno::EINVAL),
-    }
 }
 
 pub(super) fn sched_yield(call: &mut Call) -> Result {
@@ -132,7 +104,7 @@ fn only_itself(call: &Call) -> core::result::Result<(), Errno> {
     let (asked, own) = (call.argument(0) as u32, Task::current(call.cpu).id());
     match asked {
         _ if asked == 0 || asked == own => Ok(()),
-        _ if call.process.has_task(asked) => Err(Errno::EPERM),
+        _ if call.process.task(asked).is_some() => Err(Errno::EPERM),
         _ => Err(Errno::ESRCH),
     }
 }

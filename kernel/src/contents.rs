@@ -1,0 +1,24 @@
+//! What a file holds, as memory sees it: something that can be mapped and run.
+
+/// Bytes that stay where they are while somebody has them mapped.
+pub trait Contents: Send + Sync {
+    /// How many there are now.
+    fn size(&self) -> usize;
+
+    /// Fills `to` with what begins at `offset`; how many bytes there were. Does not sleep.
+    fn read_at(&self, offset: usize, to: &mut [u8]) -> usize;
+}
+
+/// Bytes that are there for ever.
+impl Contents for &'static [u8] {
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn read_at(&self, offset: usize, to: &mut [u8]) -> usize {
+        let rest = self.get(offset..).unwrap_or_default();
+        let count = rest.len().min(to.len());
+        to[..count].copy_from_slice(&rest[..count]);
+        count
+    }
+}

@@ -1,0 +1,70 @@
+//! Linux's error numbers, and the results of what can end with one.
+
+use linux_raw_sys::errno;
+
+use crate::frames::OutOfMemory;
+use crate::user_copy::Fault;
+use crate::wait::Interrupted;
+
+/// An error number, positive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(u32);
+
+/// What ends with an error number.
+pub type Result<T = usize> = core::result::Result<T, Errno>;
+
+macro_rules! errnos {
+    ($($name:ident)*) => {
+        #[allow(missing_docs, reason = "their names are what they are known by")]
+        impl Errno {
+            $(pub const $name: Errno = Errno(errno::$name);)*
+        }
+    };
+}
+
+errnos! {
+    E2BIG EACCES EAGAIN EBADF EBUSY ECHILD EDEADLK EEXIST EFAULT EFBIG EINTR EINVAL EIO EISDIR ELOOP EMFILE EMLINK
+    ENAMETOOLONG ENFILE ENODEV ENOENT ENOEXEC ENOMEM ENOSPC ENOSYS ENOTDIR ENOTEMPTY ENOTTY ENXIO EOPNOTSUPP EOVERFLOW
+    EPERM EPIPE ERANGE EROFS ESPIPE ESRCH ETIMEDOUT ETXTBSY EXDEV
+}
+
+/// What a system call says that a signal interrupted. User mode never sees them: on the way there each becomes a restart of
+/// the call, or EINTR.
+impl Errno {
+    /// Restart, unless a handler runs that was installed without SA_RESTART.
+    pub const ERESTARTSYS: Errno = Errno(512);
+    /// Restart in any case.
+    pub const ERESTARTNOINTR: Errno = Errno(513);
+    /// Restart, unless a handler runs.
+    pub const ERESTARTNOHAND: Errno = Errno(514);
+    /// Restart what is left of it, by `restart_syscall`, unless a handler runs.
+    pub const ERESTART_RESTARTBLOCK: Errno = Errno(516);
+
+    /// The number.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What X0 says.
+    pub const fn to_register(self) -> u64 {
+        (self.0 as u64).wrapping_neg()
+    }
+}
+
+impl From<Fault> for Errno {
+    fn from(_: Fault) -> Self {
+        Errno::EFAULT
+    }
+}
+
+impl From<OutOfMemory> for Errno {
+    fn from(_: OutOfMemory) -> Self {
+        Errno::ENOMEM
+    }
+}
+
+impl From<Interrupted> for Errno {
+    fn from(_: Interrupted) -> Self {
+        Errno::ERESTARTSYS
+    }
+}

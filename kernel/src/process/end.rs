@@ -1,0 +1,110 @@
+//! How a process ends: its tasks one by one, then what it has, and at last what its parent waits for.
+
+use alloc::sync::Arc;
+use core::mem;
+use core::sync::atomic::Ordering;
+
+use vestibule::Process as ProcessContext;
+
+use super::{NOBODY, Process, RUNS, Status, Zombie};
+use crate::reference::Cpu;
+use crate::signals::{self, Info, Origin, Signal};
+use crate::task::Task;
+use crate::{power, println, processes, statistics, user_tables};
+
+impl Process {
+    /// Its tasks are to end.
+    pub fn is_ending(&self) -> bool {
+        self.status.load(Ordering::Acquire) != RUNS
+    }
+
+    /// How it ended, when its last task has.
+    pub fn zombie(&self) -> Option<Zombie> {
+        let status = Status::from_word(self.status.load(Ordering::Acquire));
+        self.ended.load(Ordering::Acquire).then_some(Zombie { id: self.id, status })
+    }
+
+    /// Has every task end, with `status` for the whole unless it ends already. Each does so on its next way to user mode.
+    pub fn end(&self, status: Status) {
+        let first = self.status.compare_exchange(RUNS, status.to_word(), Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if first {
+            self.tasks().iter().for_each(signals::notify);
+            self.release_stopped();
+        }
+    }
+
+    /// The current task, one of these, leaves. With the last one the process ends, and with the first process the machine.
+    pub fn leave(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>) {
+        let task = Task::current(cpu).id();
+        processes::remove_task(task);
+        self.tasks.lock().retain(|other| other.id() != task);
+        if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        self.files.lock().clear();
+        self.release_memory(cpu);
+        if self.id == processes::FIRST {
+            power_off(Status::from_word(self.status.load(Ordering::Acquire)));
+        }
+        self.leave_children();
+        self.ended.store(true, Ordering::Release);
+        self.tell_parent();
+    }
+
+    /// Whoever shares it keeps it.
+    fn release_memory(&self, cpu: &mut Cpu<ProcessContext>) {
+        let memory = {
+            let masked = cpu.irqs_off();
+            self.ttbr0.store(0, Ordering::Relaxed);
+            user_tables::deactivate();
+            drop(masked);
+            self.memory.lock().take()
+        };
+        drop(memory);
+    }
+
+    /// The first process takes in who has no parent any more.
+    fn leave_children(&self) {
+        let children = mem::take(&mut self.family.lock().children);
+        let Some(first) = processes::find(processes::FIRST) else { return };
+        for child in children {
+            child.parent.store(first.id, Ordering::Relaxed);
+            child.family.lock().parent = Arc::downgrade(&first);
+            first.family.lock().children.push(child);
+        }
+        first.children_changed.wake_all();
+    }
+
+    fn tell_parent(self: &Arc<Self>) {
+        let Some(parent) = self.parent() else {
+            processes::remove(self.id);
+            return;
+        };
+        let unwanted = parent.actions.lock().drop_children();
+        let (code, status) = Status::from_word(self.status.load(Ordering::Acquire)).for_parent();
+        let origin = Origin::Child { process: self.id, status, times: [self.ticks(), 0] };
+        signals::send(&parent, Info { signal: Signal::SIGCHLD, code, origin });
+        if unwanted {
+            parent.bury(self);
+        }
+        parent.children_changed.wake_all();
+    }
+
+    /// Forgets a child that has ended; false if somebody else did so.
+    pub fn bury(&self, child: &Arc<Process>) -> bool {
+        let mut family = self.family.lock();
+        let Some(index) = family.children.iter().position(|other| Arc::ptr_eq(other, child)) else { return false };
+        let child = family.children.swap_remove(index);
+        drop(family);
+        child.parent.store(NOBODY, Ordering::Relaxed);
+        processes::remove(child.id);
+        true
+    }
+}
+
+/// The first process has ended, and with it everything.
+fn power_off(status: Status) -> ! {
+    statistics::print();
+    println!("--- exit status {}", status.code());
+    power::exit(power::Status::Code(status.code()))
+}

@@ -1,0 +1,74 @@
+//! How a process ended: Linux's wait status.
+
+use crate::signals::{Default, Signal};
+
+/// A wait status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Status(i32);
+
+/// What is left of a process that has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Zombie {
+    /// Its number.
+    pub id: u32,
+    /// How it ended.
+    pub status: Status,
+}
+
+const CORE: i32 = 0x80;
+
+impl Status {
+    /// By itself, with this code.
+    pub const fn exited(code: usize) -> Status {
+        Status((code as i32 & 0xff) << 8)
+    }
+
+    /// By a signal.
+    pub const fn killed(signal: Signal) -> Status {
+        let core = matches!(signal.default(), Default::EndWithCore);
+        Status(signal.number() as i32 | if core { CORE } else { 0 })
+    }
+
+    /// It has not: it is stopped by a signal.
+    pub const fn stopped(signal: Signal) -> Status {
+        Status((signal.number() as i32) << 8 | 0x7f)
+    }
+
+    /// It has not: it goes on.
+    pub const CONTINUED: Status = Status(0xffff);
+
+    /// From a word that one of these was.
+    pub(super) const fn from_word(word: i32) -> Status {
+        Status(word)
+    }
+
+    /// As `wait4` tells.
+    pub const fn to_word(self) -> i32 {
+        self.0
+    }
+
+    /// The signal that ended it.
+    pub const fn signal(self) -> Option<Signal> {
+        Signal::new(self.0 as u32 & 0x7f)
+    }
+
+    /// As a shell tells it: the code, or 128 and the signal.
+    pub const fn code(self) -> u8 {
+        match self.signal() {
+            Some(signal) => 128 + signal.number() as u8,
+            None => (self.0 >> 8) as u8,
+        }
+    }
+
+    /// For SIGCHLD: how, and with which status.
+    pub const fn for_parent(self) -> (i32, i32) {
+        const CLD_EXITED: i32 = 1;
+        const CLD_KILLED: i32 = 2;
+        const CLD_DUMPED: i32 = 3;
+        match self.signal() {
+            None => (CLD_EXITED, self.0 >> 8),
+            Some(signal) if self.0 & CORE != 0 => (CLD_DUMPED, signal.number() as i32),
+            Some(signal) => (CLD_KILLED, signal.number() as i32),
+        }
+    }
+}

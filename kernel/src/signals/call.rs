@@ -1,0 +1,68 @@
+//! Calling a handler, and coming back from it: the frame on the user's stack.
+
+use linux_raw_sys::general as linux;
+
+use vestibule_arm64::pstate::sanitise;
+use vestibule_arm64::{Frame, NO_SYSCALL};
+
+use super::layout::{self, Context, Head, SignalFrame};
+use super::{Action, AlternateStack, Info, Origin, SignalSet};
+use crate::errno::{Errno, Result};
+use crate::task::Task;
+use crate::user_copy::{Fault, check_range, read_user, write_user};
+
+/// Changes `frame` so that user mode goes on in the handler; everything else goes to the user's stack.
+pub fn handler(task: &Task, frame: &mut Frame, info: &Info, action: &Action) -> core::result::Result<(), Fault> {
+    let stack = task.signals.alternate.get();
+    let top = match stack.top_for(frame.sp) {
+        Some(top) if action.has(linux::SA_ONSTACK) => top,
+        _ => frame.sp,
+    };
+    let place = SignalFrame::below(top);
+    check_range(place.address(), layout::SIZE)?;
+    let blocked = task.signals.blocked();
+    let head = Head::new(info.to_bytes(), stack.to_words(frame.sp), task.signals.take_suspended().bits());
+    let fault_address = match info.origin {
+        Origin::Fault { address } => address,
+        _ => 0,
+    };
+    write_user(place.head(), head.words())?;
+    write_user(place.context(), Context::new(frame, fault_address).words())?;
+    write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
+
+    let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
+    task.signals.block(blocked.or(action.mask).or(also));
+    if stack.disarms() {
+        task.signals.alternate.set(AlternateStack::NONE);
+    }
+    frame.regs[0] = u64::from(info.signal.number());
+    if action.has(linux::SA_SIGINFO) {
+        frame.regs[1] = place.info() as u64;
+        frame.regs[2] = place.user_context() as u64;
+    }
+    frame.regs[29] = place.record() as u64;
+    frame.regs[30] = if action.has(linux::SA_RESTORER) { action.restorer as u64 } else { return Err(Fault) };
+    frame.sp = place.address() as u64;
+    frame.pc = action.handler as u64;
+    frame.pstate = layout::pstate_of_handler(frame.pstate);
+    frame.syscall = NO_SYSCALL;
+    Ok(())
+}
+
+/// `rt_sigreturn`: everything as the frame on the user's stack says, as far as that is a user's to say.
+pub fn back(task: &Task, frame: &mut Frame) -> Result<()> {
+    let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
+    let head = Head::from_words(read_user(place.head())?);
+    let context = Context::from_words(read_user(place.context())?).ok_or(Errno::EINVAL)?;
+    let (pstate, clean) = sanitise(context.pstate());
+    if !clean {
+        return Err(Errno::EINVAL);
+    }
+    context.restore(frame);
+    frame.pstate = pstate;
+    frame.syscall = NO_SYSCALL;
+    task.signals.block(SignalSet::from_bits(head.mask()));
+    // A stack that is none is no reason to give up a whole frame.
+    _ = task.signals.alternate.change(head.stack(), frame.sp);
+    Ok(())
+}

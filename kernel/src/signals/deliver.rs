@@ -1,0 +1,79 @@
+//! Delivery, in the exit's work loop: each signal that the task does not block does what its process wants done with it.
+
+use alloc::sync::Arc;
+
+use vestibule::Process as ProcessContext;
+use vestibule_arm64::Frame;
+
+use super::restart::Interrupted;
+use super::{Default, Disposition, Info, Signal, SignalSet, call};
+use crate::process::{Process, Status};
+use crate::reference::Cpu;
+use crate::task::Task;
+use crate::{futex, processes, scheduler, user_copy};
+
+/// The task's flag says that something is there for it.
+pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
+    let task = Task::current_shared(&cpu);
+    let Some(process) = task.process() else { return cpu };
+    let mut interrupted = Interrupted::of(frame, &task);
+    while let Some(info) = next(&mut cpu, &task, process) {
+        let disposition = process.actions.lock().of(info.signal);
+        match disposition {
+            Disposition::Ignore | Disposition::Default(Default::Ignore | Default::Continue) => {}
+            Disposition::Default(Default::Stop) => stop(process, info.signal),
+            Disposition::Default(Default::End | Default::EndWithCore) => process.end(Status::killed(info.signal)),
+            Disposition::Handle(action) => {
+                if let Some(interrupted) = interrupted.take() {
+                    interrupted.handled(&action, frame);
+                }
+                process.actions.lock().used(info.signal);
+                if call::handler(&task, frame, &info, &action).is_err() {
+                    process.end(Status::killed(Signal::SIGSEGV));
+                }
+            }
+        }
+    }
+    if let Some(interrupted) = interrupted {
+        interrupted.not_handled(frame);
+    }
+    task.signals.unsuspend();
+    cpu
+}
+
+/// The next one to deliver. A process that is stopped waits here, one that ends does not come back.
+fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>) -> Option<Info> {
+    loop {
+        if process.is_ending() {
+            exit_task(cpu);
+        }
+        if !process.job.is_stopped() {
+            break;
+        }
+        process.stay_stopped(cpu);
+    }
+    let wanted = SignalSet::from_bits(!task.signals.blocked().bits());
+    task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted))
+}
+
+/// Only SIGSTOP stops a process that no shell looks after: nobody would let it go on.
+fn stop(process: &Process, signal: Signal) {
+    if signal == Signal::SIGSTOP || !processes::is_orphaned(process.group()) {
+        process.stop(signal);
+    }
+}
+
+/// The current task ends; its process goes on, if it was not the last.
+pub fn exit_task(cpu: &mut Cpu<ProcessContext>) -> ! {
+    let task = Task::current_shared(cpu);
+    let cleared = task.clear_on_exit.load(core::sync::atomic::Ordering::Relaxed);
+    if let Some(process) = task.process().cloned() {
+        // Who gave a bad address is not told any more.
+        if cleared != 0 && user_copy::write_user(cleared, &0_u32).is_ok() {
+            futex::wake(process.id(), cleared, 1);
+        }
+        process.leave(cpu);
+    }
+    drop(task);
+    scheduler::end(cpu)
+}

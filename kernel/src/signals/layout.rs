@@ -1,0 +1,158 @@
+//! Linux's signal frame on arm64: where what lies, and how it is read and written. Pure; its tests run on the host.
+//!
+//! ```text
+//!    0   siginfo_t, 128 bytes
+//!  128   flags and link, the alternate stack, the mask (48 bytes), room for a larger mask
+//!  304   fault address, X0 to X30, SP, PC, PSTATE
+//!  592   records: each its magic number, its size, its contents; the last is empty
+//! 4688   frame record: X29 and X30 of the interrupted code
+//! ```
+
+use vestibule_arm64::Frame;
+
+use super::info::INFO_SIZE;
+
+/// Bytes in all, without the frame record.
+pub const SIZE: usize = 4688;
+const CONTEXT: usize = 304;
+const ALIGNMENT: u64 = 16;
+
+/// Where on the user's stack a frame lies.
+#[derive(Clone, Copy)]
+pub struct SignalFrame(usize);
+
+impl SignalFrame {
+    /// A new one, with its frame record, on a stack that is used down to `top`.
+    pub fn below(top: u64) -> SignalFrame {
+        let record = (top & !(ALIGNMENT - 1)).wrapping_sub(16);
+        SignalFrame(record.wrapping_sub(SIZE as u64) as usize)
+    }
+
+    /// The one that a handler was called with, if it can be one.
+    pub fn at(sp: u64) -> Option<SignalFrame> {
+        sp.is_multiple_of(ALIGNMENT).then_some(SignalFrame(sp as usize))
+    }
+
+    /// Its first byte: the handler's stack pointer.
+    pub fn address(self) -> usize {
+        self.0
+    }
+
+    /// The siginfo_t.
+    pub fn info(self) -> usize {
+        self.0
+    }
+
+    /// The ucontext_t.
+    pub fn user_context(self) -> usize {
+        self.0.wrapping_add(INFO_SIZE)
+    }
+
+    /// Where [`Head`] lies.
+    pub fn head(self) -> usize {
+        self.0
+    }
+
+    /// Where [`Context`] lies.
+    pub fn context(self) -> usize {
+        self.0.wrapping_add(CONTEXT)
+    }
+
+    /// Where the frame record lies.
+    pub fn record(self) -> usize {
+        self.0.wrapping_add(SIZE)
+    }
+}
+
+const HEAD_WORDS: usize = 22;
+const FLAGS: usize = 16;
+const LINK: usize = 17;
+const STACK: usize = 18;
+const MASK: usize = 21;
+
+/// The first part: siginfo_t, and the beginning of ucontext_t.
+pub struct Head([u64; HEAD_WORDS]);
+
+impl Head {
+    /// Of a signal with `info`, of a task with that alternate stack and that mask to go back to.
+    pub fn new(info: [u8; INFO_SIZE], stack: [u64; 3], mask: u64) -> Head {
+        let mut words = [0; HEAD_WORDS];
+        for (word, bytes) in words.iter_mut().zip(info.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        (words[FLAGS], words[LINK]) = (0, 0);
+        words[STACK..MASK].copy_from_slice(&stack);
+        words[MASK] = mask;
+        Head(words)
+    }
+
+    /// From user mode's.
+    pub fn from_words(words: [u64; HEAD_WORDS]) -> Head {
+        Head(words)
+    }
+
+    /// For user mode.
+    pub fn words(&self) -> &[u64; HEAD_WORDS] {
+        &self.0
+    }
+
+    /// The alternate stack: where, flags, size.
+    pub fn stack(&self) -> [u64; 3] {
+        [self.0[STACK], self.0[STACK + 1], self.0[STACK + 2]]
+    }
+
+    /// What was blocked.
+    pub fn mask(&self) -> u64 {
+        self.0[MASK]
+    }
+}
+
+const CONTEXT_WORDS: usize = 37;
+const REGISTERS: usize = 1;
+const SP: usize = 32;
+const PC: usize = 33;
+const PSTATE: usize = 34;
+const RECORDS: usize = 36;
+
+/// The second part: the interrupted code's registers.
+pub struct Context([u64; CONTEXT_WORDS]);
+
+impl Context {
+    /// Of the interrupted code in `frame`.
+    pub fn new(frame: &Frame, fault_address: u64) -> Context {
+        let mut words = [0; CONTEXT_WORDS];
+        words[0] = fault_address;
+        words[REGISTERS..SP].copy_from_slice(&frame.regs);
+        (words[SP], words[PC], words[PSTATE]) = (frame.sp, frame.pc, frame.pstate);
+        Context(words)
+    }
+
+    /// From user mode's, if its records are some.
+    pub fn from_words(words: [u64; CONTEXT_WORDS]) -> Option<Context> {
+        (words[RECORDS] == 0).then_some(Context(words))
+    }
+
+    /// For user mode.
+    pub fn words(&self) -> &[u64; CONTEXT_WORDS] {
+        &self.0
+    }
+
+    /// What PSTATE is to be, as user mode wrote it.
+    pub fn pstate(&self) -> u64 {
+        self.0[PSTATE]
+    }
+
+    /// The registers, but for PSTATE.
+    pub fn restore(&self, frame: &mut Frame) {
+        frame.regs.copy_from_slice(&self.0[REGISTERS..SP]);
+        (frame.sp, frame.pc) = (self.0[SP], self.0[PC]);
+    }
+}
+
+/// A handler begins with tag checks on, wherever a branch may go, and not stepped.
+pub fn pstate_of_handler(pstate: u64) -> u64 {
+    const TCO: u64 = 1 << 25;
+    const SS: u64 = 1 << 21;
+    const BTYPE: u64 = 0b11 << 10;
+    pstate & !(TCO | SS | BTYPE)
+}

@@ -1,0 +1,114 @@
+//! Sending: who is to hear of a signal, and what it does before anybody does.
+
+use alloc::sync::Arc;
+use core::fmt::Display;
+
+use vestibule::{Flags, Process as ProcessContext};
+use vestibule_arm64::Frame;
+
+use super::{Default, Info, Pending, Signal, SignalSet};
+use crate::process::{Process, Status};
+use crate::reference::{Cpu, Machine};
+use crate::task::Task;
+use crate::{interrupts, println, scheduler};
+
+/// Sends to a process: any task of it that does not block the signal may take it.
+pub fn send(process: &Process, info: Info) {
+    if !has_effect(process, info.signal, None) {
+        return;
+    }
+    if info.signal == Signal::SIGKILL {
+        return process.end(Status::killed(info.signal));
+    }
+    wait(&process.pending, info);
+    let tasks = process.tasks();
+    let hears = |task: &&Arc<Task>| !task.signals.blocked().has(info.signal);
+    if let Some(task) = tasks.iter().find(hears) {
+        notify(task);
+    }
+}
+
+/// Sends to one task.
+pub fn send_task(task: &Arc<Task>, info: Info) {
+    let Some(process) = task.process() else { return };
+    if !has_effect(process, info.signal, Some(task)) {
+        return;
+    }
+    if info.signal == Signal::SIGKILL {
+        return process.end(Status::killed(info.signal));
+    }
+    wait(&task.signals.pending, info);
+    notify(task);
+}
+
+/// The current task did what no program may do. If it blocks or ignores the signal, that does not help it.
+pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, frame: &Frame) {
+    let task = Task::current_shared(cpu);
+    let Some(process) = task.process() else {
+        panic!("{what} in kernel thread {}, which has no user mode", task.id());
+    };
+    let mut actions = process.actions.lock();
+    if actions.ignore(info.signal) || task.signals.blocked().has(info.signal) {
+        actions.forget(info.signal);
+        task.signals.block(task.signals.blocked().without(SignalSet::of(&[info.signal])));
+    }
+    let ends = !actions.is_handled(info.signal);
+    drop(actions);
+    if ends {
+        println!(
+            "{} (process {}, task {}): {:?}: {what}, pc {:#x}, syndrome {:#x}",
+            process.name(),
+            process.id(),
+            task.id(),
+            info.signal,
+            frame.pc,
+            frame.syndrome
+        );
+    }
+    send_task(&task, info);
+}
+
+/// Has the task look at its signals: on its way to user mode, on which this sends it.
+pub fn notify(task: &Arc<Task>) {
+    task.word().set::<Machine>(Flags::SIGNAL);
+    scheduler::wake(task);
+    interrupts::send(task.cpu(), interrupts::RESCHEDULE);
+}
+
+/// The current task does not block any more what waits already: it looks on its way to user mode.
+pub fn look_again(task: &Task) {
+    if super::is_interrupted(task) {
+        task.word().set::<Machine>(Flags::SIGNAL);
+    }
+}
+
+/// What a signal does by being sent. False if nobody would notice it.
+fn has_effect(process: &Process, signal: Signal, task: Option<&Task>) -> bool {
+    if process.is_ending() {
+        return false;
+    }
+    match signal.default() {
+        Default::Continue => {
+            discard(process, SignalSet::STOPPING);
+            process.go_on();
+        }
+        Default::Stop => discard(process, SignalSet::of(&[Signal::SIGCONT])),
+        _ => {}
+    }
+    let blocked = match task {
+        Some(task) => task.signals.blocked().has(signal),
+        None => process.tasks().iter().all(|task| task.signals.blocked().has(signal)),
+    };
+    blocked || !process.actions.lock().ignore(signal)
+}
+
+/// Whatever of these waits for a process or its tasks is forgotten.
+pub fn discard(process: &Process, signals: SignalSet) {
+    process.pending.discard(signals);
+    process.tasks().iter().for_each(|task| task.signals.pending.discard(signals));
+}
+
+/// What cannot wait is lost, as it is when a real-time queue is full.
+fn wait(pending: &Pending, info: Info) {
+    _ = pending.add(info);
+}

@@ -61,7 +61,7 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     let tree = DeviceTree::at(device_tree).map_err(boxed)?;
     let timer_interrupt = tree.virtual_timer_interrupt().map_err(boxed)?;
     // Before any other CPU runs: each enables it for itself.
-    timer::set_interrupt(timer_interrupt);
+    timer::init(timer_interrupt);
     percpu::init(tree.cpus());
     gic::init(&tree.gic().map_err(boxed)?).map_err(boxed)?;
     cpu_up(0);

@@ -4,7 +4,7 @@ use vestibule::Hardirq;
 use vestibule_arm64::this_cpu;
 
 use crate::reference::Cpu;
-use crate::{cpu_time, gic, println, scheduler, sleep, softirqs, test_hooks, timer};
+use crate::{cpu_time, gic, println, scheduler, softirqs, test_hooks, timer, timers};
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
@@ -14,18 +14,24 @@ pub const RESCHEDULE: u32 = 0;
 pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
     let Some(interrupt) = gic::acknowledge() else { return cpu };
     if interrupt == timer::interrupt() {
-        timer::next_tick();
-        cpu_time::tick(&cpu);
-        scheduler::tick(&cpu);
-        test_hooks::ask_if_told(this_cpu(&cpu).number());
-        if sleep::any_due() {
-            softirqs::raise_timer(&cpu);
-        }
+        handle_timer(&cpu);
     } else if interrupt != RESCHEDULE {
         println!("interrupt {interrupt}, which nobody asked for");
     }
     gic::end_of_interrupt(interrupt);
     cpu
+}
+
+fn handle_timer(cpu: &Cpu<Hardirq>) {
+    let number = this_cpu(cpu).number();
+    if timer::next_tick(number) {
+        cpu_time::tick(cpu);
+        scheduler::tick(cpu);
+        test_hooks::ask_if_told(number);
+    }
+    if timers::any_due(cpu) {
+        softirqs::raise_timer(cpu);
+    }
 }
 
 /// Interrupts CPU `number`.

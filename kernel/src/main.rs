@@ -102,6 +102,8 @@ mod test_hooks;
 #[cfg(target_os = "none")]
 mod timer;
 #[cfg(target_os = "none")]
+mod timers;
+#[cfg(target_os = "none")]
 mod uart;
 #[cfg(target_os = "none")]
 mod user_copy;

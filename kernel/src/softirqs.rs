@@ -1,4 +1,4 @@
-//! Soft interrupts: what interrupt handlers leave to be done with interrupts on. One kind: due sleepers.
+//! Soft interrupts: what interrupt handlers leave to be done with interrupts on. One kind: due timers.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,13 +7,13 @@ use vestibule_arm64::this_cpu;
 
 use crate::percpu::MAX_CPUS;
 use crate::reference::{Cpu, Reference};
-use crate::sleep;
+use crate::timers;
 
 /// A bit for each CPU: looking at it needs no check of an index, on a path that every interrupt takes.
 static TIMER_PENDING: AtomicU64 = AtomicU64::new(0);
 const _: () = assert!(MAX_CPUS <= 64);
 
-/// Has the sleepers who are due woken when this interrupt is done.
+/// Has what is due done when this interrupt is over.
 pub fn raise_timer(cpu: &Cpu<Hardirq>) {
     TIMER_PENDING.fetch_or(1 << this_cpu(cpu).number(), Ordering::Relaxed);
 }
@@ -30,7 +30,7 @@ impl vestibule::Softirqs<Reference> for Softirqs {
 
     fn run(cpu: Cpu<Atomic>) -> Cpu<Atomic> {
         TIMER_PENDING.fetch_and(!(1 << this_cpu(&cpu).number()), Ordering::Relaxed);
-        sleep::wake_due();
+        timers::expire(&cpu);
         cpu
     }
 }

@@ -1,7 +1,8 @@
-//! The EL1 virtual timer: a clock in nanoseconds and the periodic tick.
+//! The EL1 virtual timer: a clock in nanoseconds, the periodic tick, and interrupts between ticks.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::percpu::MAX_CPUS;
 use crate::registers::{read_register, write_register};
 
 const ENABLE: u64 = 1;
@@ -9,12 +10,22 @@ const MASKED: u64 = 1 << 1;
 
 /// Counter steps between ticks.
 static TICK: AtomicU64 = AtomicU64::new(0);
+/// When each CPU ticks next.
+static NEXT_TICK: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+/// Nanoseconds in a counter step, and counter steps in a nanosecond, both times two to the [`SHIFT`].
+static NANOSECONDS_A_STEP: AtomicU64 = AtomicU64::new(0);
+static STEPS_A_NANOSECOND: AtomicU64 = AtomicU64::new(0);
+const SHIFT: u32 = 32;
+const SECOND: u64 = 1_000_000_000;
 
 static INTERRUPT: AtomicU32 = AtomicU32::new(0);
 
-/// Says which interrupt it raises. Once, on the first CPU.
-pub fn set_interrupt(interrupt: u32) {
+/// Learns how fast the counter is, and which interrupt the timer raises. Once, on the first CPU, before anybody asks.
+pub fn init(interrupt: u32) {
     INTERRUPT.store(interrupt, Ordering::Relaxed);
+    let frequency = read_register!("cntfrq_el0");
+    NANOSECONDS_A_STEP.store((SECOND << SHIFT) / frequency, Ordering::Relaxed);
+    STEPS_A_NANOSECOND.store((frequency << SHIFT) / SECOND, Ordering::Relaxed);
 }
 
 /// The interrupt that it raises.
@@ -22,18 +33,36 @@ pub fn interrupt() -> u32 {
     INTERRUPT.load(Ordering::Relaxed)
 }
 
-/// Counter steps a second.
-pub fn frequency() -> u64 {
-    read_register!("cntfrq_el0")
-}
-
 /// Nanoseconds since the counter started; never goes back, the same on every CPU.
 pub fn nanoseconds() -> u64 {
-    let nanoseconds = u128::from(counter()) * 1_000_000_000 / u128::from(frequency());
-    nanoseconds as u64
+    nanoseconds_at(counter())
 }
 
-fn counter() -> u64 {
+/// What the clock shows when the counter is `counter`.
+pub fn nanoseconds_at(counter: u64) -> u64 {
+    scaled(counter, &NANOSECONDS_A_STEP)
+}
+
+/// The first counter value at which the clock shows `nanoseconds` or more.
+pub fn counter_at(nanoseconds: u64) -> u64 {
+    let mut counter = 0_u64;
+    // Both factors are rounded down, so this comes from below; what is missing after the first time is next to nothing.
+    loop {
+        match nanoseconds.saturating_sub(nanoseconds_at(counter)) {
+            0 => return counter,
+            missing => counter = counter.saturating_add(scaled(missing, &STEPS_A_NANOSECOND).max(1)),
+        }
+    }
+}
+
+/// A multiplication, because there is no division that wide.
+fn scaled(value: u64, scale: &AtomicU64) -> u64 {
+    let scaled = (u128::from(value) * u128::from(scale.load(Ordering::Relaxed))) >> SHIFT;
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+/// The counter that the clock is made of.
+pub fn counter() -> u64 {
     // The barrier keeps the counter from being read ahead of what comes before.
     let value: u64;
     // SAFETY: reads a counter; not `nomem`, so memory accesses stay on their side.
@@ -57,25 +86,42 @@ pub fn init_cpu() {
 /// The CPUs tick in turn, at even distances: ticks of all at once would contend for what they share, and none could do
 /// anything between two ticks of another.
 pub fn start_tick(hertz: u64, cpu: usize, cpus: usize) {
-    let step = frequency() / hertz;
+    let step = read_register!("cntfrq_el0") / hertz;
     TICK.store(step, Ordering::Relaxed);
     let turn = step * cpu as u64 / cpus as u64;
+    let first = (counter() + step).next_multiple_of(step) + turn;
+    NEXT_TICK[cpu].store(first, Ordering::Relaxed);
     // SAFETY: raises an interrupt, which is what the caller asks for.
     unsafe {
-        write_register!("cntv_cval_el0", (counter() + step).next_multiple_of(step) + turn);
+        write_register!("cntv_cval_el0", first);
         write_register!("cntv_ctl_el0", ENABLE);
     }
 }
 
-/// Lowers the interrupt and sets the next tick, one period after the last; ticks that were missed are skipped. Called by
-/// the interrupt's handler.
-pub fn next_tick() {
-    let step = TICK.load(Ordering::Relaxed);
-    let due = read_register!("cntv_cval_el0");
-    let now = counter();
-    let missed = now.saturating_sub(due) / step;
+/// The timer's interrupt came on CPU `cpu`, this one. True if it is a tick. Lowers the interrupt until the next tick, one
+/// period after the last; ticks that were missed are skipped.
+pub fn next_tick(cpu: usize) -> bool {
+    let (due, now) = (NEXT_TICK[cpu].load(Ordering::Relaxed), counter());
+    let is_tick = now >= due;
+    let mut next = due;
+    if is_tick {
+        let step = TICK.load(Ordering::Relaxed);
+        // Seldom more than one: no division.
+        while next <= now {
+            next += step;
+        }
+        NEXT_TICK[cpu].store(next, Ordering::Relaxed);
+    }
     // SAFETY: moves the interrupt to a later time.
-    unsafe { write_register!("cntv_cval_el0", due + (missed + 1) * step) };
+    unsafe { write_register!("cntv_cval_el0", next) };
+    is_tick
+}
+
+/// Has this CPU, number `cpu`, interrupted at that counter value, unless it ticks before.
+pub fn interrupt_by(cpu: usize, counter: u64) {
+    let next = counter.min(NEXT_TICK[cpu].load(Ordering::Relaxed));
+    // SAFETY: moves the interrupt to where somebody waits for it.
+    unsafe { write_register!("cntv_cval_el0", next) };
 }
 
 /// Stops this CPU's tick.

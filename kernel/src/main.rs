@@ -70,6 +70,8 @@ mod processes;
 #[cfg(target_os = "none")]
 mod psci;
 #[cfg(target_os = "none")]
+mod rcu;
+#[cfg(target_os = "none")]
 mod reference;
 #[cfg(target_os = "none")]
 mod registers;

@@ -13,6 +13,8 @@ use vestibule::Preemption;
 pub struct Options {
     /// `preempt=none|lazy|full`; full if it says nothing.
     pub preemption: Preemption,
+    /// `rcu=frees-early`, a bug for tests to find; not if it says nothing.
+    pub frees_early: bool,
     /// The first process's name and arguments.
     pub arguments: Vec<Vec<u8>>,
 }
@@ -30,7 +32,8 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                write!(f, "command line: `{word}` is no option; there is preempt=none, preempt=lazy, preempt=full")
+                let there_is = "preempt=none, preempt=lazy, preempt=full, rcu=frees-early";
+                write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
                 write!(f, "command line: `{word}`: after % stand two hexadecimal digits, and not 00")
@@ -43,18 +46,19 @@ impl Options {
     /// Reads the whole line.
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
-        let mut preemption = Preemption::Full;
+        let (mut preemption, mut frees_early) = (Preemption::Full, false);
         for word in own.split_ascii_whitespace() {
-            preemption = match word {
-                "preempt=none" => Preemption::None,
-                "preempt=lazy" => Preemption::Lazy,
-                "preempt=full" => Preemption::Full,
+            match word {
+                "preempt=none" => preemption = Preemption::None,
+                "preempt=lazy" => preemption = Preemption::Lazy,
+                "preempt=full" => preemption = Preemption::Full,
+                "rcu=frees-early" => frees_early = true,
                 _ => return Err(BadOption::Unknown(word)),
-            };
+            }
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, arguments })
+        Ok(Options { preemption, frees_early, arguments })
     }
 }
 
@@ -105,12 +109,14 @@ mod tests {
         assert_eq!(options.preemption, Preemption::Lazy);
         assert_eq!(options.arguments, [&b"hello"[..], b"preempt=none", b"--x", b"--", b"y"]);
         assert_eq!(arguments("-- hello"), [b"hello"]);
+        assert!(Options::parse("rcu=frees-early -- x").unwrap().frees_early);
     }
 
     #[test]
     fn nothing_is_full_preemption_and_no_arguments() {
         for line in ["", "--", "preempt=full --"] {
-            assert_eq!(Options::parse(line), Ok(Options { preemption: Preemption::Full, arguments: Vec::new() }));
+            let nothing = Options { preemption: Preemption::Full, frees_early: false, arguments: Vec::new() };
+            assert_eq!(Options::parse(line), Ok(nothing));
         }
     }
 

@@ -1,8 +1,8 @@
 //! The kernel as the library sees it: which machine, and who answers for each concern.
 //!
-//! Two builds of one source. Plain, nothing is tracked and nothing but the task switch is checked. With the feature
-//! `checked`, context tracking and interrupt-state tracking are on, every promise is held against the hardware as it
-//! runs, and mask writes are counted.
+//! Two builds of one source. Both have context tracking, which RCU needs. Plain, nothing but the task switch is checked.
+//! With the feature `checked`, interrupt state is tracked too, every promise is held against the hardware as it runs, and
+//! mask writes are counted.
 
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
 use vestibule_arm64::{Arm64, Daif, On};
@@ -29,9 +29,6 @@ pub type Machine = Arm64<Hardware>;
 impl Kernel for Reference {
     type Machine = Machine;
     type Scheduler = scheduler::Scheduler;
-    #[cfg(not(feature = "checked"))]
-    type ContextTracking = ();
-    #[cfg(feature = "checked")]
     type ContextTracking = vestibule::Tracked;
     #[cfg(not(feature = "checked"))]
     type IrqTracing = ();

@@ -3,9 +3,9 @@
 //! A queue's lock is held over the switch and released by the task that is switched to, so that nobody runs a task
 //! whose registers are not saved yet.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::mem;
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -17,8 +17,7 @@ use crate::percpu::{self, MAX_CPUS};
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
-use crate::wait::WaitQueue;
-use crate::{interrupts, statistics, user_tables};
+use crate::{interrupts, rcu, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
@@ -40,8 +39,6 @@ impl Queue {
 
 static QUEUES: [IrqLock<Queue>; MAX_CPUS] = [const { IrqLock::new(Queue::EMPTY) }; MAX_CPUS];
 static MODEL: AtomicU8 = AtomicU8::new(Preemption::Full as u8);
-static DEAD: IrqLock<Vec<Arc<Task>>> = IrqLock::new(Vec::new());
-static REAPER: WaitQueue = WaitQueue::new();
 
 /// Chooses the preemption model. Before anything is scheduled.
 pub fn set_model(model: Preemption) {
@@ -138,6 +135,16 @@ pub fn tick(cpu: &Cpu<Hardirq>) {
     }
 }
 
+/// Has what runs on CPU `number` enter the scheduler as soon as the model lets it: somebody waits for that.
+pub fn ask_for_switch(number: usize) {
+    ask(&QUEUES[number].lock(), number, Asking::Tick);
+}
+
+/// What runs on CPU `number`.
+pub fn current_on(number: usize) -> Option<Arc<Task>> {
+    QUEUES[number].lock().current.clone()
+}
+
 /// Sets the reschedule flag of what runs on CPU `number`, and tells nobody: what another CPU's wake-up has done a moment
 /// before its interrupt. For tests.
 pub fn ask_silently(number: usize) {
@@ -152,6 +159,7 @@ pub enum Scheduler {}
 impl vestibule::Scheduler<Reference> for Scheduler {
     fn schedule(cpu: Cpu<NoIrq>, cause: Cause<Reference>) -> Cpu<NoIrq> {
         statistics::scheduled(cause.why());
+        rcu::switched(&cpu);
         let number = this_cpu(&cpu).number();
         take_from_others(number);
         let mut queue = QUEUES[number].lock();
@@ -210,9 +218,9 @@ pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
     };
     // SAFETY: as above; nobody else will release it.
     unsafe { QUEUES[number].force_unlock() };
+    // Its stack cannot be freed by who runs on it, nor with interrupts masked; and readers may have found it.
     if let Some(previous) = previous.filter(|task| task.is(State::Dead)) {
-        DEAD.lock().push(previous);
-        REAPER.wake_all();
+        rcu::defer(Box::new(previous));
     }
     if let Some(displaced) = displaced {
         start(displaced);
@@ -255,13 +263,4 @@ pub fn end(cpu: &mut Cpu<ProcessContext>) -> ! {
     Task::current(cpu).set(State::Dead);
     cpu.schedule();
     unreachable!("a dead task was scheduled")
-}
-
-/// A kernel thread that frees dead tasks: their stacks cannot be freed by who runs on them, nor with interrupts masked.
-pub fn reap(mut cpu: Cpu<ProcessContext>) -> Cpu<ProcessContext> {
-    loop {
-        REAPER.wait_until(&mut cpu, || !DEAD.lock().is_empty());
-        let dead = mem::take(&mut *DEAD.lock());
-        drop(dead);
-    }
 }

@@ -16,7 +16,7 @@ use crate::errno::{Errno, Result};
 use crate::process::{Memory, Process};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{statistics, test_hooks};
+use crate::{rcu, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -101,6 +101,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
         test_hooks::BUG => test_hooks::bug(),
+        test_hooks::RCU_READER => Ok(rcu::torture::reader(call.cpu, call.argument(0) as u64) as usize),
+        test_hooks::RCU_WRITER => Ok(rcu::torture::writer(call.cpu, call.argument(0) != 0) as usize),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
         _ => Err(Errno::ENOSYS),
     }

@@ -15,19 +15,22 @@ use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, scheduler, self_check, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, timer};
 
 type Failure = Box<dyn Display>;
 
 /// The first CPU: the first process, and then its idle task's life.
 pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
     scheduler::set_model(options.preemption);
+    if options.frees_early {
+        rcu::frees_early();
+    }
     let overflow_stack_top = stack_for_ever();
     let cpu = become_task(0, overflow_stack_top);
     self_check::exceptions(overflow_stack_top);
     start_program(options, program)?;
-    let reaper = Task::new(None, Start::Kernel(scheduler::reap)).map_err(boxed)?;
-    scheduler::start(reaper);
+    let freer = Task::new(None, Start::Kernel(rcu::free)).map_err(boxed)?;
+    scheduler::start(freer);
     live(cpu)
 }
 
@@ -48,6 +51,7 @@ fn become_task(number: usize, overflow_stack_top: u64) -> Cpu<NoIrq> {
     // SAFETY: this CPU's, with the two stacks made for it.
     unsafe { idle.thread().set_cpu(local) };
     scheduler::adopt(local, idle.clone());
+    rcu::watch(local);
     // The CPU idles in it for ever.
     let idle = Box::leak(Box::new(idle));
     // SAFETY: everything has been masked since the CPU started, and nobody has a token; the task is whole and stays.

@@ -25,6 +25,12 @@ pub const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
 /// Takes a BRK that is a bug's.
 pub const BUG: u32 = 0x1004;
 
+/// Reads under RCU for X0 microseconds; how many readers have seen what they read freed.
+pub const RCU_READER: u32 = 0x1005;
+
+/// Frees under RCU, and waits for that if X0 is not zero; how many have been freed.
+pub const RCU_WRITER: u32 = 0x1006;
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.

@@ -52,4 +52,5 @@ target_only! {
     pipes;
     futex;
     sleep;
+    rcu;
 }

@@ -31,7 +31,7 @@ use walk::{Breach, Phase, Rule, Seen, walk};
 /// The two kernels that are built of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// With tracking, and every check.
+    /// With interrupt-state tracking, and every check.
     Checked,
     /// With neither.
     Plain,

@@ -112,6 +112,20 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "RCU frees nothing that somebody reads",
+        cpus: 4,
+        command_line: "preempt=full -- rcu",
+        lines: &["rcu: nothing was freed under its readers"],
+        status: 0,
+    },
+    BootTest {
+        name: "RCU that frees early is found",
+        cpus: 2,
+        command_line: "preempt=full rcu=frees-early -- rcu 200",
+        lines: &["rcu: readers saw what they read freed"],
+        status: 1,
+    },
+    BootTest {
         name: "a hog in user mode does not keep its CPU",
         cpus: 4,
         command_line: "preempt=full -- hog",

@@ -15,7 +15,7 @@ use crate::{image, process, workspace};
 const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocation-model=static";
 
 const KERNEL: &str = "kernel";
-/// The kernel without tracking and checks. Both kernels at one path would be each other's end.
+/// The kernel without interrupt-state tracking and checks. Both kernels at one path would be each other's end.
 pub const PLAIN: [&str; 3] = ["--no-default-features", "--target-dir", "target/plain"];
 
 const PROGRAMS: &str = "programs";
@@ -27,7 +27,7 @@ pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
     single(toolchain, KERNEL, profile, &[])
 }
 
-/// Builds the release kernel without tracking and checks, the one that is measured, and returns its ELF file.
+/// Builds the release kernel without interrupt-state tracking and checks, the one that is measured, and returns its ELF file.
 pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
     single(toolchain, KERNEL, "release", &PLAIN)
 }

@@ -10,6 +10,8 @@ const COPY: u32 = 0x1001;
 const OVERFLOW: u32 = 0x1002;
 const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
 const BUG: u32 = 0x1004;
+const RCU_READER: u32 = 0x1005;
+const RCU_WRITER: u32 = 0x1006;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -45,4 +47,18 @@ pub fn synchronous_preemptions() -> Result<usize> {
 pub fn bug() {
     // SAFETY: touches no memory.
     unsafe { call(BUG, [0; 6]) };
+}
+
+/// `rcu_reader(microseconds)`, number 0x1005: the kernel reads under RCU for so long, in one section. Result: how many
+/// readers so far have seen what they read freed.
+pub fn rcu_reader(time: Duration) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(RCU_READER, [time.as_micros() as usize, 0, 0, 0, 0, 0]) })
+}
+
+/// `rcu_writer(waits)`, number 0x1006: the kernel replaces what readers find, and frees the old one, once it has waited
+/// for a grace period or when one is over. Result: how many have been freed so far.
+pub fn rcu_writer(waits: bool) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(RCU_WRITER, [usize::from(waits), 0, 0, 0, 0, 0]) })
 }

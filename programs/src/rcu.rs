@@ -1,0 +1,78 @@
+//! `rcu [MILLISECONDS]`: readers and writers of the kernel's RCU on all CPUs, among threads that keep user mode busy and
+//! threads that sleep, so that CPUs pass in every way there is. No reader may see what it reads freed.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
+
+use crate::runtime::clock;
+use crate::runtime::print::println;
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Result, nanosleep, sched_yield};
+use crate::runtime::test_calls::{rcu_reader, rcu_writer};
+use crate::runtime::thread::{Thread, spawn};
+
+static OVER: AtomicBool = AtomicBool::new(false);
+static READ: AtomicU32 = AtomicU32::new(0);
+static WAITED: AtomicU32 = AtomicU32::new(0);
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// The program.
+pub fn main(arguments: Arguments) -> u8 {
+    let time = Duration::from_millis(arguments.number(1).unwrap_or(1000) as u64);
+    let threads = [
+        spawn(|| repeat(|turn| read_for(20 + turn % 50))),
+        spawn(|| repeat(|turn| read_for(200 * (turn % 3)).and_then(|()| nanosleep(Duration::from_micros(100))))),
+        spawn(|| repeat(|_| read_for(1500))),
+        spawn(|| repeat(wait_for_readers)),
+        spawn(|| repeat(free_later)),
+        spawn(|| repeat(stay_in_user_mode)),
+    ];
+    let started = threads.iter().filter(|thread| thread.is_ok()).count();
+    let slept = nanosleep(time);
+    OVER.store(true, Ordering::Relaxed);
+    let expected = threads.len();
+    threads.into_iter().flatten().for_each(Thread::join);
+
+    let (early, freed) = (rcu_reader(Duration::ZERO), rcu_writer(true));
+    let (read, waited) = (READ.load(Ordering::Relaxed), WAITED.load(Ordering::Relaxed));
+    println!("rcu: {read} sections read, {waited} grace periods waited for, {freed:?} freed");
+    match early {
+        Ok(0) => println!("rcu: nothing was freed under its readers"),
+        early => println!("rcu: readers saw what they read freed: {early:?}"),
+    }
+    let ran = started == expected && slept.is_ok() && !FAILED.load(Ordering::Relaxed);
+    let freed_some = freed.is_ok_and(|freed| freed > 10) && waited > 0;
+    u8::from(!ran || !freed_some || early != Ok(0))
+}
+
+fn repeat(turn: impl Fn(u64) -> Result<()>) {
+    for number in 0.. {
+        if OVER.load(Ordering::Relaxed) {
+            return;
+        }
+        if turn(number).is_err() {
+            FAILED.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn read_for(microseconds: u64) -> Result<()> {
+    READ.fetch_add(1, Ordering::Relaxed);
+    rcu_reader(Duration::from_micros(microseconds)).map(|_| ())
+}
+
+fn wait_for_readers(_: u64) -> Result<()> {
+    WAITED.fetch_add(1, Ordering::Relaxed);
+    rcu_writer(true).map(|_| ())
+}
+
+fn free_later(_: u64) -> Result<()> {
+    rcu_writer(false)?;
+    sched_yield();
+    Ok(())
+}
+
+fn stay_in_user_mode(_: u64) -> Result<()> {
+    clock::spin_for(Duration::from_millis(1));
+    Ok(())
+}

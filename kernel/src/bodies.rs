@@ -189,6 +189,7 @@ fn resolve(cpu: &mut Cpu<Reference, Process>, fault: Fault) -> Result<(), Refuse
     resolved.map_err(|why| match why {
         FaultError::NotMapped => (Signal::SIGSEGV, linux::SEGV_MAPERR, "nothing is mapped there"),
         FaultError::NotAllowed => (Signal::SIGSEGV, linux::SEGV_ACCERR, "access not allowed"),
+        FaultError::BeyondEnd => (Signal::SIGBUS, linux::BUS_ADRERR, "the file that is mapped there has ended"),
         FaultError::OutOfMemory => (Signal::SIGBUS, linux::BUS_ADRERR, "out of memory"),
     })
 }

@@ -128,7 +128,7 @@ const MAIR: u64 = (0xff << (8 * attribute_index::NORMAL))
     | (0xff << (8 * attribute_index::NORMAL_TAGGED));
 
 /// Write-back tables, inner shareable, 4 KiB granule, both halves; EL0 pointers may carry a top byte (TBI0), as Linux
-/// programs expect. ASIDs have eight bits. IPS is filled in from what the CPU has.
+/// programs expect. AS (ASIDs of 16 bits) and IPS are filled in from what the CPU has.
 const TCR: u64 = {
     let size = 64 - VIRTUAL_ADDRESS_BITS as u64;
     let lower = size | (1 << 8) | (1 << 10) | (3 << 12);
@@ -229,7 +229,11 @@ boot_translation_on:
     b.ls    1f
     mov     x4, #5
 1:  bfi     x2, x4, #32, #3
-    msr     tcr_el1, x2
+    ubfx    x4, x3, #4, #4              // ASID bits: 2 is 16 of them
+    cmp     x4, #2
+    b.ne    2f
+    orr     x2, x2, #(1 << 36)
+2:  msr     tcr_el1, x2
     isb
     tlbi    vmalle1
     ic      iallu

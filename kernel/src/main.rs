@@ -15,12 +15,18 @@ mod elf;
 #[cfg(any(test, target_os = "none"))]
 mod options;
 #[cfg(any(test, target_os = "none"))]
+mod page_entry;
+#[cfg(any(test, target_os = "none"))]
 mod regions;
 #[cfg(any(test, target_os = "none"))]
 mod user_stack;
 
 #[cfg(target_os = "none")]
 mod address_space;
+#[cfg(target_os = "none")]
+mod asids;
+#[cfg(target_os = "none")]
+mod backing;
 #[cfg(target_os = "none")]
 mod bodies;
 #[cfg(target_os = "none")]
@@ -48,7 +54,11 @@ mod futex;
 #[cfg(target_os = "none")]
 mod gic;
 #[cfg(target_os = "none")]
+mod hardware_capabilities;
+#[cfg(target_os = "none")]
 mod heap;
+#[cfg(target_os = "none")]
+mod instruction_cache;
 #[cfg(target_os = "none")]
 mod interrupts;
 #[cfg(target_os = "none")]
@@ -82,6 +92,8 @@ mod scheduler;
 #[cfg(target_os = "none")]
 mod self_check;
 #[cfg(target_os = "none")]
+mod shared_memory;
+#[cfg(target_os = "none")]
 mod signals;
 #[cfg(target_os = "none")]
 mod sleep;
@@ -105,6 +117,8 @@ mod test_hooks;
 mod timer;
 #[cfg(target_os = "none")]
 mod timers;
+#[cfg(target_os = "none")]
+mod tlb;
 #[cfg(target_os = "none")]
 mod uart;
 #[cfg(target_os = "none")]

@@ -1,5 +1,5 @@
-//! Which parts of user memory a program has, for what, and what fills them on first use. Pure, so that its tests run on
-//! the host; `address_space` joins it with page tables.
+//! Which parts of user memory a program has, for what, and from where they are filled on first use. Pure, so that its tests
+//! run on the host; `address_space` joins it with page tables.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -47,73 +47,74 @@ pub enum Access {
     Execute,
 }
 
-/// What a page holds when it is first used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backing {
-    /// Zeros.
-    Zero,
-    /// `bytes` from address `start` on, zeros before and after.
-    Bytes {
-        /// Address of the first byte.
-        start: usize,
-        /// The contents.
-        bytes: &'static [u8],
-    },
-}
-
-impl Backing {
-    /// Fills `contents`, all zeros, of the page at `page`.
-    pub fn fill(&self, page: usize, contents: &mut [u8]) {
-        let Self::Bytes { start, bytes } = *self else { return };
-        let from = page.max(start);
-        let to = (page + contents.len()).min(start + bytes.len());
-        if from < to {
-            contents[from - page..to - page].copy_from_slice(&bytes[from - start..to - start]);
-        }
-    }
-}
+/// What fills a region's pages. Two that are equal are the same thing.
+pub trait Backing: Clone + PartialEq {}
 
 /// A range of whole pages with one protection and one backing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region {
+pub struct Region<B> {
     /// Its pages.
     pub range: Range<usize>,
     /// What the program may do with them.
     pub protection: Protection,
+    /// Whether stores are for everybody who has the same backing mapped, children among them, or for this program alone.
+    pub shared: bool,
     /// What they hold first.
-    pub backing: Backing,
+    pub backing: B,
+    /// Where in the backing the first page begins.
+    pub offset: usize,
+}
+
+impl<B: Backing> Region<B> {
+    /// Where in the backing `page` begins.
+    pub fn offset_of(&self, page: usize) -> usize {
+        page - self.range.start + self.offset
+    }
+
+    /// Whether `next` is the same with higher addresses, and begins where this ends.
+    fn continues_in(&self, next: &Self) -> bool {
+        self.range.end == next.range.start
+            && self.protection == next.protection
+            && self.shared == next.shared
+            && self.backing == next.backing
+            && self.offset_of(self.range.end) == next.offset
+    }
 }
 
 /// The regions of an address space: sorted, disjoint, page-aligned, below `limit`.
-#[derive(Clone, Debug)]
-pub struct Regions {
-    regions: Vec<Region>,
+#[derive(Debug)]
+pub struct Regions<B> {
+    regions: Vec<Region<B>>,
     limit: usize,
 }
 
-/// A region would not be page-aligned, inside the limits, or in free space.
+/// The most regions an address space has.
+const MOST: usize = 16384;
+
+/// A region would not be page-aligned, inside the limits, or in free space, or there would be too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
 
-impl Regions {
+impl<B: Backing> Regions<B> {
     /// None yet; all will be below `limit`.
     pub const fn new(limit: usize) -> Self {
         Self { regions: Vec::new(), limit }
     }
 
     /// The region that has `address`.
-    pub fn find(&self, address: usize) -> Option<&Region> {
+    pub fn find(&self, address: usize) -> Option<&Region<B>> {
         let after = self.regions.partition_point(|region| region.range.end <= address);
         self.regions.get(after).filter(|region| region.range.contains(&address))
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Region> {
+    pub fn iter(&self) -> impl Iterator<Item = &Region<B>> {
         self.regions.iter()
     }
 
-    /// Adds `region` where nothing is yet. The first page is never in one, so that a null pointer faults.
-    pub fn insert(&mut self, region: Region) -> Result<(), NoRoom> {
+    /// Adds `region` where nothing is yet; it becomes one with neighbours that it continues. The first page is never in one,
+    /// so that a null pointer faults.
+    pub fn insert(&mut self, region: Region<B>) -> Result<(), NoRoom> {
         let Range { start, end } = region.range;
         let aligned = start.is_multiple_of(PAGE_SIZE) && end.is_multiple_of(PAGE_SIZE);
         let at = self.regions.partition_point(|other| other.range.end <= start);
@@ -121,30 +122,39 @@ impl Regions {
         if !aligned || start >= end || start < PAGE_SIZE || end > self.limit || !free {
             return Err(NoRoom);
         }
+        self.make_room()?;
         self.regions.insert(at, region);
+        self.join(at + 1);
+        self.join(at);
         Ok(())
     }
 
     /// Takes whatever lies in `range` out; regions that reach beyond it keep the rest.
-    pub fn remove(&mut self, range: Range<usize>) {
+    pub fn remove(&mut self, range: Range<usize>) -> Result<(), NoRoom> {
+        self.make_room()?;
         self.split(range.start);
         self.split(range.end);
         self.regions.retain(|region| region.range.start >= range.end || region.range.end <= range.start);
+        Ok(())
     }
 
     /// Gives all of `range` another protection; false, and nothing changed, if it is not covered without gaps.
-    pub fn protect(&mut self, range: Range<usize>, protection: Protection) -> bool {
+    pub fn protect(&mut self, range: Range<usize>, protection: Protection) -> Result<bool, NoRoom> {
         let mut covered = range.start;
         while covered < range.end {
-            let Some(region) = self.find(covered) else { return false };
+            let Some(region) = self.find(covered) else { return Ok(false) };
             covered = region.range.end;
         }
+        self.make_room()?;
         self.split(range.start);
         self.split(range.end);
         for region in self.regions.iter_mut().filter(|region| range.contains(&region.range.start)) {
             region.protection = protection;
         }
-        true
+        let first = self.regions.partition_point(|region| region.range.start < range.start);
+        let end = self.regions.partition_point(|region| region.range.start <= range.end);
+        (first..end).rev().for_each(|at| self.join(at));
+        Ok(true)
     }
 
     /// The highest free range of `size` bytes, a multiple of the page size, that ends at or below `below`.
@@ -160,15 +170,45 @@ impl Regions {
         (size > 0 && start >= PAGE_SIZE).then_some(start..end)
     }
 
-    /// Makes `address` a boundary between regions.
+    /// The same regions once more.
+    pub fn try_clone(&self) -> Result<Self, NoRoom> {
+        let mut regions = Vec::new();
+        regions.try_reserve_exact(self.regions.len()).map_err(|_| NoRoom)?;
+        regions.extend(self.regions.iter().cloned());
+        Ok(Self { regions, limit: self.limit })
+    }
+
+    /// Room for two more: as many as one change can make.
+    fn make_room(&mut self) -> Result<(), NoRoom> {
+        if self.regions.len() + 2 > MOST {
+            return Err(NoRoom);
+        }
+        self.regions.try_reserve(2).map_err(|_| NoRoom)
+    }
+
+    /// Makes `address` a boundary between regions. There is room for one more.
     fn split(&mut self, address: usize) {
         let at = self.regions.partition_point(|region| region.range.end <= address);
         let Some(region) = self.regions.get_mut(at) else { return };
         if region.range.start < address {
             let mut upper = region.clone();
+            upper.offset = region.offset_of(address);
             region.range.end = address;
             upper.range.start = address;
             self.regions.insert(at + 1, upper);
+        }
+    }
+
+    /// Makes the region at index `at` and the one before it one, if they are.
+    fn join(&mut self, at: usize) {
+        let Some((lower, upper)) =
+            at.checked_sub(1).and_then(|below| self.regions.get(below).zip(self.regions.get(at)))
+        else {
+            return;
+        };
+        if lower.continues_in(upper) {
+            self.regions[at - 1].range.end = upper.range.end;
+            self.regions.remove(at);
         }
     }
 }
@@ -179,19 +219,26 @@ mod tests {
 
     const LIMIT: usize = 0x10_0000;
 
-    fn region(start: usize, end: usize) -> Region {
-        Region { range: start..end, protection: Protection::READ_WRITE, backing: Backing::Zero }
+    impl Backing for u32 {}
+
+    fn region(start: usize, end: usize) -> Region<u32> {
+        Region { range: start..end, protection: Protection::READ_WRITE, shared: false, backing: 0, offset: start }
     }
 
-    fn with(ranges: &[(usize, usize)]) -> Regions {
+    /// With a backing of its own, so that it stays apart from its neighbours.
+    fn apart(start: usize, end: usize) -> Region<u32> {
+        Region { backing: start as u32, ..region(start, end) }
+    }
+
+    fn with(ranges: &[(usize, usize)]) -> Regions<u32> {
         let mut regions = Regions::new(LIMIT);
         for &(start, end) in ranges {
-            regions.insert(region(start, end)).unwrap();
+            regions.insert(apart(start, end)).unwrap();
         }
         regions
     }
 
-    fn ranges(regions: &Regions) -> Vec<(usize, usize)> {
+    fn ranges(regions: &Regions<u32>) -> Vec<(usize, usize)> {
         regions.iter().map(|region| (region.range.start, region.range.end)).collect()
     }
 
@@ -217,19 +264,19 @@ mod tests {
     #[test]
     fn remove_splits_what_reaches_beyond() {
         let mut regions = with(&[(0x1000, 0x5000), (0x5000, 0x8000)]);
-        regions.remove(0x2000..0x6000);
+        regions.remove(0x2000..0x6000).unwrap();
         assert_eq!(ranges(&regions), [(0x1000, 0x2000), (0x6000, 0x8000)]);
-        regions.remove(0x7000..0x7000 + 0x1000);
-        regions.remove(0..LIMIT);
+        regions.remove(0x7000..0x7000 + 0x1000).unwrap();
+        regions.remove(0..LIMIT).unwrap();
         assert_eq!(ranges(&regions), []);
     }
 
     #[test]
     fn protect_changes_exactly_the_range_or_nothing() {
         let mut regions = with(&[(0x1000, 0x4000), (0x4000, 0x6000)]);
-        assert!(!regions.protect(0x5000..0x7000, Protection::READ));
+        assert_eq!(regions.protect(0x5000..0x7000, Protection::READ), Ok(false));
         assert_eq!(ranges(&regions), [(0x1000, 0x4000), (0x4000, 0x6000)]);
-        assert!(regions.protect(0x3000..0x5000, Protection::READ));
+        assert_eq!(regions.protect(0x3000..0x5000, Protection::READ), Ok(true));
         assert_eq!(regions.find(0x2fff).unwrap().protection, Protection::READ_WRITE);
         assert_eq!(regions.find(0x3000).unwrap().protection, Protection::READ);
         assert_eq!(regions.find(0x4fff).unwrap().protection, Protection::READ);
@@ -248,16 +295,28 @@ mod tests {
     }
 
     #[test]
-    fn backing_fills_only_its_part_of_a_page() {
-        let backing = Backing::Bytes { start: 0x1ffe, bytes: &[1, 2, 3, 4] };
-        let mut page = [0; PAGE_SIZE];
-        backing.fill(0x1000, &mut page);
-        assert_eq!((page[0xffd], page[0xffe], page[0xfff]), (0, 1, 2));
-        let mut page = [0; PAGE_SIZE];
-        backing.fill(0x2000, &mut page);
-        assert_eq!((page[0], page[1], page[2]), (3, 4, 0));
-        let mut page = [0; PAGE_SIZE];
-        backing.fill(0x3000, &mut page);
-        assert_eq!(page, [0; PAGE_SIZE]);
+    fn what_continues_is_one_region() {
+        let mut regions = Regions::new(LIMIT);
+        for (start, end) in [(0x1000, 0x2000), (0x3000, 0x4000), (0x2000, 0x3000)] {
+            regions.insert(region(start, end)).unwrap();
+        }
+        assert_eq!(ranges(&regions), [(0x1000, 0x4000)]);
+        assert_eq!(regions.protect(0x2000..0x3000, Protection::READ), Ok(true));
+        assert_eq!(ranges(&regions), [(0x1000, 0x2000), (0x2000, 0x3000), (0x3000, 0x4000)]);
+        assert_eq!(regions.protect(0x2000..0x3000, Protection::READ_WRITE), Ok(true));
+        assert_eq!(ranges(&regions), [(0x1000, 0x4000)]);
+        regions.insert(Region { offset: 0, ..region(0x4000, 0x5000) }).unwrap();
+        regions.insert(Region { shared: true, ..region(0x5000, 0x6000) }).unwrap();
+        assert_eq!(ranges(&regions), [(0x1000, 0x4000), (0x4000, 0x5000), (0x5000, 0x6000)]);
+    }
+
+    #[test]
+    fn a_part_of_a_region_knows_its_part_of_the_backing() {
+        let mut regions = Regions::new(LIMIT);
+        regions.insert(Region { offset: 0x7000, ..region(0x1000, 0x5000) }).unwrap();
+        regions.remove(0x2000..0x3000).unwrap();
+        assert_eq!(regions.find(0x1000).unwrap().offset, 0x7000);
+        let upper = regions.find(0x4000).unwrap();
+        assert_eq!((upper.offset, upper.offset_of(0x4000)), (0x9000, 0xa000));
     }
 }

@@ -1,19 +1,19 @@
 //! What the kernel checks about itself at each boot, before anything depends on it: each check drives the real part and
 //! panics with what it found.
 
+mod memory;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::arch::asm;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::address_space::{AddressSpace, FaultError, MapError};
 use crate::bodies::{BREAKPOINT, BREAKPOINTS};
-use crate::layout::{LINEAR_BASE, PAGE_SIZE, USER_END};
-use crate::regions::{Access, Protection};
+use crate::layout::PAGE_SIZE;
 use crate::stacks::{STACK_SIZE, Stack};
-use crate::user_copy::{Fault, copy_from_user, copy_to_user, read_user, read_user_string, write_user};
-use crate::{frames, gic, paging, percpu, println, timer, user_tables};
+use crate::user_copy::{Fault, read_user};
+use crate::{frames, gic, paging, percpu, println, timer};
 
 /// The software-generated interrupt that the checks send.
 const CHECK_IPI: u32 = 15;
@@ -23,7 +23,7 @@ const PATIENCE_NANOSECONDS: u64 = 1_000_000_000;
 pub fn run(timer_interrupt: u32) {
     heap();
     stacks();
-    user_memory();
+    memory::check();
     interrupts();
     tick(timer_interrupt);
     DONE.store(true, Ordering::Release);
@@ -97,47 +97,6 @@ fn stacks() {
     drop(stacks);
     assert!(!range.step_by(PAGE_SIZE).any(paging::is_kernel_mapped), "a freed stack is still mapped");
     assert_eq!(frames::free_count(), free, "stacks: frames leak");
-}
-
-fn user_memory() {
-    let free = frames::free_count();
-    let mut space = AddressSpace::new().expect("memory for an address space");
-    // SAFETY: `space` is dropped only after `deactivate` below.
-    unsafe { user_tables::activate(space.ttbr0()) };
-
-    let start = space.map(None, 3 * PAGE_SIZE, Protection::READ_WRITE).expect("room for three pages");
-    let across = start + PAGE_SIZE - 3;
-    assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "nothing is there before the first fault");
-    space.fault(start, Access::Write).expect("demand-zero");
-    assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "the second page is not there yet");
-    space.fault(start + PAGE_SIZE, Access::Write).expect("demand-zero");
-    assert_eq!(copy_to_user(across, b"crosses a page\0"), Ok(()));
-    assert_eq!(read_user_string(across, 64), Ok(Some(b"crosses a page".to_vec())));
-    assert_eq!(read_user_string(across, 3), Ok(None));
-    let tagged = (0x5a << 56) | start;
-    assert_eq!(write_user(tagged, &0x0123_4567_89ab_cdefu64), Ok(()));
-    assert_eq!(read_user::<[u8; 2]>(start), Ok([0xef, 0xcd]));
-
-    space.protect(start, PAGE_SIZE, Protection::READ).expect("protect a mapped page");
-    assert_eq!((write_user(start, &1u8), read_user::<u8>(start)), (Err(Fault), Ok(0xef)), "read-only user page");
-    assert_eq!(space.fault(start, Access::Write), Err(FaultError::NotAllowed));
-    space.protect(start, PAGE_SIZE, Protection::NONE).expect("protect a mapped page");
-    assert_eq!(read_user::<u8>(start), Err(Fault), "inaccessible user page");
-    space.unmap(start, PAGE_SIZE).expect("unmap a mapped page");
-    assert_eq!(space.fault(start, Access::Read), Err(FaultError::NotMapped));
-    assert_eq!(
-        space.map(Some(start), 1, Protection { execute: true, ..Protection::READ_WRITE }),
-        Err(MapError::WritableAndExecutable)
-    );
-
-    let kernel = &raw const start as usize;
-    for outside in [kernel, LINEAR_BASE, USER_END - 4, USER_END, usize::MAX - 3] {
-        assert_eq!(copy_from_user(&mut [0; 8], outside), Err(Fault), "user copy from {outside:#x}");
-        assert_eq!(copy_to_user(outside, &[0; 8]), Err(Fault), "user copy to {outside:#x}");
-    }
-    user_tables::deactivate();
-    drop(space);
-    assert_eq!(frames::free_count(), free, "address spaces: frames leak");
 }
 
 fn interrupts() {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
@@ -9,6 +10,7 @@ use vestibule::{NoIrq, Process as ProcessContext};
 use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switch};
 
 use crate::address_space::AddressSpace;
+use crate::contents::Contents;
 use crate::device_tree::PhysicalRange;
 use crate::options::Options;
 use crate::process::Process;
@@ -86,10 +88,11 @@ fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let arguments: Vec<&[u8]> = options.arguments.iter().map(Vec::as_slice).collect();
     let name = String::from_utf8_lossy(arguments.first().copied().unwrap_or(b"program")).into_owned();
 
-    let mut memory = AddressSpace::new().map_err(boxed)?;
     let random = timer::nanoseconds().to_le_bytes();
     let random = core::array::from_fn(|index| random[index % 8]);
-    let start = memory.load(file, &arguments, &[], random).map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
+    let contents: Arc<dyn Contents> = Arc::new(file);
+    let loaded = AddressSpace::load(&contents, name.as_bytes(), &arguments, &[], random);
+    let (memory, start) = loaded.map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
 
     println!("--- {name}");

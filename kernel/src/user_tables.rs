@@ -1,96 +1,218 @@
-//! Page tables of one user address space, with an address space identifier (ASID) of their own.
+//! Page tables of one user address space: three levels, walked directly, because every page fault goes through here.
+//!
+//! Every frame mapped is one owner's count ([`Frame`]) that the tables hold until it is taken out. Nothing here locks: who
+//! shares an address space wraps it. Other CPUs walk the tables while they change, so each entry is written at once, and one
+//! that gives way to another is empty in between (break before make).
 
-use alloc::vec;
-use core::arch::asm;
+use core::mem;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use aarch64_paging::Mapping;
-use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
-use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, VaRange};
-
-use crate::bitmap::Bitmap;
+use crate::asids::Asid;
 use crate::boot;
-use crate::frames::{self, OutOfMemory};
-use crate::layout::{self, PAGE_SIZE, USER_END};
-use crate::lock::IrqLock;
-use crate::paging::{self, ROOT_LEVEL, TableMemory};
+use crate::frames::{Frame, OutOfMemory};
+use crate::layout::{self, PAGE_SIZE, PhysicalAddress, USER_END};
+use crate::page_entry::Entry;
+use crate::paging::ROOT_LEVEL;
 use crate::regions::Protection;
 use crate::registers::{read_register, write_register};
+use crate::{instruction_cache, tlb};
 
-const USER_PAGE: El1Attributes = El1Attributes::VALID
-    .union(El1Attributes::ACCESSED)
-    .union(El1Attributes::NON_GLOBAL)
-    .union(El1Attributes::PXN)
-    .union(El1Attributes::ATTRIBUTE_INDEX_0)
-    .union(El1Attributes::INNER_SHAREABLE);
+const ENTRIES: usize = 512;
+const LAST_LEVEL: usize = 3;
+/// Pages whose frames are freed together, after one round of invalidation.
+const BATCH: usize = 32;
 
-/// The tables under the lower half. Every frame mapped here belongs to them until [`unmap`](Self::unmap) takes it out.
+/// Frames that are tables of some address space.
+static TABLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
+
+/// How many frames are tables of user memory.
+pub fn table_frames() -> usize {
+    TABLE_FRAMES.load(Ordering::Relaxed)
+}
+
+type Table = [AtomicU64; ENTRIES];
+
+/// The tables under the lower half.
 pub struct UserTables {
-    mapping: Mapping<TableMemory, El1And0>,
+    /// The table of the first level; a count that the tables own.
+    root: PhysicalAddress,
+    asid: Asid,
+    resident: usize,
 }
 
 impl UserTables {
     /// Tables that map nothing.
     pub fn new() -> Result<Self, OutOfMemory> {
-        let memory = TableMemory::new()?;
-        let asid = take_asid()?;
-        let mapping = Mapping::with_asid_and_va_range(memory, asid, ROOT_LEVEL, El1And0, VaRange::Lower);
-        // Any CPU may have them in TTBR0 from now on, so every change is made as for live tables.
-        mapping.mark_active();
-        Ok(Self { mapping })
+        let asid = Asid::take()?;
+        Ok(Self { root: new_table()?, asid, resident: 0 })
+    }
+
+    /// How many pages are mapped.
+    pub fn resident(&self) -> usize {
+        self.resident
+    }
+
+    /// What the entry of `page` says.
+    pub fn query(&self, page: usize) -> Entry {
+        self.last_table(page).map_or(Entry::NONE, |table| load(&table[index(page, LAST_LEVEL)]))
     }
 
     /// Maps `frame` at `page`, where nothing was mapped. Its contents are as a program on any CPU will see them, code
     /// included.
-    pub fn map(&mut self, page: usize, frame: PhysicalAddress, protection: Protection) -> Result<(), OutOfMemory> {
-        debug_assert!(self.query(page).is_none(), "{page:#x} is mapped already");
+    pub fn map(&mut self, page: usize, frame: Frame, protection: Protection) -> Result<(), OutOfMemory> {
         if protection.execute {
-            make_executable(frame);
+            instruction_cache::synchronise(frame.address());
         }
-        self.mapping.translation().top_up()?;
-        self.set(page, frame, attributes(protection));
+        let slot = self.slot(page)?;
+        assert_eq!(load(slot), Entry::NONE, "{page:#x} is mapped already");
+        store(slot, Entry::page(frame.into_address().0, protection));
+        tlb::publish();
+        self.resident += 1;
         Ok(())
     }
 
-    /// Takes the mapping of `page` out of the tables and every TLB; its frame, now the caller's.
-    pub fn unmap(&mut self, page: usize) -> Option<PhysicalAddress> {
-        let (frame, _) = self.query(page)?;
-        self.set(page, PhysicalAddress(0), El1Attributes::empty());
-        Some(frame)
-    }
-
-    /// Changes what the program may do with `page`, if it is mapped. In between it is not: a fault on another CPU must
-    /// wait for the caller's lock and look again.
-    pub fn protect(&mut self, page: usize, protection: Protection) {
-        let Some((frame, _)) = self.query(page) else { return };
+    /// Shows `frame` at `page` in place of the one mapped there, which keeps its count until no CPU has it in its TLB.
+    pub fn replace(&mut self, page: usize, frame: Frame, protection: Protection) {
+        let Some(slot) = self.mapped_slot(page) else { panic!("{page:#x} is not mapped") };
         if protection.execute {
-            make_executable(frame);
+            instruction_cache::synchronise(frame.address());
         }
-        // Break before make: whether EL0 may read at all is not a bit that may change under a live mapping.
-        self.set(page, PhysicalAddress(0), El1Attributes::empty());
-        self.set(page, frame, attributes(protection));
+        let old = load(slot);
+        store(slot, Entry::NONE);
+        tlb::forget_page(&self.asid, page);
+        store(slot, Entry::page(frame.into_address().0, protection));
+        tlb::publish();
+        drop(owned(old));
     }
 
-    /// The frame at `page` and what the program may do with it.
-    pub fn query(&self, page: usize) -> Option<(PhysicalAddress, Protection)> {
-        let (frame, attributes) = paging::query(&self.mapping, page)?;
-        let protection = Protection {
-            write: !attributes.contains(El1Attributes::READ_ONLY),
-            execute: !attributes.contains(El1Attributes::UXN),
-            read: attributes.contains(El1Attributes::USER),
-        };
-        Some((frame, protection))
+    /// Changes what the program may do with `page`, which is mapped.
+    pub fn protect(&mut self, page: usize, protection: Protection) {
+        let Some(slot) = self.mapped_slot(page) else { panic!("{page:#x} is not mapped") };
+        if change(slot, protection) {
+            tlb::forget_page(&self.asid, page);
+        }
+    }
+
+    /// Changes what the program may do with the pages of `range` that are mapped. Stores become possible only where `stores` says
+    /// so, or where they were before.
+    pub fn protect_all(&mut self, range: Range<usize>, protection: Protection, stores: bool) {
+        let mut changed = false;
+        let mut page = range.start;
+        while page < range.end {
+            let Some(table) = self.last_table(page) else {
+                page = next_table(page);
+                continue;
+            };
+            let slot = &table[index(page, LAST_LEVEL)];
+            if load(slot) != Entry::NONE {
+                let write = protection.write && (stores || load(slot).is_writable());
+                changed |= change(slot, Protection { write, ..protection });
+            }
+            page += PAGE_SIZE;
+        }
+        if changed {
+            self.forget_all();
+        }
+    }
+
+    /// Takes every mapping in `range` out of the tables and every TLB, and the tables that this empties.
+    pub fn unmap(&mut self, range: Range<usize>) {
+        let mut page = range.start;
+        while page < range.end {
+            let Some(table) = self.last_table(page) else {
+                page = next_table(page);
+                continue;
+            };
+            let end = next_table(page).min(range.end);
+            let mut taken = [(0, Entry::NONE); BATCH];
+            let mut count = 0;
+            while page < end && count < BATCH {
+                let slot = &table[index(page, LAST_LEVEL)];
+                if load(slot) != Entry::NONE {
+                    taken[count] = (page, load(slot));
+                    count += 1;
+                    store(slot, Entry::NONE);
+                }
+                page += PAGE_SIZE;
+            }
+            let taken = &taken[..count];
+            tlb::forget_pages(&self.asid, taken.iter().map(|(page, _)| *page));
+            taken.iter().for_each(|(_, entry)| drop(owned(*entry)));
+            self.resident -= count;
+            if page == end {
+                self.drop_if_empty(page - PAGE_SIZE);
+            }
+        }
+    }
+
+    /// Has `child`, which maps nothing in `range`, show the same frames there, both without stores: who stores first gets a
+    /// copy. Until [`forget_all`](Self::forget_all) the program may go on storing.
+    pub fn share(&mut self, child: &mut UserTables, range: Range<usize>) -> Result<(), OutOfMemory> {
+        let mut page = range.start;
+        while page < range.end {
+            let Some(table) = self.last_table(page) else {
+                page = next_table(page);
+                continue;
+            };
+            let slot = &table[index(page, LAST_LEVEL)];
+            if load(slot) != Entry::NONE {
+                let theirs = child.slot(page)?;
+                let entry = load(slot).read_only();
+                store(slot, entry);
+                // The tables keep their count, and the child's get one of their own.
+                let ours = owned(entry);
+                mem::forget(ours.clone());
+                mem::forget(ours);
+                store(theirs, entry);
+                child.resident += 1;
+            }
+            page += PAGE_SIZE;
+        }
+        Ok(())
+    }
+
+    /// No CPU remembers any translation of these tables from before.
+    pub fn forget_all(&self) {
+        tlb::forget_all(&self.asid);
     }
 
     /// The value of TTBR0_EL1 that makes a CPU use these tables, for [`activate`]. They must outlive that use.
     pub fn ttbr0(&self) -> u64 {
-        self.mapping.root_address().0 as u64 | (self.mapping.asid() as u64) << 48
+        self.root.0 as u64 | self.asid.bits() << 48
     }
 
-    fn set(&mut self, page: usize, frame: PhysicalAddress, attributes: El1Attributes) {
-        assert!(page.is_multiple_of(PAGE_SIZE) && page < USER_END, "{page:#x} is no user page");
-        let region = MemoryRegion::new(page, page + PAGE_SIZE);
-        let set = self.mapping.map_range(&region, frame, attributes, Constraints::empty());
-        set.unwrap_or_else(|why| panic!("user mapping {region}: {why}"));
+    /// The table of the last level that `page` is in, if there is one.
+    fn last_table(&self, page: usize) -> Option<&Table> {
+        assert!(page < USER_END, "{page:#x} is no user page");
+        (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| child(&table[index(page, level)]))
+    }
+
+    fn mapped_slot(&self, page: usize) -> Option<&AtomicU64> {
+        self.last_table(page).map(|table| &table[index(page, LAST_LEVEL)]).filter(|slot| load(slot) != Entry::NONE)
+    }
+
+    /// The entry of `page`, with the tables above it.
+    fn slot(&mut self, page: usize) -> Result<&AtomicU64, OutOfMemory> {
+        assert!(page < USER_END, "{page:#x} is no user page");
+        let last = (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| {
+            let slot = &table[index(page, level)];
+            child(slot).map_or_else(|| add_table(slot), Ok)
+        })?;
+        Ok(&last[index(page, LAST_LEVEL)])
+    }
+
+    /// Frees the table of the last level that `page` is in, if it maps nothing any more.
+    fn drop_if_empty(&mut self, page: usize) {
+        let Some(middle) = child(&table(self.root)[index(page, ROOT_LEVEL)]) else { return };
+        let slot = &middle[index(page, ROOT_LEVEL + 1)];
+        let Some(last) = child(slot) else { return };
+        if last.iter().all(|slot| load(slot) == Entry::NONE) {
+            let entry = load(slot);
+            store(slot, Entry::NONE);
+            tlb::forget_tables(&self.asid, page);
+            drop_table(entry);
+        }
     }
 }
 
@@ -98,29 +220,85 @@ impl Drop for UserTables {
     /// No CPU may have the tables in TTBR0 any more: each has activated others, or none.
     fn drop(&mut self) {
         assert_ne!(read_register!("ttbr0_el1") & !1, self.ttbr0() & !1, "user tables dropped while active");
-        let asid = self.mapping.asid();
-        // SAFETY: only forgets translations that nobody will ask for again.
-        unsafe { asm!("dsb ishst", "tlbi aside1is, {}", "dsb ish", "isb", in(reg) asid << 48, options(nostack)) };
-        let whole = MemoryRegion::new(0, USER_END);
-        let walked = self.mapping.walk_range(&whole, &mut |_, descriptor, _| {
-            if descriptor.is_valid() {
-                // SAFETY: the frame belonged to these tables, and no TLB has it any more.
-                unsafe { frames::free(descriptor.output_address()) };
+        self.forget_all();
+        for middle in table(self.root) {
+            let Some(entries) = child(middle) else { continue };
+            for last in entries {
+                let Some(entries) = child(last) else { continue };
+                entries.iter().map(load).filter(|entry| *entry != Entry::NONE).for_each(|entry| drop(owned(entry)));
+                drop_table(load(last));
             }
-            Ok(())
-        });
-        walked.expect("the walk covers the lower half");
-        self.mapping.mark_inactive();
-        ASIDS.lock().as_mut().expect("this ASID came from it").release(asid, 1);
+            drop_table(load(middle));
+        }
+        drop_table(Entry::table(self.root.0));
     }
 }
 
-fn attributes(protection: Protection) -> El1Attributes {
-    let mut attributes = USER_PAGE;
-    attributes.set(El1Attributes::USER, protection.read || protection.write || protection.execute);
-    attributes.set(El1Attributes::READ_ONLY, !protection.write);
-    attributes.set(El1Attributes::UXN, !protection.execute);
-    attributes
+fn index(page: usize, level: usize) -> usize {
+    page >> (12 + 9 * (LAST_LEVEL - level)) & (ENTRIES - 1)
+}
+
+/// The first page of the next table of the last level.
+fn next_table(page: usize) -> usize {
+    (page / (ENTRIES * PAGE_SIZE) + 1) * (ENTRIES * PAGE_SIZE)
+}
+
+fn load(slot: &AtomicU64) -> Entry {
+    Entry(slot.load(Ordering::Relaxed))
+}
+
+/// What was written before, a new table's zeros among it, is visible to whoever sees the entry.
+fn store(slot: &AtomicU64, entry: Entry) {
+    slot.store(entry.0, Ordering::Release);
+}
+
+/// Gives the page in `slot` another protection; whether that is news. Permissions alone may change under a live mapping.
+fn change(slot: &AtomicU64, protection: Protection) -> bool {
+    let old = load(slot);
+    let frame = PhysicalAddress(old.address().expect("a page is mapped there"));
+    let new = Entry::page(frame.0, protection);
+    if new.is_executable() && !old.is_executable() {
+        instruction_cache::synchronise(frame);
+    }
+    store(slot, new);
+    new != old
+}
+
+/// The table at `address`.
+fn table<'a>(address: PhysicalAddress) -> &'a Table {
+    // SAFETY: only tables' addresses come here, of tables that are in use: they are dropped only through `&mut UserTables`,
+    // while nobody walks them but CPUs. The linear map shows them, and all access to them is atomic.
+    unsafe { &*layout::linear(address).cast() }
+}
+
+/// The table that the entry in `slot`, of a level above the last, leads to.
+fn child<'a>(slot: &AtomicU64) -> Option<&'a Table> {
+    load(slot).address().map(|address| table(PhysicalAddress(address)))
+}
+
+fn new_table() -> Result<PhysicalAddress, OutOfMemory> {
+    let frame = Frame::zeroed()?.into_address();
+    TABLE_FRAMES.fetch_add(1, Ordering::Relaxed);
+    Ok(frame)
+}
+
+fn add_table<'a>(slot: &AtomicU64) -> Result<&'a Table, OutOfMemory> {
+    let address = new_table()?;
+    store(slot, Entry::table(address.0));
+    Ok(table(address))
+}
+
+/// Frees the table of an entry that led to it, and that no walk finds any more.
+fn drop_table(entry: Entry) {
+    drop(owned(entry));
+    TABLE_FRAMES.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// The count that an entry of these tables stands for; it is to leave the tables, or to be forgotten again.
+fn owned(entry: Entry) -> Frame {
+    let address = entry.address().expect("an entry with a frame");
+    // SAFETY: every entry with an address was made from a frame's count, and stands for it as long as it is in the tables.
+    unsafe { Frame::from_address(PhysicalAddress(address)) }
 }
 
 /// This CPU's lower half is `ttbr0`'s tables from now on ([`UserTables::ttbr0`]).
@@ -136,37 +314,4 @@ pub unsafe fn activate(ttbr0: u64) {
 pub fn deactivate() {
     // SAFETY: the kernel itself uses nothing in the lower half.
     unsafe { write_register!("ttbr0_el1", boot::empty_table().0) };
-}
-
-/// What was written to `frame` through the linear map is what instruction fetches on any CPU find.
-fn make_executable(frame: PhysicalAddress) {
-    let sizes = read_register!("ctr_el0");
-    let data_line = 4 << (sizes >> 16 & 0xf);
-    let instruction_line = 4 << (sizes & 0xf);
-    let start = layout::linear(frame) as usize;
-    // SAFETY: cache maintenance changes no contents.
-    unsafe {
-        for line in (start..start + PAGE_SIZE).step_by(data_line) {
-            asm!("dc cvau, {}", in(reg) line, options(nostack, preserves_flags));
-        }
-        asm!("dsb ish", options(nostack, preserves_flags));
-        for line in (start..start + PAGE_SIZE).step_by(instruction_line) {
-            asm!("ic ivau, {}", in(reg) line, options(nostack, preserves_flags));
-        }
-        asm!("dsb ish", "isb", options(nostack, preserves_flags));
-    }
-}
-
-/// ASIDs in use; zero is that of no address space. Eight bits are enough for this kernel and every CPU has them.
-static ASIDS: IrqLock<Option<Bitmap<'static>>> = IrqLock::new(None);
-const ASID_COUNT: usize = 256;
-
-fn take_asid() -> Result<usize, OutOfMemory> {
-    let mut asids = ASIDS.lock();
-    let asids = asids.get_or_insert_with(|| {
-        let mut bitmap = Bitmap::new(vec![0; Bitmap::words_for(ASID_COUNT)].leak(), ASID_COUNT);
-        bitmap.release(1, ASID_COUNT - 1);
-        bitmap
-    });
-    asids.take(1, 1).ok_or(OutOfMemory)
 }

@@ -7,6 +7,7 @@ use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::layout::{self, Context, Head, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
+use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
 use crate::task::Task;
 use crate::user_copy::{Fault, check_range, read_user, write_user};
@@ -41,7 +42,7 @@ pub fn handler(task: &Task, frame: &mut Frame, info: &Info, action: &Action) -> 
         frame.regs[2] = place.user_context() as u64;
     }
     frame.regs[29] = place.record() as u64;
-    frame.regs[30] = if action.has(linux::SA_RESTORER) { action.restorer as u64 } else { return Err(Fault) };
+    frame.regs[30] = if action.has(linux::SA_RESTORER) { action.restorer } else { SIGNAL_RETURN } as u64;
     frame.sp = place.address() as u64;
     frame.pc = action.handler as u64;
     frame.pstate = layout::pstate_of_handler(frame.pstate);

@@ -4,14 +4,16 @@
 //! first gets a copy, and the last owner of a page just gets its stores back. Nothing here locks; whoever shares an address
 //! space between threads wraps it, and holds that lock over [`AddressSpace::fault`] and every change.
 
+mod advice;
 mod mapping;
 mod program;
+mod remap;
 
 use core::ops::Range;
 use core::slice;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-pub use mapping::MapError;
+pub use mapping::{MapError, Mapping, Place};
 pub use program::SIGNAL_RETURN;
 
 use crate::backing::{Backing, NoPage, Page};
@@ -63,7 +65,7 @@ impl Region {
     /// Zeros, for this program alone. Their offset is their address, so that neighbours continue each other.
     pub fn zero(range: Range<usize>, protection: Protection) -> Self {
         let offset = range.start;
-        Self { range, protection, shared: false, backing: Backing::Zero, offset }
+        Self { range, protection, shared: false, may_write: true, backing: Backing::Zero, offset }
     }
 }
 

@@ -13,15 +13,21 @@ use crate::shared_memory::SharedMemory;
 pub enum Backing {
     /// Nowhere: zeros.
     Zero,
-    /// A file's, up to the offset `end`; zeros behind that.
-    File {
-        /// The file.
-        contents: Arc<dyn Contents>,
-        /// Where its bytes end, for this mapping.
-        end: usize,
-    },
+    /// A file's.
+    File(FileBytes),
     /// Pages that exist by themselves.
     Shared(Arc<SharedMemory>),
+}
+
+/// Bytes of a file.
+#[derive(Clone)]
+pub struct FileBytes {
+    /// The file.
+    pub contents: Arc<dyn Contents>,
+    /// Where its bytes end for this mapping; zeros come behind that.
+    pub end: usize,
+    /// What it was opened as.
+    pub path: Arc<[u8]>,
 }
 
 /// Why there is no page.
@@ -53,18 +59,32 @@ impl Backing {
         match self {
             Self::Zero => Ok(Page::New(Frame::zeroed()?)),
             Self::Shared(memory) => memory.page(offset / PAGE_SIZE).map(Page::Common),
-            Self::File { contents, end } => {
-                // A file that a program runs from may end in the middle of what is mapped; a mapped one faults there.
-                let end = contents.size().min(*end);
-                if offset >= end.next_multiple_of(PAGE_SIZE) {
-                    return Err(NoPage::BeyondEnd);
-                }
-                let mut frame = Frame::zeroed()?;
-                let count = PAGE_SIZE.min(end.saturating_sub(offset));
-                contents.read_at(offset, &mut frame.bytes()[..count]);
-                Ok(Page::New(frame))
-            }
+            Self::File(file) => file.page(offset),
         }
+    }
+}
+
+impl FileBytes {
+    /// All of a file.
+    pub fn whole(contents: Arc<dyn Contents>, path: Arc<[u8]>) -> Self {
+        Self { contents, end: usize::MAX, path }
+    }
+
+    fn page(&self, offset: usize) -> Result<Page, NoPage> {
+        // A file may shrink while it is mapped.
+        let end = self.contents.size().min(self.end);
+        if offset >= end.next_multiple_of(PAGE_SIZE) {
+            return Err(NoPage::BeyondEnd);
+        }
+        if self.end.saturating_sub(offset) >= PAGE_SIZE
+            && let Some(frame) = self.contents.page(offset / PAGE_SIZE)?
+        {
+            return Ok(Page::Common(frame));
+        }
+        let mut frame = Frame::zeroed()?;
+        let count = PAGE_SIZE.min(end.saturating_sub(offset));
+        self.contents.read_at(offset, &mut frame.bytes()[..count]);
+        Ok(Page::New(frame))
     }
 }
 
@@ -72,8 +92,8 @@ impl PartialEq for Backing {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Zero, Self::Zero) => true,
-            (Self::File { contents, end }, Self::File { contents: other, end: other_end }) => {
-                Arc::ptr_eq(contents, other) && end == other_end
+            (Self::File(file), Self::File(other)) => {
+                Arc::ptr_eq(&file.contents, &other.contents) && file.end == other.end
             }
             (Self::Shared(memory), Self::Shared(other)) => Arc::ptr_eq(memory, other),
             _ => false,

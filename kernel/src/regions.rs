@@ -59,6 +59,8 @@ pub struct Region<B> {
     pub protection: Protection,
     /// Whether stores are for everybody who has the same backing mapped, children among them, or for this program alone.
     pub shared: bool,
+    /// Whether it may become writable: not where stores would go to a file that was opened for reading.
+    pub may_write: bool,
     /// What they hold first.
     pub backing: B,
     /// Where in the backing the first page begins.
@@ -75,7 +77,7 @@ impl<B: Backing> Region<B> {
     fn continues_in(&self, next: &Self) -> bool {
         self.range.end == next.range.start
             && self.protection == next.protection
-            && self.shared == next.shared
+            && (self.shared, self.may_write) == (next.shared, next.may_write)
             && self.backing == next.backing
             && self.offset_of(self.range.end) == next.offset
     }
@@ -112,6 +114,24 @@ impl<B: Backing> Regions<B> {
         self.regions.iter()
     }
 
+    /// Those that have a part of `range`, with that part.
+    pub fn in_range(&self, range: Range<usize>) -> impl Iterator<Item = (&Region<B>, Range<usize>)> {
+        let first = self.regions.partition_point(|region| region.range.end <= range.start);
+        let these = self.regions[first..].iter().take_while(move |region| region.range.start < range.end);
+        these.map(move |region| (region, region.range.start.max(range.start)..region.range.end.min(range.end)))
+    }
+
+    /// Whether all of `range` lies in regions.
+    pub fn cover(&self, range: Range<usize>) -> bool {
+        let covered = self.in_range(range.clone()).map(|(_, part)| part.len());
+        covered.sum::<usize>() == range.len()
+    }
+
+    /// Whether none of `range` does.
+    pub fn is_free(&self, range: Range<usize>) -> bool {
+        self.in_range(range).next().is_none()
+    }
+
     /// Adds `region` where nothing is yet; it becomes one with neighbours that it continues. The first page is never in one,
     /// so that a null pointer faults.
     pub fn insert(&mut self, region: Region<B>) -> Result<(), NoRoom> {
@@ -140,10 +160,8 @@ impl<B: Backing> Regions<B> {
 
     /// Gives all of `range` another protection; false, and nothing changed, if it is not covered without gaps.
     pub fn protect(&mut self, range: Range<usize>, protection: Protection) -> Result<bool, NoRoom> {
-        let mut covered = range.start;
-        while covered < range.end {
-            let Some(region) = self.find(covered) else { return Ok(false) };
-            covered = region.range.end;
+        if !self.cover(range.clone()) {
+            return Ok(false);
         }
         self.make_room()?;
         self.split(range.start);
@@ -222,7 +240,14 @@ mod tests {
     impl Backing for u32 {}
 
     fn region(start: usize, end: usize) -> Region<u32> {
-        Region { range: start..end, protection: Protection::READ_WRITE, shared: false, backing: 0, offset: start }
+        Region {
+            range: start..end,
+            protection: Protection::READ_WRITE,
+            shared: false,
+            may_write: true,
+            backing: 0,
+            offset: start,
+        }
     }
 
     /// With a backing of its own, so that it stays apart from its neighbours.
@@ -281,6 +306,19 @@ mod tests {
         assert_eq!(regions.find(0x3000).unwrap().protection, Protection::READ);
         assert_eq!(regions.find(0x4fff).unwrap().protection, Protection::READ);
         assert_eq!(regions.find(0x5000).unwrap().protection, Protection::READ_WRITE);
+    }
+
+    #[test]
+    fn a_range_is_covered_free_or_neither() {
+        let regions = with(&[(0x1000, 0x3000), (0x3000, 0x5000), (0x8000, 0x9000)]);
+        let parts = |range: Range<usize>| regions.in_range(range).map(|(_, part)| part).collect::<Vec<_>>();
+        assert_eq!(parts(0x2000..0x9000), [0x2000..0x3000, 0x3000..0x5000, 0x8000..0x9000]);
+        assert_eq!(parts(0x5000..0x8000), []);
+        for (range, covered, free) in
+            [(0x1000..0x5000, true, false), (0x4000..0x6000, false, false), (0x5000..0x8000, false, true)]
+        {
+            assert_eq!((regions.cover(range.clone()), regions.is_free(range.clone())), (covered, free), "{range:x?}");
+        }
     }
 
     #[test]

@@ -100,9 +100,12 @@ impl UserTables {
         let mut changed = false;
         let mut page = range.start;
         while page < range.end {
-            let Some(table) = self.last_table(page) else {
-                page = next_table(page);
-                continue;
+            let table = match self.last_table(page) {
+                Ok(table) => table,
+                Err(next) => {
+                    page = next;
+                    continue;
+                }
             };
             let slot = &table[index(page, LAST_LEVEL)];
             if load(slot) != Entry::NONE {
@@ -120,11 +123,14 @@ impl UserTables {
     pub fn unmap(&mut self, range: Range<usize>) {
         let mut page = range.start;
         while page < range.end {
-            let Some(table) = self.last_table(page) else {
-                page = next_table(page);
-                continue;
+            let table = match self.last_table(page) {
+                Ok(table) => table,
+                Err(next) => {
+                    page = next;
+                    continue;
+                }
             };
-            let end = next_table(page).min(range.end);
+            let end = next(page, LAST_LEVEL - 1).min(range.end);
             let mut taken = [(0, Entry::NONE); BATCH];
             let mut count = 0;
             while page < end && count < BATCH {
@@ -151,9 +157,12 @@ impl UserTables {
     pub fn share(&mut self, child: &mut UserTables, range: Range<usize>) -> Result<(), OutOfMemory> {
         let mut page = range.start;
         while page < range.end {
-            let Some(table) = self.last_table(page) else {
-                page = next_table(page);
-                continue;
+            let table = match self.last_table(page) {
+                Ok(table) => table,
+                Err(next) => {
+                    page = next;
+                    continue;
+                }
             };
             let slot = &table[index(page, LAST_LEVEL)];
             if load(slot) != Entry::NONE {
@@ -172,6 +181,24 @@ impl UserTables {
         Ok(())
     }
 
+    /// Moves what is mapped in `from` to `to` and up, where nothing is mapped. If there is no memory for the tables, nothing has
+    /// moved.
+    pub fn relocate(&mut self, from: Range<usize>, to: usize) -> Result<(), OutOfMemory> {
+        for page in from.clone().step_by(PAGE_SIZE) {
+            if self.query(page) != Entry::NONE {
+                self.slot(page - from.start + to)?;
+            }
+        }
+        for page in from.clone().step_by(PAGE_SIZE) {
+            let Some(slot) = self.mapped_slot(page) else { continue };
+            let entry = load(slot);
+            store(slot, Entry::NONE);
+            store(self.slot(page - from.start + to)?, entry);
+        }
+        self.forget_all();
+        Ok(())
+    }
+
     /// No CPU remembers any translation of these tables from before.
     pub fn forget_all(&self) {
         tlb::forget_all(&self.asid);
@@ -182,14 +209,17 @@ impl UserTables {
         self.root.0 as u64 | self.asid.bits() << 48
     }
 
-    /// The table of the last level that `page` is in, if there is one.
-    fn last_table(&self, page: usize) -> Option<&Table> {
+    /// The table of the last level that `page` is in, or the next page that may be in one.
+    fn last_table(&self, page: usize) -> Result<&Table, usize> {
         assert!(page < USER_END, "{page:#x} is no user page");
-        (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| child(&table[index(page, level)]))
+        (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| {
+            child(&table[index(page, level)]).ok_or_else(|| next(page, level))
+        })
     }
 
     fn mapped_slot(&self, page: usize) -> Option<&AtomicU64> {
-        self.last_table(page).map(|table| &table[index(page, LAST_LEVEL)]).filter(|slot| load(slot) != Entry::NONE)
+        let slot = self.last_table(page).ok().map(|table| &table[index(page, LAST_LEVEL)]);
+        slot.filter(|slot| load(slot) != Entry::NONE)
     }
 
     /// The entry of `page`, with the tables above it.
@@ -235,12 +265,17 @@ impl Drop for UserTables {
 }
 
 fn index(page: usize, level: usize) -> usize {
-    page >> (12 + 9 * (LAST_LEVEL - level)) & (ENTRIES - 1)
+    page >> shift(level) & (ENTRIES - 1)
 }
 
-/// The first page of the next table of the last level.
-fn next_table(page: usize) -> usize {
-    (page / (ENTRIES * PAGE_SIZE) + 1) * (ENTRIES * PAGE_SIZE)
+/// The first page that the next entry of a table of that level is for.
+fn next(page: usize, level: usize) -> usize {
+    ((page >> shift(level)) + 1) << shift(level)
+}
+
+/// The lowest bit of an address that a table of that level looks at.
+fn shift(level: usize) -> usize {
+    12 + 9 * (LAST_LEVEL - level)
 }
 
 fn load(slot: &AtomicU64) -> Entry {

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::{AddressSpace, FaultError, MMAP_TOP, Region, STACK_SIZE, STACK_TOP};
-use crate::backing::Backing;
+use crate::backing::{Backing, FileBytes};
 use crate::contents::Contents;
 use crate::elf::{self, ElfError, File, Program, Room, Segment};
 use crate::errno::Errno;
@@ -86,15 +86,16 @@ impl AddressSpace {
         let read = |offset, to: &mut [u8]| file.read_at(offset, to);
         let program = elf::parse(&File { size: file.size(), read: &read }, &ROOM).map_err(LoadError::Elf)?;
         let mut memory = Self::new()?;
+        let path: Arc<[u8]> = Arc::from(path);
         for segment in &program.segments {
-            memory.add_segment(file, segment);
+            memory.add_segment(file, &path, segment);
             memory.heap = segment.pages().end..segment.pages().end;
         }
         let stack = STACK_TOP - STACK_SIZE..STACK_TOP;
         memory.insert(Region::zero(stack, Protection::READ_WRITE)).expect("programs end below the stack");
         memory.add_signal_page()?;
         let auxiliary = auxiliary(&program);
-        let contents = user_stack::Contents { path, arguments, environment, auxiliary: &auxiliary, random };
+        let contents = user_stack::Contents { path: &path, arguments, environment, auxiliary: &auxiliary, random };
         let stack_pointer = user_stack::build(STACK_TOP, &contents, |address, bytes| memory.write(address, bytes));
         let stack_pointer = stack_pointer.map_err(|why| match why {
             NoStack::TooLarge => LoadError::TooLarge,
@@ -104,13 +105,15 @@ impl AddressSpace {
         Ok((memory, Start { entry: program.entry, stack_pointer }))
     }
 
-    fn add_segment(&mut self, file: &Arc<dyn Contents>, segment: &Segment) {
+    fn add_segment(&mut self, file: &Arc<dyn Contents>, path: &Arc<[u8]>, segment: &Segment) {
         let (pages, file_pages) = (segment.pages(), segment.file_pages());
         let protection = segment.protection;
         if !file_pages.is_empty() {
-            let backing = Backing::File { contents: file.clone(), end: segment.offset + segment.file_size };
+            let end = segment.offset + segment.file_size;
+            let backing = Backing::File(FileBytes { contents: file.clone(), end, path: path.clone() });
             let offset = segment.offset - segment.range.start % PAGE_SIZE;
-            let region = Region { range: file_pages.clone(), protection, shared: false, backing, offset };
+            let range = file_pages.clone();
+            let region = Region { range, protection, shared: false, may_write: true, backing, offset };
             self.insert(region).expect("checked segments do not overlap");
         }
         if file_pages.end < pages.end {
@@ -124,7 +127,7 @@ impl AddressSpace {
         let code = Backing::Shared(signal_page()?);
         let range = SIGNAL_RETURN..SIGNAL_RETURN + PAGE_SIZE;
         let protection = Protection { execute: true, ..Protection::READ };
-        let region = Region { range, protection, shared: false, backing: code, offset: 0 };
+        let region = Region { range, protection, shared: false, may_write: true, backing: code, offset: 0 };
         self.insert(region).map_err(|NoRoom| OutOfMemory)
     }
 }

@@ -1,6 +1,6 @@
 //! User memory: address spaces, copies to and from them, and what two of them share after a fork.
 
-use crate::address_space::{self, AddressSpace, FaultError, MapError};
+use crate::address_space::{self, AddressSpace, FaultError, MapError, Mapping, Place};
 use crate::layout::{LINEAR_BASE, PAGE_SIZE, USER_END};
 use crate::regions::{Access, Protection};
 use crate::user_copy::{Fault, copy_from_user, copy_to_user, read_user, read_user_string, write_user};
@@ -16,12 +16,17 @@ pub fn check() {
     assert_eq!(before, after, "address spaces: frames, tables or address spaces leak");
 }
 
+/// Pages of zeros to be mapped, somewhere or there.
+fn zeros(place: Option<usize>, pages: usize) -> Mapping {
+    Mapping::zero(place.map_or(Place::Near(0), Place::At), pages * PAGE_SIZE, Protection::READ_WRITE)
+}
+
 fn copies() {
     let mut space = AddressSpace::new().expect("memory for an address space");
     // SAFETY: `space` is dropped only after `deactivate` below.
     unsafe { user_tables::activate(space.ttbr0()) };
 
-    let start = space.map(None, 3 * PAGE_SIZE, Protection::READ_WRITE).expect("room for three pages");
+    let start = space.map(zeros(None, 3)).expect("room for three pages");
     let across = start + PAGE_SIZE - 3;
     assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "nothing is there before the first fault");
     space.fault(start, Access::Write).expect("demand-zero");
@@ -41,10 +46,8 @@ fn copies() {
     assert_eq!(read_user::<u8>(start), Err(Fault), "inaccessible user page");
     space.unmap(start, PAGE_SIZE).expect("unmap a mapped page");
     assert_eq!(space.fault(start, Access::Read), Err(FaultError::NotMapped));
-    assert_eq!(
-        space.map(Some(start), 1, Protection { execute: true, ..Protection::READ_WRITE }),
-        Err(MapError::WritableAndExecutable)
-    );
+    let everything = Protection { execute: true, ..Protection::READ_WRITE };
+    assert_eq!(space.map(Mapping { protection: everything, ..zeros(Some(start), 1) }), Err(MapError::NotAllowed));
 
     let kernel = &raw const start as usize;
     for outside in [kernel, LINEAR_BASE, USER_END - 4, USER_END, usize::MAX - 3] {
@@ -56,7 +59,7 @@ fn copies() {
 
 fn fork() {
     let mut parent = AddressSpace::new().expect("memory for an address space");
-    let start = parent.map(None, 3 * PAGE_SIZE, Protection::READ_WRITE).expect("room for three pages");
+    let start = parent.map(zeros(None, 3)).expect("room for three pages");
     let (end, untouched) = (start + PAGE_SIZE, start + 2 * PAGE_SIZE);
     for page in [start, end] {
         parent.write(page, b"parent").expect("memory for a page");
@@ -99,7 +102,7 @@ fn tables_come_and_go() {
     let mut memory = AddressSpace::new().expect("memory for an address space");
     let tables = user_tables::table_frames();
     for start in (1..8).map(|number| number * APART - PAGE_SIZE) {
-        memory.map(Some(start), 2 * PAGE_SIZE, Protection::READ_WRITE).expect("room");
+        memory.map(zeros(Some(start), 2)).expect("room");
         memory.fault(start, Access::Write).expect("demand-zero");
         memory.fault(start + PAGE_SIZE, Access::Read).expect("demand-zero");
     }

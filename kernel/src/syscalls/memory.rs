@@ -1,29 +1,63 @@
-//! Memory: anonymous mappings and the heap.
+//! Memory: mappings, what may be done with them, and the heap.
+
+use alloc::sync::Arc;
 
 use linux_raw_sys::general as linux;
 
 use super::{Call, Errno, Result};
-use crate::address_space::MapError;
+use crate::address_space::{Mapping, Place};
+use crate::backing::{Backing, FileBytes};
+use crate::layout::{PAGE_SIZE, page_up};
 use crate::regions::Protection;
-
-impl From<MapError> for Errno {
-    fn from(why: MapError) -> Self {
-        match why {
-            MapError::BadRange => Errno::EINVAL,
-            MapError::NoMemory => Errno::ENOMEM,
-            MapError::WritableAndExecutable => Errno::EACCES,
-        }
-    }
-}
+use crate::shared_memory::SharedMemory;
+use crate::user_copy::copy_to_user;
 
 pub(super) fn map(call: &mut Call) -> Result {
-    let (address, size, protection, flags) =
-        (call.argument(0), call.argument(1), call.argument(2), call.argument(3) as u32);
-    if flags & linux::MAP_ANONYMOUS == 0 {
-        return Err(Errno::EBADF);
+    let (address, size, offset) = (call.argument(0), call.argument(1), call.argument(5));
+    // What no protection is known for is ignored, as in Linux.
+    let protection = protection_of(call.argument(2) & PROTECTIONS as usize)?;
+    let flags = call.argument(3) as u32;
+    let shared = match flags & linux::MAP_TYPE {
+        linux::MAP_PRIVATE => false,
+        linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE => true,
+        _ => return Err(Errno::EINVAL),
+    };
+    if size == 0 || !offset.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
     }
-    let fixed = (flags & linux::MAP_FIXED != 0).then_some(address);
-    Ok(call.memory()?.lock(call.cpu).map(fixed, size, protection_of(protection)?)?)
+    if flags & (linux::MAP_GROWSDOWN | linux::MAP_HUGETLB) != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let place = match () {
+        () if flags & linux::MAP_FIXED_NOREPLACE != 0 => Place::AtIfFree(address),
+        () if flags & linux::MAP_FIXED != 0 => Place::At(address),
+        () => Place::Near(address),
+    };
+    let mut mapping = Mapping { shared, ..Mapping::zero(place, size, protection) };
+    match (flags & linux::MAP_ANONYMOUS != 0, shared) {
+        (true, false) => {}
+        (true, true) => mapping.backing = Backing::Shared(Arc::new(SharedMemory::new(page_up(size)))),
+        (false, _) => {
+            let (file, may_write) = file(call, shared)?;
+            (mapping.backing, mapping.may_write, mapping.offset) = (Backing::File(file), may_write, offset);
+        }
+    }
+    let memory = call.memory()?;
+    let mut memory = memory.lock(call.cpu);
+    let start = memory.map(mapping)?;
+    if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 {
+        memory.populate(start, size);
+    }
+    Ok(start)
+}
+
+/// The file to be mapped, and whether its mapping may be written.
+fn file(call: &Call, _: bool) -> Result<(FileBytes, bool)> {
+    match call.process.file(call.argument(4)) {
+        // What is not a file on a disk has nothing to map.
+        Some(_) => Err(Errno::ENODEV),
+        None => Err(Errno::EBADF),
+    }
 }
 
 pub(super) fn unmap(call: &mut Call) -> Result {
@@ -38,14 +72,97 @@ pub(super) fn protect(call: &mut Call) -> Result {
     Ok(0)
 }
 
+pub(super) fn remap(call: &mut Call) -> Result {
+    let (start, old, new) = (call.argument(0), call.argument(1), call.argument(2));
+    let place = match call.argument(3) as u32 {
+        0 => None,
+        linux::MREMAP_MAYMOVE => Some(Place::Near(0)),
+        flags if flags == linux::MREMAP_MAYMOVE | linux::MREMAP_FIXED => Some(Place::At(call.argument(4))),
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok(call.memory()?.lock(call.cpu).remap(start, old, new, place)?)
+}
+
+pub(super) fn advise(call: &mut Call) -> Result {
+    let (start, size, advice) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
+    let memory = call.memory()?;
+    let mut memory = memory.lock(call.cpu);
+    let all = match advice {
+        linux::MADV_DONTNEED => memory.forget(start, size)?,
+        linux::MADV_FREE if memory.is_anonymous(start, size)? => memory.forget(start, size)?,
+        // About when pages come and go, which is not for programs to see.
+        linux::MADV_NORMAL
+        | linux::MADV_RANDOM
+        | linux::MADV_SEQUENTIAL
+        | linux::MADV_WILLNEED
+        | linux::MADV_COLD
+        | linux::MADV_PAGEOUT
+        | linux::MADV_MERGEABLE
+        | linux::MADV_UNMERGEABLE
+        | linux::MADV_HUGEPAGE
+        | linux::MADV_NOHUGEPAGE
+        | linux::MADV_DONTDUMP
+        | linux::MADV_DODUMP => memory.is_mapped(start, size)?,
+        _ => return Err(Errno::EINVAL),
+    };
+    if all { Ok(0) } else { Err(Errno::ENOMEM) }
+}
+
+/// Which pages are in memory: a byte for each.
+pub(super) fn residency(call: &mut Call) -> Result {
+    let (start, size, to) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2));
+    let memory = call.memory()?;
+    if !memory.lock(call.cpu).is_mapped(start, size).map_err(|_| outside(start))? {
+        return Err(Errno::ENOMEM);
+    }
+    for page in (start..start + size).step_by(PAGE_SIZE) {
+        // One by one: writing may fault, and a fault takes the lock.
+        let resident = memory.lock(call.cpu).is_resident(page);
+        copy_to_user(to + (page - start) / PAGE_SIZE, &[u8::from(resident)])?;
+    }
+    Ok(0)
+}
+
+/// What is in memory stays there: nothing is ever taken out behind a program's back.
+pub(super) fn lock(call: &mut Call) -> Result {
+    let (start, size) = (call.argument(0), call.argument(1));
+    let within = start % PAGE_SIZE;
+    let size = size.checked_add(within).ok_or(Errno::EINVAL).and_then(page_up_or_none)?;
+    let mapped = call.memory()?.lock(call.cpu).is_mapped(start - within, size);
+    if mapped.map_err(|_| Errno::ENOMEM)? { Ok(0) } else { Err(Errno::ENOMEM) }
+}
+
+/// What is stored to a shared mapping is in the file at once.
+pub(super) fn synchronise(call: &mut Call) -> Result {
+    const KNOWN: u32 = linux::MS_ASYNC | linux::MS_INVALIDATE | linux::MS_SYNC;
+    let (start, size, flags) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
+    if flags & !KNOWN != 0 || flags & (linux::MS_ASYNC | linux::MS_SYNC) == linux::MS_ASYNC | linux::MS_SYNC {
+        return Err(Errno::EINVAL);
+    }
+    let mapped = call.memory()?.lock(call.cpu).is_mapped(start, size);
+    if mapped.map_err(|_| outside(start))? { Ok(0) } else { Err(Errno::ENOMEM) }
+}
+
 pub(super) fn set_break(call: &mut Call) -> Result {
     let end = call.argument(0);
     Ok(call.memory()?.lock(call.cpu).set_break(end))
 }
 
-fn protection_of(bits: usize) -> core::result::Result<Protection, Errno> {
+/// What Linux says to a range that is not all user memory.
+fn outside(start: usize) -> Errno {
+    if start.is_multiple_of(PAGE_SIZE) { Errno::ENOMEM } else { Errno::EINVAL }
+}
+
+/// A size in whole pages.
+fn page_up_or_none(size: usize) -> Result {
+    size.checked_next_multiple_of(PAGE_SIZE).ok_or(Errno::EINVAL)
+}
+
+const PROTECTIONS: u32 = linux::PROT_READ | linux::PROT_WRITE | linux::PROT_EXEC;
+
+fn protection_of(bits: usize) -> Result<Protection> {
     let bits = u32::try_from(bits).map_err(|_| Errno::EINVAL)?;
-    if bits & !(linux::PROT_READ | linux::PROT_WRITE | linux::PROT_EXEC) != 0 {
+    if bits & !PROTECTIONS != 0 {
         return Err(Errno::EINVAL);
     }
     let has = |bit| bits & bit != 0;

@@ -19,6 +19,8 @@ mod page_entry;
 #[cfg(any(test, target_os = "none"))]
 mod regions;
 #[cfg(any(test, target_os = "none"))]
+mod script;
+#[cfg(any(test, target_os = "none"))]
 mod user_stack;
 
 #[cfg(target_os = "none")]

@@ -1,8 +1,11 @@
 //! Processes: memory, what it has open, what it does with signals, its relatives, and the tasks that share all of it.
 
 mod end;
+mod exec;
+mod fork;
 mod job;
 mod memory;
+mod reap;
 mod status;
 
 use alloc::string::String;
@@ -10,15 +13,17 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
+pub use fork::Wish;
 pub use job::Job;
 pub use memory::Memory;
-pub use status::{Status, Zombie};
+pub use reap::{News, Wanted, Which};
+pub use status::Status;
 
 use crate::address_space::AddressSpace;
 use crate::lock::IrqLock;
 use crate::pipe::PipeEnd;
 use crate::processes;
-use crate::signals::{Actions, Pending};
+use crate::signals::{Actions, Pending, Signal};
 use crate::task::Task;
 use crate::wait::WaitQueue;
 
@@ -33,16 +38,28 @@ pub struct Process {
     session: AtomicU32,
     name: IrqLock<String>,
     memory: IrqLock<Option<Arc<Memory>>>,
+    /// It runs another program than its parent did when it was made.
+    began_anew: AtomicBool,
+    /// Somebody else has had that memory, and has not got it back.
+    borrows_memory: AtomicBool,
+    /// Woken when he has.
+    memory_returned: WaitQueue,
     /// What the CPU's lower half is while it runs; zero for none.
     ttbr0: AtomicU64,
     files: IrqLock<Vec<Option<PipeEnd>>>,
     tasks: IrqLock<Vec<Arc<Task>>>,
     /// How many tasks have not ended.
     living: AtomicU32,
+    /// Woken when one has.
+    task_left: WaitQueue,
+    /// The one that runs another program, and all others end; zero for none.
+    survivor: AtomicU32,
     /// Linux's exit status, or [`RUNS`].
     status: AtomicI32,
     /// The last task has left.
     ended: AtomicBool,
+    /// What its parent is sent then.
+    exit_signal: Option<Signal>,
     /// What it does with signals.
     pub actions: IrqLock<Actions>,
     /// Signals that any of its tasks may take.
@@ -70,30 +87,57 @@ const FIRST_FILE: usize = 3;
 impl Process {
     /// The first process, with memory but no task yet.
     pub fn first(name: String, memory: AddressSpace) -> Arc<Process> {
-        let memory = Memory::new(memory);
-        let process = Process {
-            id: processes::FIRST,
+        let process = Arc::new(Process::with(processes::FIRST, name, Memory::new(memory), None));
+        processes::add(&process);
+        process
+    }
+
+    /// A child of `parent` that is otherwise like this one, with no task yet. Nobody knows it.
+    fn copy(&self, id: u32, parent: &Arc<Process>, memory: Arc<Memory>, wish: Wish) -> Arc<Process> {
+        let mut child = Process::with(id, self.name(), memory, wish.exit_signal);
+        child.borrows_memory = AtomicBool::new(wish.lends_memory);
+        child.parent = AtomicU32::new(parent.id);
+        child.group = AtomicU32::new(self.group());
+        child.session = AtomicU32::new(self.session());
+        child.files = IrqLock::new(self.files.lock().clone());
+        child.actions = IrqLock::new(self.actions.lock().clone());
+        child.family = IrqLock::new(Family { parent: Arc::downgrade(parent), children: Vec::new() });
+        Arc::new(child)
+    }
+
+    fn with(id: u32, name: String, memory: Arc<Memory>, exit_signal: Option<Signal>) -> Process {
+        Process {
+            id,
             parent: AtomicU32::new(NOBODY),
             family: IrqLock::new(Family::default()),
-            group: AtomicU32::new(processes::FIRST),
-            session: AtomicU32::new(processes::FIRST),
+            group: AtomicU32::new(id),
+            session: AtomicU32::new(id),
             name: IrqLock::new(name),
             ttbr0: AtomicU64::new(memory.ttbr0()),
             memory: IrqLock::new(Some(memory)),
+            began_anew: AtomicBool::new(false),
+            borrows_memory: AtomicBool::new(false),
+            memory_returned: WaitQueue::new(),
             files: IrqLock::new(Vec::new()),
             tasks: IrqLock::new(Vec::new()),
             living: AtomicU32::new(0),
+            task_left: WaitQueue::new(),
+            survivor: AtomicU32::new(0),
             status: AtomicI32::new(RUNS),
             ended: AtomicBool::new(false),
+            exit_signal,
             actions: IrqLock::new(Actions::DEFAULT),
             pending: Pending::new(),
             job: Job::new(),
             children_changed: WaitQueue::new(),
             ticks: AtomicU64::new(0),
-        };
-        let process = Arc::new(process);
-        processes::add(&process);
-        process
+        }
+    }
+
+    /// From here on others can find it.
+    fn make_known(self: &Arc<Self>, parent: &Process) {
+        parent.family.lock().children.push(self.clone());
+        processes::add(self);
     }
 
     /// Its number.
@@ -143,6 +187,11 @@ impl Process {
         self.name.lock().clone()
     }
 
+    /// Is called something else from here on.
+    pub fn rename(&self, name: String) {
+        *self.name.lock() = name;
+    }
+
     /// Its memory; none when it has ended.
     pub fn memory(&self) -> Option<Arc<Memory>> {
         self.memory.lock().clone()
@@ -151,6 +200,24 @@ impl Process {
     /// What the CPU's lower half is while it runs; zero for none.
     pub fn ttbr0(&self) -> u64 {
         self.ttbr0.load(Ordering::Relaxed)
+    }
+
+    /// It has called `execve`, and so may have made arrangements that others had better not change.
+    pub fn has_run_another_program(&self) -> bool {
+        self.began_anew.load(Ordering::Relaxed)
+    }
+
+    /// Closes what a new program is not to have.
+    fn close_on_exec(&self) {}
+
+    /// Whoever it borrowed memory from has it for himself again.
+    fn return_memory(&self) {
+        self.borrows_memory.store(false, Ordering::Release);
+        self.memory_returned.wake_all();
+    }
+
+    fn has_returned_memory(&self) -> bool {
+        !self.borrows_memory.load(Ordering::Acquire)
     }
 
     /// It has run that much longer.

@@ -93,5 +93,5 @@ impl TaskSignals {
 pub fn is_interrupted(task: &Task) -> bool {
     let Some(process) = task.process() else { return false };
     let pending = task.signals.pending.set().or(process.pending.set());
-    process.is_ending() || process.job.is_stopped() || !pending.without(task.signals.blocked()).is_empty()
+    process.is_ending_task(task) || process.job.is_stopped() || !pending.without(task.signals.blocked()).is_empty()
 }

@@ -1,12 +1,15 @@
 //! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
 
+mod identity;
 mod memory;
+mod processes;
 mod signals;
 mod tasks;
 mod time;
 mod transfer;
 
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
@@ -16,7 +19,7 @@ use crate::errno::{Errno, Result};
 use crate::process::{Memory, Process};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{rcu, statistics, test_hooks};
+use crate::{println, rcu, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -77,11 +80,31 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_mlockall | linux::__NR_munlockall => Ok(0),
         linux::__NR_msync => memory::synchronise(call),
         linux::__NR_brk => memory::set_break(call),
-        linux::__NR_exit => tasks::exit(call),
-        linux::__NR_exit_group => tasks::exit_group(call),
-        linux::__NR_clone => tasks::clone(call),
+        linux::__NR_exit => processes::exit(call),
+        linux::__NR_exit_group => processes::exit_group(call),
+        linux::__NR_clone => processes::clone(call),
+        linux::__NR_wait4 => processes::wait(call),
+        linux::__NR_waitid => processes::wait_id(call),
+        linux::__NR_setpgid => processes::set_group(call),
+        linux::__NR_getpgid => processes::group(call),
+        linux::__NR_getsid => processes::session(call),
+        linux::__NR_setsid => processes::lead_session(call),
         linux::__NR_getpid => Ok(call.process.id() as usize),
         linux::__NR_gettid => Ok(Task::current(call.cpu).id() as usize),
+        linux::__NR_getuid | linux::__NR_geteuid | linux::__NR_getgid | linux::__NR_getegid => Ok(0),
+        linux::__NR_setuid | linux::__NR_setgid => identity::stay_root(call, 1),
+        linux::__NR_setreuid | linux::__NR_setregid => identity::stay_root(call, 2),
+        linux::__NR_setresuid | linux::__NR_setresgid => identity::stay_root(call, 3),
+        linux::__NR_setfsuid | linux::__NR_setfsgid => Ok(0),
+        linux::__NR_getresuid | linux::__NR_getresgid => identity::three_roots(call),
+        linux::__NR_getgroups => identity::groups(call),
+        linux::__NR_setgroups => identity::set_groups(call),
+        linux::__NR_prctl => identity::control(call),
+        linux::__NR_prlimit64 => identity::limit(call),
+        linux::__NR_getpriority => identity::priority(call),
+        linux::__NR_setpriority => identity::set_priority(call),
+        linux::__NR_sched_getscheduler => identity::scheduling(call),
+        linux::__NR_personality => Ok(0),
         linux::__NR_set_tid_address => tasks::set_tid_address(call),
         linux::__NR_kill => signals::kill(call),
         linux::__NR_tkill => signals::kill_task(call),
@@ -110,6 +133,19 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::RCU_READER => Ok(rcu::torture::reader(call.cpu, call.argument(0) as u64) as usize),
         test_hooks::RCU_WRITER => Ok(rcu::torture::writer(call.cpu, call.argument(0) != 0) as usize),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
-        _ => Err(Errno::ENOSYS),
+        _ => {
+            tell_once(number);
+            Err(Errno::ENOSYS)
+        }
+    }
+}
+
+/// Says that somebody asks for a system call that there is not: of each number once, so that nobody fills the log.
+fn tell_once(number: u32) {
+    static TOLD: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+    let Some(word) = TOLD.get(number as usize / 64) else { return };
+    let bit = 1 << (number % 64);
+    if word.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        println!("system call {number}: not there");
     }
 }

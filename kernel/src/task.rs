@@ -9,17 +9,18 @@ use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
 use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
 use crate::process::Process;
-use crate::processes;
 use crate::reference::{Cpu, Port};
+use crate::registers::write_register;
 use crate::scheduler;
 use crate::signals::TaskSignals;
 use crate::stacks::Stack;
+use crate::user_copy::write_user;
 
 /// A task. The port's part comes first: the current task is found through it.
 #[repr(C)]
 pub struct Task {
     thread: Thread,
-    id: u32,
+    id: AtomicU32,
     state: AtomicU32,
     /// The CPU whose queue it belongs to, or that runs it.
     cpu: AtomicUsize,
@@ -29,6 +30,8 @@ pub struct Task {
     pub user_thread_pointer: AtomicU64,
     /// Where to write zero and wake a futex when it ends, or zero.
     pub clear_on_exit: AtomicUsize,
+    /// Where to write its number before it begins, or zero.
+    pub tell_id_at: AtomicUsize,
     /// Ticks that it has been running for since they were last charged.
     pub ticks: AtomicU64,
     /// X0 of the system call that it makes, before that is the result.
@@ -64,9 +67,8 @@ pub enum Start {
 }
 
 impl Task {
-    /// A task that does not run yet. [`scheduler::start`] lets it go.
-    pub fn new(process: Option<Arc<Process>>, start: Start) -> Result<Arc<Task>, OutOfMemory> {
-        let id = process.as_ref().map_or(0, |_| processes::take_number());
+    /// A task that does not run yet, with a number of its own; zero for a kernel thread. [`scheduler::start`] lets it go.
+    pub fn new(id: u32, process: Option<Arc<Process>>, start: Start) -> Result<Arc<Task>, OutOfMemory> {
         let stack = Stack::new()?;
         let top = stack.top() as u64;
         let task = Arc::new(Task::with(id, process, Some(stack), TaskWord::new()));
@@ -90,12 +92,13 @@ impl Task {
     fn with(id: u32, process: Option<Arc<Process>>, stack: Option<Stack>, word: TaskWord) -> Task {
         Task {
             thread: Thread::new(word),
-            id,
+            id: AtomicU32::new(id),
             state: AtomicU32::new(State::Runnable as u32),
             cpu: AtomicUsize::new(0),
             affinity: AtomicU64::new(u64::MAX),
             user_thread_pointer: AtomicU64::new(0),
             clear_on_exit: AtomicUsize::new(0),
+            tell_id_at: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
             first_argument: AtomicU64::new(0),
             signals: TaskSignals::new(),
@@ -134,7 +137,12 @@ impl Task {
 
     /// Its number, as user mode sees it; a process's first task has the process's. Zero for a kernel thread.
     pub fn id(&self) -> u32 {
-        self.id
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// It takes over the number of its process's first task, which has ended.
+    pub fn set_id(&self, id: u32) {
+        self.id.store(id, Ordering::Relaxed);
     }
 
     /// The CPU that it belongs to.
@@ -168,6 +176,12 @@ impl Task {
         self.process.as_ref()
     }
 
+    /// It runs, and its user registers are as a new program's.
+    pub fn reset_user_registers(&self) {
+        // SAFETY: a user register, of the task that runs.
+        unsafe { write_register!("tpidr_el0", 0_u64) };
+    }
+
     /// X0 of the system call that it makes, or made last.
     pub fn first_argument(&self) -> u64 {
         self.first_argument.load(Ordering::Relaxed)
@@ -199,7 +213,13 @@ impl Task {
 fn run(cpu: Cpu<ProcessContext>, _: usize) -> ! {
     let start = Task::current(&cpu).start.lock().take();
     match start.expect("a task begins once") {
-        Start::User(frame) => enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame),
+        Start::User(frame) => {
+            let task = Task::current(&cpu);
+            let place = task.tell_id_at.load(Ordering::Relaxed);
+            // Who gave a bad address is not told, and as in Linux nobody hears of that.
+            _ = place != 0 && write_user(place, &task.id()).is_ok();
+            enter_user::<Port>(scheduler::publish_cpu_number(cpu), frame)
+        }
         Start::Kernel(main) => scheduler::end(&mut main(cpu)),
     }
 }

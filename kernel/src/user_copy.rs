@@ -10,7 +10,7 @@ use core::arch::global_asm;
 use core::mem::{MaybeUninit, size_of};
 use core::slice;
 
-use crate::layout::USER_END;
+use crate::layout::{PAGE_SIZE, USER_END};
 
 /// User memory could not be read or written: EFAULT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +92,16 @@ pub fn write_user<T: Plain>(to: usize, value: &T) -> Result<(), Fault> {
 /// Reads a string that ends in zero, without the zero; none if there is no zero in the first `limit` bytes.
 pub fn read_user_string(from: usize, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
     let mut string = Vec::new();
-    for offset in 0..limit {
-        match read_user::<u8>(from.wrapping_add(offset))? {
-            0 => return Ok(Some(string)),
-            byte => string.push(byte),
+    while string.len() < limit {
+        let at = from.wrapping_add(string.len());
+        // Up to the end of the page at most: what lies behind the string need not be there.
+        let mut piece = [0; 64];
+        let count = piece.len().min(limit - string.len()).min(PAGE_SIZE - at % PAGE_SIZE);
+        copy_from_user(&mut piece[..count], at)?;
+        let end = piece[..count].iter().position(|byte| *byte == 0);
+        string.extend_from_slice(&piece[..end.unwrap_or(count)]);
+        if end.is_some() {
+            return Ok(Some(string));
         }
     }
     Ok(None)

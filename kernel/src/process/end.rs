@@ -6,9 +6,9 @@ use core::sync::atomic::Ordering;
 
 use vestibule::Process as ProcessContext;
 
-use super::{NOBODY, Process, RUNS, Status, Zombie};
+use super::{NOBODY, Process, RUNS, Status};
 use crate::reference::Cpu;
-use crate::signals::{self, Info, Origin, Signal};
+use crate::signals::{self, Info, Origin};
 use crate::task::Task;
 use crate::{power, println, processes, statistics, user_tables};
 
@@ -18,10 +18,15 @@ impl Process {
         self.status.load(Ordering::Acquire) != RUNS
     }
 
+    /// That task of it is to end.
+    pub fn is_ending_task(&self, task: &Task) -> bool {
+        let survivor = self.survivor.load(Ordering::Acquire);
+        self.is_ending() || survivor != 0 && survivor != task.id()
+    }
+
     /// How it ended, when its last task has.
-    pub fn zombie(&self) -> Option<Zombie> {
-        let status = Status::from_word(self.status.load(Ordering::Acquire));
-        self.ended.load(Ordering::Acquire).then_some(Zombie { id: self.id, status })
+    pub fn how_it_ended(&self) -> Option<Status> {
+        self.ended.load(Ordering::Acquire).then(|| Status::from_word(self.status.load(Ordering::Acquire)))
     }
 
     /// Has every task end, with `status` for the whole unless it ends already. Each does so on its next way to user mode.
@@ -39,7 +44,7 @@ impl Process {
         processes::remove_task(task);
         self.tasks.lock().retain(|other| other.id() != task);
         if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
+            return self.task_left.wake_all();
         }
         self.files.lock().clear();
         self.release_memory(cpu);
@@ -61,6 +66,7 @@ impl Process {
             self.memory.lock().take()
         };
         drop(memory);
+        self.return_memory();
     }
 
     /// The first process takes in who has no parent any more.
@@ -83,7 +89,7 @@ impl Process {
         let unwanted = parent.actions.lock().drop_children();
         let (code, status) = Status::from_word(self.status.load(Ordering::Acquire)).for_parent();
         let origin = Origin::Child { process: self.id, status, times: [self.ticks(), 0] };
-        signals::send(&parent, Info { signal: Signal::SIGCHLD, code, origin });
+        _ = self.exit_signal.map(|signal| signals::send(&parent, Info { signal, code, origin }));
         if unwanted {
             parent.bury(self);
         }

@@ -8,6 +8,7 @@ use super::{Process, Status};
 use crate::lock::IrqLock;
 use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin, Signal};
+use crate::task::Task;
 use crate::wait::WaitQueue;
 
 /// Whether a process is stopped.
@@ -61,7 +62,8 @@ impl Process {
 
     /// The current task, one of these, sleeps until the process goes on, or ends.
     pub fn stay_stopped(&self, cpu: &mut Cpu<ProcessContext>) {
-        self.job.changed.wait_until(cpu, || !self.job.is_stopped() || self.is_ending());
+        let task = Task::current_shared(cpu);
+        self.job.changed.wait_until(cpu, || !self.job.is_stopped() || self.is_ending_task(&task));
     }
 
     /// Its stopped tasks are to end.

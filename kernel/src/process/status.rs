@@ -6,15 +6,6 @@ use crate::signals::{Default, Signal};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Status(i32);
 
-/// What is left of a process that has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Zombie {
-    /// Its number.
-    pub id: u32,
-    /// How it ended.
-    pub status: Status,
-}
-
 const CORE: i32 = 0x80;
 
 impl Status {

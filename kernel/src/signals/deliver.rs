@@ -44,7 +44,7 @@ pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessCo
 /// The next one to deliver. A process that is stopped waits here, one that ends does not come back.
 fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>) -> Option<Info> {
     loop {
-        if process.is_ending() {
+        if process.is_ending_task(task) {
             exit_task(cpu);
         }
         if !process.job.is_stopped() {

@@ -15,52 +15,10 @@ use crate::task::{Start, Task};
 use crate::user_copy::{copy_from_user, write_user};
 use crate::{percpu, scheduler, signals, timer};
 
-pub(super) fn exit(call: &mut Call) -> Result {
-    // The last task's status is the process's.
-    if call.process.is_last() {
-        call.process.end(Status::exited(call.argument(0)));
-    }
-    signals::exit_task(call.cpu)
-}
-
-pub(super) fn exit_group(call: &mut Call) -> Result {
-    call.process.end(Status::exited(call.argument(0)));
-    signals::exit_task(call.cpu)
-}
-
 pub(super) fn set_tid_address(call: &mut Call) -> Result {
     let task = Task::current(call.cpu);
     task.clear_on_exit.store(call.argument(0), Ordering::Relaxed);
     Ok(task.id() as usize)
-}
-
-/// Threads only: what shares everything.
-pub(super) fn clone(call: &mut Call) -> Result {
-    const THREAD: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_THREAD;
-    let (flags, stack) = (call.argument(0) as u32, call.argument(1));
-    let (parent_id, thread_pointer, child_id) = (call.argument(2), call.argument(3), call.argument(4));
-    if flags & THREAD != THREAD || stack == 0 {
-        return Err(Errno::EINVAL);
-    }
-    let mut frame = *call.frame;
-    frame.regs[0] = 0;
-    frame.sp = stack as u64;
-    let process = Task::current(call.cpu).process().cloned();
-    let task = Task::new(process, Start::User(frame)).map_err(|_| Errno::ENOMEM)?;
-    if flags & linux::CLONE_SETTLS != 0 {
-        task.user_thread_pointer.store(thread_pointer as u64, Ordering::Relaxed);
-    }
-    if flags & linux::CLONE_CHILD_CLEARTID != 0 {
-        task.clear_on_exit.store(child_id, Ordering::Relaxed);
-    }
-    if flags & linux::CLONE_PARENT_SETTID != 0 {
-        write_user(parent_id, &task.id())?;
-    }
-    task.set_affinity(Task::current(call.cpu).affinity());
-    let id = task.id();
-    call.process.add(&task);
-    scheduler::start(task);
-    Ok(id as usize)
 }
 
 pub(super) fn sched_yield(call: &mut Call) -> Result {

@@ -1,0 +1,49 @@
+//! A new process from one that runs: `fork`, `vfork`, and what of `clone` makes a process.
+
+use alloc::sync::Arc;
+
+use vestibule::Process as ProcessContext;
+
+use super::{Memory, Process};
+use crate::errno::{Errno, Result};
+use crate::reference::Cpu;
+use crate::signals::Signal;
+use crate::task::{Start, Task};
+use vestibule_arm64::Frame;
+
+/// What a child is to be like, besides a copy.
+#[derive(Clone, Copy, Default)]
+pub struct Wish {
+    /// It runs in its parent's memory.
+    pub shares_memory: bool,
+    /// Its open files are its parent's.
+    pub shares_files: bool,
+    /// So are its working directory and its file mode mask.
+    pub shares_place: bool,
+    /// It has its parent's parent.
+    pub is_sibling: bool,
+    /// What its parent is sent when it ends.
+    pub exit_signal: Option<Signal>,
+    /// Nobody waits for it before it has memory of its own.
+    pub lends_memory: bool,
+}
+
+impl Process {
+    /// A child with one task, which goes to user mode as `frame` says. It does not run yet.
+    pub fn fork(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>, wish: Wish, frame: Frame) -> Result<Arc<Task>> {
+        let memory = self.memory().ok_or(Errno::ESRCH)?;
+        let memory = if wish.shares_memory { memory } else { Memory::new(memory.lock(cpu).fork()?) };
+        let parent = if wish.is_sibling { self.parent().unwrap_or_else(|| self.clone()) } else { self.clone() };
+        let id = crate::processes::take_number();
+        let child = self.copy(id, &parent, memory, wish);
+        let task = Task::new(id, Some(child.clone()), Start::User(frame))?;
+        child.add(&task);
+        child.make_known(&parent);
+        Ok(task)
+    }
+
+    /// Sleeps until `child` runs in memory of its own, or has ended: it has had the caller's.
+    pub fn wait_for_memory(&self, cpu: &mut Cpu<ProcessContext>, child: &Process) {
+        child.memory_returned.wait_until(cpu, || child.has_returned_memory() || self.is_ending());
+    }
+}

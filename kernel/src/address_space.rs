@@ -14,7 +14,7 @@ use core::slice;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 pub use mapping::{MapError, Mapping, Place};
-pub use program::SIGNAL_RETURN;
+pub use program::{LoadError, SIGNAL_RETURN, Start};
 
 use crate::backing::{Backing, NoPage, Page};
 use crate::frames::{self, Frame, OutOfMemory};

@@ -31,13 +31,8 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<()
     let cpu = become_task(0, overflow_stack_top);
     self_check::exceptions(overflow_stack_top);
     start_program(options, program)?;
-<<<<<<< HEAD
-    let freer = Task::new(None, Start::Kernel(rcu::free)).map_err(boxed)?;
+    let freer = Task::new(0, None, Start::Kernel(rcu::free)).map_err(boxed)?;
     scheduler::start(freer);
-=======
-    let reaper = Task::new(0, None, Start::Kernel(scheduler::reap)).map_err(boxed)?;
-    scheduler::start(reaper);
->>>>>>> 582d9f0 (Processes that fork, wait, run other programs and have groups)
     live(cpu)
 }
 

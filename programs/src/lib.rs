@@ -53,4 +53,6 @@ target_only! {
     futex;
     sleep;
     rcu;
+    processes;
+    signals;
 }

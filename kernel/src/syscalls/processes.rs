@@ -57,11 +57,7 @@ pub(super) fn clone(call: &mut Call) -> Result {
     if wanting.stack != 0 {
         frame.sp = wanting.stack as u64;
     }
-    if flags & linux::CLONE_THREAD != 0 {
-        thread(call, &wanting, frame)
-    } else {
-        process(call, &wanting, frame)
-    }
+    if flags & linux::CLONE_THREAD != 0 { thread(call, &wanting, frame) } else { process(call, &wanting, frame) }
 }
 
 fn thread(call: &mut Call, wanting: &Wanting, frame: vestibule_arm64::Frame) -> Result {
@@ -105,7 +101,8 @@ fn process(call: &mut Call, wanting: &Wanting, frame: vestibule_arm64::Frame) ->
 fn inherit(call: &mut Call, wanting: &Wanting, task: &Arc<Task>) -> errno::Result<()> {
     let has = |flag| wanting.flags & flag != 0;
     let own = Task::current_shared(call.cpu);
-    let thread_pointer = if has(linux::CLONE_SETTLS) { wanting.thread_pointer as u64 } else { read_register!("tpidr_el0") };
+    let thread_pointer =
+        if has(linux::CLONE_SETTLS) { wanting.thread_pointer as u64 } else { read_register!("tpidr_el0") };
     task.user_thread_pointer.store(thread_pointer, Ordering::Relaxed);
     task.set_affinity(own.affinity());
     task.signals.block(own.signals.blocked());

@@ -9,11 +9,10 @@ use vestibule_arm64::this_cpu;
 use super::time::read_time;
 use super::{Call, Errno, Result};
 use crate::futex::{self, Woken};
-use crate::process::Status;
 use crate::reference::Reference;
-use crate::task::{Start, Task};
+use crate::task::Task;
 use crate::user_copy::{copy_from_user, write_user};
-use crate::{percpu, scheduler, signals, timer};
+use crate::{percpu, timer};
 
 pub(super) fn set_tid_address(call: &mut Call) -> Result {
     let task = Task::current(call.cpu);

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod print;
+pub mod process;
 pub mod start;
 pub mod syscall;
 pub mod test_calls;

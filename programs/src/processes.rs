@@ -1,0 +1,122 @@
+//! `processes [N]`: children that are made, change their memory, stop, go on, and end in every way; N of them in a row.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::runtime::print::println;
+use crate::runtime::process::{fork, set_action, wait};
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Result, abi, errno, getpid, getppid, kill, pipe, read, sched_yield, write};
+
+/// What parent and child both write to, each in its own memory.
+static SHARED: AtomicU64 = AtomicU64::new(1);
+
+/// The program.
+pub fn main(arguments: Arguments) -> u8 {
+    let count = arguments.number(1).unwrap_or(20);
+    match run(count) {
+        Ok(0) => {
+            println!("processes: {count} children and more, all as they should be");
+            0
+        }
+        Ok(wrong) => {
+            println!("processes: {wrong} wrong");
+            1
+        }
+        Err(error) => {
+            println!("processes: system call failed: {error:?}");
+            1
+        }
+    }
+}
+
+fn run(count: usize) -> Result<u32> {
+    let mut wrong = 0;
+    let mut check = |what: &str, holds: bool| {
+        if !holds {
+            println!("processes: {what} is wrong");
+            wrong += 1;
+        }
+    };
+    check("copied memory", copied_memory(count)?);
+    check("nobody to wait for", wait(-1, 0).is_err_and(|why| why.0 == errno::ECHILD));
+    check("exit status", ended(fork(|| 7)?)? == 7 << 8);
+    check("death by a signal", ended(fork(|| die(abi::SIGKILL))?)? == abi::SIGKILL as i32);
+    check("death with a core", ended(fork(|| die(abi::SIGSEGV))?)? == abi::SIGSEGV as i32 | 0x80);
+    check("stop and go on", stopped_and_continued()?);
+    check("an orphan's parent", adopted()?);
+    check("nobody waits for children that are ignored", ignored()?);
+    Ok(wrong)
+}
+
+fn ended(child: usize) -> Result<i32> {
+    wait(child as isize, 0).map(|(_, status)| status)
+}
+
+fn die(signal: u32) -> u8 {
+    _ = kill(getpid(), signal);
+    0
+}
+
+/// Each child adds to what its parent had when it was made, and the parent sees none of it.
+fn copied_memory(count: usize) -> Result<bool> {
+    let mut right = true;
+    for number in 0..count as u64 {
+        SHARED.store(number, Ordering::Relaxed);
+        let child = fork(|| {
+            let mine = SHARED.fetch_add(1000, Ordering::Relaxed);
+            sched_yield();
+            u8::from(mine != number || SHARED.load(Ordering::Relaxed) != number + 1000)
+        })?;
+        SHARED.fetch_add(1, Ordering::Relaxed);
+        right &= ended(child)? == 0 && SHARED.load(Ordering::Relaxed) == number + 1;
+    }
+    Ok(right)
+}
+
+fn stopped_and_continued() -> Result<bool> {
+    let [from, to] = pipe()?;
+    let child = fork(|| {
+        let mut byte = [0];
+        u8::from(!matches!(read(from, &mut byte), Ok(1)))
+    })?;
+    kill(child, abi::SIGSTOP)?;
+    let stopped = wait(child as isize, abi::WUNTRACED)?.1;
+    write(to, &[1])?;
+    let silent = wait(child as isize, abi::WNOHANG)? == (0, 0);
+    kill(child, abi::SIGCONT)?;
+    let continued = wait(child as isize, abi::WCONTINUED)?.1;
+    let end = ended(child)?;
+    Ok(stopped == 0x7f | (abi::SIGSTOP as i32) << 8 && silent && continued == 0xffff && end == 0)
+}
+
+/// A child's child outlives it, and gets another parent.
+fn adopted() -> Result<bool> {
+    let [from, to] = pipe()?;
+    let child = fork(|| {
+        let own = getpid();
+        let orphan = fork(|| {
+            while getppid() == own {
+                sched_yield();
+            }
+            _ = write(to, &[getppid() as u8]);
+            0
+        });
+        u8::from(orphan.is_err())
+    })?;
+    let status = ended(child)?;
+    let mut parent = [0];
+    let told = read(from, &mut parent)?;
+    // Where this is the first process, it is the new parent.
+    let own = getpid() == 1;
+    let found = !own || wait(-1, 0)?.1 == 0;
+    Ok(status == 0 && told == 1 && parent[0] != 0 && found)
+}
+
+fn ignored() -> Result<bool> {
+    set_action(abi::SIGCHLD, 1, 0, 0)?;
+    let child = fork(|| 0)?;
+    // Back when the last child is gone, which is nobody's.
+    let gone = wait(child as isize, 0).is_err_and(|why| why.0 == errno::ECHILD);
+    set_action(abi::SIGCHLD, 0, 0, 0)?;
+    Ok(gone)
+}

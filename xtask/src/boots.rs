@@ -161,6 +161,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "processes fork, stop, go on and end, CPUs: 4",
+        cpus: 4,
+        command_line: "preempt=full -- processes 50",
+        lines: &["processes: 50 children and more, all as they should be"],
+        status: 0,
+    },
+    BootTest {
         name: "a crash ends the process alone: read-null",
         cpus: 2,
         command_line: "preempt=full -- crash read-null",

@@ -9,6 +9,7 @@ mod mapping;
 mod program;
 mod remap;
 
+use alloc::sync::Arc;
 use core::ops::Range;
 use core::slice;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::frames::{self, Frame, OutOfMemory};
 use crate::instruction_cache;
 use crate::layout::{self, PAGE_SIZE, PhysicalAddress, USER_END, page_down};
 use crate::regions::{self, Access, NoRoom, Protection, Regions};
-use crate::user_tables::UserTables;
+use crate::user_tables::{Usage, UserTables};
 
 /// Bytes a program's stack may grow to.
 const STACK_SIZE: usize = 8 << 20;
@@ -155,6 +156,11 @@ impl AddressSpace {
             bytes[part.clone()].copy_from_slice(&contents[offset..offset + part.len()]);
         }
         Ok(())
+    }
+
+    /// How much it takes, for who does not have the lock.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.tables.usage().clone()
     }
 
     /// The value for `user_tables::activate`, valid as long as this address space.

@@ -12,13 +12,10 @@ use vestibule_arm64::classes::{
 };
 use vestibule_arm64::{Bodies, Frame};
 
-use crate::address_space::FaultError;
 use crate::reference::{Hardware, Reference};
-use crate::regions::Access;
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
-use crate::task::Task;
-use crate::{interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
+use crate::{faults, interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
 pub const BREAKPOINT: u64 = 0x800;
@@ -45,10 +42,9 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Abort>();
-        let fault = Fault::of(frame);
-        if let Err((signal, code, what)) = fault.and_then(|fault| resolve(&mut cpu, fault)) {
-            let info = Info { signal, code: code as i32, origin: Origin::Fault { address: frame.fault_address } };
-            raise(&mut cpu, info, format_args!("{what}: address {:#x}", frame.fault_address), frame);
+        if let Err(refused) = faults::resolve(&mut cpu, frame) {
+            let what = format_args!("{}: address {:#x}", refused.what, frame.fault_address);
+            raise(&mut cpu, refused.info(frame), what, frame);
         }
         cpu
     }
@@ -63,8 +59,7 @@ impl Bodies for Reference {
         // Who may not sleep may not fault either: the copy ends there.
         let resolved = match cpu.resolve() {
             Resolved::Process(mut cpu) => {
-                let resolved = Fault::of(frame).and_then(|fault| resolve(&mut cpu, fault));
-                if resolved.is_err() {
+                if faults::resolve(&mut cpu, frame).is_err() {
                     frame.pc = landing as u64;
                 }
                 Resolved::Process(cpu)
@@ -149,47 +144,4 @@ impl Bodies for Reference {
 /// What the interrupted instruction did.
 fn at(signal: Signal, code: u32, frame: &Frame) -> Info {
     Info { signal, code: code as i32, origin: Origin::Fault { address: frame.pc } }
-}
-
-/// A signal, its code, and what is printed if nobody handles it.
-type Refused = (Signal, u32, &'static str);
-
-/// An abort that memory management may resolve. ESR_EL1.ISS for aborts: Arm ARM D24.2.40.
-#[derive(Clone, Copy)]
-struct Fault {
-    address: usize,
-    access: Access,
-}
-
-impl Fault {
-    fn of(frame: &Frame) -> Result<Fault, Refused> {
-        const INSTRUCTION_ABORT: u64 = 0x20;
-        const WRITE: u64 = 1 << 6;
-        let class = frame.syndrome >> 26;
-        let access = match () {
-            () if class == INSTRUCTION_ABORT => Access::Execute,
-            () if frame.syndrome & WRITE != 0 => Access::Write,
-            () => Access::Read,
-        };
-        // The level is in the lower two bits.
-        match frame.syndrome & 0x3c {
-            0x04 | 0x08 | 0x0c => Ok(Fault { address: frame.fault_address as usize, access }),
-            0x00 => Err((Signal::SIGSEGV, linux::SEGV_MAPERR, "address out of range")),
-            0x20 => Err((Signal::SIGBUS, linux::BUS_ADRALN, "misaligned access")),
-            _ => Err((Signal::SIGBUS, linux::BUS_OBJERR, "memory error")),
-        }
-    }
-}
-
-fn resolve(cpu: &mut Cpu<Reference, Process>, fault: Fault) -> Result<(), Refused> {
-    let task = Task::current_shared(cpu);
-    let memory = task.process().and_then(|process| process.memory());
-    let Some(memory) = memory else { return Err((Signal::SIGSEGV, linux::SEGV_MAPERR, "no user memory")) };
-    let resolved = memory.lock(cpu).fault(fault.address, fault.access);
-    resolved.map_err(|why| match why {
-        FaultError::NotMapped => (Signal::SIGSEGV, linux::SEGV_MAPERR, "nothing is mapped there"),
-        FaultError::NotAllowed => (Signal::SIGSEGV, linux::SEGV_ACCERR, "access not allowed"),
-        FaultError::BeyondEnd => (Signal::SIGBUS, linux::BUS_ADRERR, "the file that is mapped there has ended"),
-        FaultError::OutOfMemory => (Signal::SIGBUS, linux::BUS_ADRERR, "out of memory"),
-    })
 }

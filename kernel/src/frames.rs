@@ -4,6 +4,7 @@
 //! else shows the same page, hold one each, and the frame is free again when the last is gone.
 
 use core::arch::asm;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::{fmt, mem, slice};
 
 use crate::bitmap::Bitmap;
@@ -38,6 +39,8 @@ struct Frames {
 }
 
 static FRAMES: IrqLock<Option<Frames>> = IrqLock::new(None);
+/// How many frames are free, for who only wants to know.
+static FREE: AtomicUsize = AtomicUsize::new(0);
 
 impl Frames {
     fn number(&self, frame: PhysicalAddress) -> usize {
@@ -76,7 +79,11 @@ impl Frames {
 
 /// Calls `body` with the frames locked.
 fn with<T>(body: impl FnOnce(&mut Frames) -> T) -> T {
-    body(FRAMES.lock().as_mut().expect("frames::init has run"))
+    let mut frames = FRAMES.lock();
+    let frames = frames.as_mut().expect("frames::init has run");
+    let result = body(frames);
+    FREE.store(frames.free(), Ordering::Relaxed);
+    result
 }
 
 /// Opens the machine's memory for allocation, apart from `reserved`. Once, before anything allocates.
@@ -109,6 +116,7 @@ pub fn init(tree: &DeviceTree, reserved: &[PhysicalRange]) {
         (number(first)..number(last)).for_each(|frame| bitmap.reserve(frame));
     }
     *FRAMES.lock() = Some(Frames { base, bitmap, owners, recent: [0; RECENT], recent_count: 0 });
+    with(|_| ());
 }
 
 /// A page-aligned range of `size` bytes in memory and outside `reserved`.
@@ -171,6 +179,11 @@ pub unsafe fn free(frame: PhysicalAddress) {
             frames.give_back(number);
         }
     });
+}
+
+/// Whether only the reserve is left.
+pub fn is_low() -> bool {
+    FREE.load(Ordering::Relaxed) <= RESERVE
 }
 
 /// Whether a frame in use has more than one owner.

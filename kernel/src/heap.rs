@@ -1,6 +1,7 @@
 //! The kernel heap: the global allocator, growing by runs of frames in the linear map.
 
 use core::alloc::Layout;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use talc::TalcLock;
 use talc::base::Talc;
@@ -13,6 +14,18 @@ use crate::lock::RawIrqLock;
 
 /// Frames the heap takes at a time: 256 KiB.
 const GROWTH: usize = 64;
+/// Bytes of the allocator's own in each run of frames, and more.
+const RECORDS: usize = 512;
+/// The most bytes that come from the reserve.
+const SMALL: usize = 16 << 10;
+
+/// How many frames the heap has taken; it keeps them.
+static FRAMES: AtomicUsize = AtomicUsize::new(0);
+
+/// How many frames are the heap's.
+pub fn frames() -> usize {
+    FRAMES.load(Ordering::Relaxed)
+}
 
 #[global_allocator]
 static HEAP: TalcLock<RawIrqLock, FrameSource> = TalcLock::new(FrameSource);
@@ -24,10 +37,16 @@ struct FrameSource;
 // SAFETY: `frames` never allocates from the heap.
 unsafe impl Source for FrameSource {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
-        // A page more than size and alignment leaves room for the allocator's own records.
-        let wanted = (layout.size() + layout.align()).div_ceil(PAGE_SIZE) + 1;
-        let count = wanted.max(GROWTH);
-        let base = frames::allocate_contiguous(count, 1).map_err(|_| ())?;
+        // From the reserve only what is small: who asks for much can be told that there is none.
+        let low = frames::is_low();
+        if low && layout.size() > SMALL {
+            return Err(());
+        }
+        let wanted = (layout.size() + layout.align() + RECORDS).div_ceil(PAGE_SIZE);
+        let runs = if low { [wanted, wanted] } else { [wanted.max(GROWTH), wanted] };
+        let run = runs.into_iter().find_map(|count| Some((frames::allocate_contiguous(count, 1).ok()?, count)));
+        let (base, count) = run.ok_or(())?;
+        FRAMES.fetch_add(count, Ordering::Relaxed);
         // SAFETY: the frames are ours, for good, and the linear map shows them.
         unsafe { talc.claim(layout::linear(base), count * PAGE_SIZE) }.map(|_| ()).ok_or(())
     }

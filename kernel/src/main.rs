@@ -50,6 +50,8 @@ mod early_vectors;
 #[cfg(target_os = "none")]
 mod errno;
 #[cfg(target_os = "none")]
+mod faults;
+#[cfg(target_os = "none")]
 mod frames;
 #[cfg(target_os = "none")]
 mod futex;
@@ -67,6 +69,8 @@ mod interrupts;
 mod layout;
 #[cfg(target_os = "none")]
 mod lock;
+#[cfg(target_os = "none")]
+mod out_of_memory;
 #[cfg(target_os = "none")]
 mod paging;
 #[cfg(target_os = "none")]

@@ -19,7 +19,7 @@ use crate::errno::{Errno, Result};
 use crate::process::{Memory, Process};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{println, rcu, statistics, test_hooks};
+use crate::{frames, out_of_memory, println, rcu, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -56,6 +56,10 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     // SAFETY: the current task lives as long as this call, which it makes, and so does its process.
     let Some(process) = unsafe { &*task }.process() else { unreachable!("a kernel thread made a system call") };
     Task::current(cpu).set_first_argument(frame.regs[0]);
+    // What the kernel itself needs for a call may come from the reserve, so nobody begins one on it.
+    if frames::is_low() {
+        out_of_memory::make_room(cpu);
+    }
     let number = frame.syscall;
     let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
     frame.regs[0] = match result {

@@ -4,6 +4,7 @@
 //! shares an address space wraps it. Other CPUs walk the tables while they change, so each entry is written at once, and one
 //! that gives way to another is empty in between (break before make).
 
+use alloc::sync::Arc;
 use core::mem;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -38,19 +39,42 @@ pub struct UserTables {
     /// The table of the first level; a count that the tables own.
     root: PhysicalAddress,
     asid: Asid,
-    resident: usize,
+    usage: Arc<Usage>,
+}
+
+/// How many frames an address space takes. Only who may change the address space changes it.
+#[derive(Default)]
+pub struct Usage {
+    pages: AtomicUsize,
+    tables: AtomicUsize,
+}
+
+impl Usage {
+    /// How many pages are mapped.
+    pub fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// How many tables there are below the first.
+    pub fn tables(&self) -> usize {
+        self.tables.load(Ordering::Relaxed)
+    }
+
+    fn add(counter: &AtomicUsize, count: isize) {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add_signed(count), Ordering::Relaxed);
+    }
 }
 
 impl UserTables {
     /// Tables that map nothing.
     pub fn new() -> Result<Self, OutOfMemory> {
         let asid = Asid::take()?;
-        Ok(Self { root: new_table()?, asid, resident: 0 })
+        Ok(Self { root: new_table()?, asid, usage: Arc::default() })
     }
 
-    /// How many pages are mapped.
-    pub fn resident(&self) -> usize {
-        self.resident
+    /// How much they take.
+    pub fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// What the entry of `page` says.
@@ -68,7 +92,7 @@ impl UserTables {
         assert_eq!(load(slot), Entry::NONE, "{page:#x} is mapped already");
         store(slot, Entry::page(frame.into_address().0, protection));
         tlb::publish();
-        self.resident += 1;
+        Usage::add(&self.usage.pages, 1);
         Ok(())
     }
 
@@ -145,7 +169,7 @@ impl UserTables {
             let taken = &taken[..count];
             tlb::forget_pages(&self.asid, taken.iter().map(|(page, _)| *page));
             taken.iter().for_each(|(_, entry)| drop(owned(*entry)));
-            self.resident -= count;
+            Usage::add(&self.usage.pages, -(count as isize));
             if page == end {
                 self.drop_if_empty(page - PAGE_SIZE);
             }
@@ -174,7 +198,7 @@ impl UserTables {
                 mem::forget(ours.clone());
                 mem::forget(ours);
                 store(theirs, entry);
-                child.resident += 1;
+                Usage::add(&child.usage.pages, 1);
             }
             page += PAGE_SIZE;
         }
@@ -227,9 +251,16 @@ impl UserTables {
         assert!(page < USER_END, "{page:#x} is no user page");
         let last = (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| {
             let slot = &table[index(page, level)];
-            child(slot).map_or_else(|| add_table(slot), Ok)
+            child(slot).map_or_else(|| self.add_table(slot), Ok)
         })?;
         Ok(&last[index(page, LAST_LEVEL)])
+    }
+
+    fn add_table<'a>(&self, slot: &AtomicU64) -> Result<&'a Table, OutOfMemory> {
+        let address = new_table()?;
+        store(slot, Entry::table(address.0));
+        Usage::add(&self.usage.tables, 1);
+        Ok(table(address))
     }
 
     /// Frees the table of the last level that `page` is in, if it maps nothing any more.
@@ -242,6 +273,7 @@ impl UserTables {
             store(slot, Entry::NONE);
             tlb::forget_tables(&self.asid, page);
             drop_table(entry);
+            Usage::add(&self.usage.tables, -1);
         }
     }
 }
@@ -315,12 +347,6 @@ fn new_table() -> Result<PhysicalAddress, OutOfMemory> {
     let frame = Frame::zeroed()?.into_address();
     TABLE_FRAMES.fetch_add(1, Ordering::Relaxed);
     Ok(frame)
-}
-
-fn add_table<'a>(slot: &AtomicU64) -> Result<&'a Table, OutOfMemory> {
-    let address = new_table()?;
-    store(slot, Entry::table(address.0));
-    Ok(table(address))
 }
 
 /// Frees the table of an entry that led to it, and that no walk finds any more.

@@ -34,10 +34,10 @@ impl AddressSpace {
         self.tables.query(page).address().is_some()
     }
 
-    /// How many pages are mapped, and how many of them are in memory.
-    pub fn size(&self) -> (usize, usize) {
+    /// How many pages are mapped, whether or not they are in memory.
+    pub fn size(&self) -> usize {
         let mapped: usize = self.regions.iter().map(|region| region.range.len()).sum();
-        (mapped / PAGE_SIZE, self.tables.resident())
+        mapped / PAGE_SIZE
     }
 
     /// All mappings by rising address, each with what it is called; nothing for zeros of no special use.

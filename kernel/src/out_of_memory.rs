@@ -1,0 +1,67 @@
+//! When there is no memory left: the process with most of it ends, and whoever needed some waits until it has.
+
+use alloc::sync::Arc;
+
+use vestibule::Process as ProcessContext;
+
+use crate::process::Process;
+use crate::reference::Cpu;
+use crate::signals::{self, Info, Signal};
+use crate::task::Task;
+use crate::{frames, println, processes, sleep, timer};
+
+/// Whom it hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// Somebody else: there may be memory now.
+    Another,
+    /// The process that asked.
+    This,
+}
+
+/// For how long to wait at a time, and how often before the next process has to end too.
+const WAIT_NANOSECONDS: u64 = 2_000_000;
+const PATIENCE: u32 = 500;
+
+/// Ends the process that has most memory, unless one ends already, and waits until there is some.
+pub fn make_room(cpu: &mut Cpu<ProcessContext>) -> Chosen {
+    let task = Task::current_shared(cpu);
+    let ends = || task.process().is_none_or(|process| process.is_ending());
+    for _ in 0..PATIENCE {
+        if ends() {
+            return Chosen::This;
+        }
+        if !frames::is_low() {
+            return Chosen::Another;
+        }
+        let all = processes::all();
+        let with_memory = || all.iter().filter(|process| pages(process) > 0);
+        if !with_memory().any(|process| process.is_ending()) {
+            // Without the first process, nobody else is anything.
+            let victim = with_memory().max_by_key(|process| (process.id() != processes::FIRST, pages(process)));
+            victim.inspect(|process| end(process));
+            continue;
+        }
+        drop(all);
+        sleep::until(cpu, timer::nanoseconds() + WAIT_NANOSECONDS, ends);
+    }
+    // Whoever ends holds on to what it has, or has next to nothing: the next one.
+    let running = processes::all().into_iter().filter(|process| !process.is_ending());
+    running.max_by_key(pages).inspect(end);
+    Chosen::Another
+}
+
+fn end(process: &Arc<Process>) {
+    println!(
+        "out of memory: {} (process {}) with {} pages has most and ends",
+        process.name(),
+        process.id(),
+        pages(process)
+    );
+    signals::send(process, Info::kernel(Signal::SIGKILL));
+}
+
+/// How many frames come back when it ends, about.
+fn pages(process: &Arc<Process>) -> usize {
+    process.memory().map_or(0, |memory| memory.frames())
+}

@@ -10,7 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    boot, early_vectors, frames, gic, paging, percpu, println, psci, report, self_check, smp, system, timer, uart,
+    boot, early_vectors, frames, gic, paging, percpu, println, psci, random, report, self_check, smp, system, timer,
+    uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -70,6 +71,7 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     report(&tree, online).map_err(boxed)?;
     self_check::run(timer_interrupt);
     let options = Options::parse(tree.command_line()).map_err(boxed)?;
+    random::init(tree.random_seed());
     system::run_first(&options, tree.initrd().map_err(boxed)?)
 }
 

@@ -152,6 +152,12 @@ impl DeviceTree {
         chosen.and_then(|node| node.property("bootargs")).and_then(|property| property.as_str()).unwrap_or("")
     }
 
+    /// Random bytes from the boot loader, empty if it passed none.
+    pub fn random_seed(&self) -> &'static [u8] {
+        let chosen = self.fdt.find_node("/chosen");
+        chosen.and_then(|node| node.property("rng-seed")).map_or(&[], |property| property.value)
+    }
+
     /// Where the boot loader put the initial RAM disk, if it did.
     pub fn initrd(&self) -> Result<Option<PhysicalRange>, DeviceTreeError> {
         let Some(chosen) = self.fdt.find_node("/chosen") else { return Ok(None) };

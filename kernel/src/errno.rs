@@ -2,8 +2,11 @@
 
 use linux_raw_sys::errno;
 
+#[cfg(target_os = "none")]
 use crate::frames::OutOfMemory;
+#[cfg(target_os = "none")]
 use crate::user_copy::Fault;
+#[cfg(target_os = "none")]
 use crate::wait::Interrupted;
 
 /// An error number, positive.
@@ -51,18 +54,21 @@ impl Errno {
     }
 }
 
+#[cfg(target_os = "none")]
 impl From<Fault> for Errno {
     fn from(_: Fault) -> Self {
         Errno::EFAULT
     }
 }
 
+#[cfg(target_os = "none")]
 impl From<OutOfMemory> for Errno {
     fn from(_: OutOfMemory) -> Self {
         Errno::ENOMEM
     }
 }
 
+#[cfg(target_os = "none")]
 impl From<Interrupted> for Errno {
     fn from(_: Interrupted) -> Self {
         Errno::ERESTARTSYS

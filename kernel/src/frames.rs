@@ -31,6 +31,8 @@ impl fmt::Display for OutOfMemory {
 struct Frames {
     base: PhysicalAddress,
     bitmap: Bitmap<'static>,
+    /// How many were free in the beginning.
+    total: usize,
     /// How many own each frame.
     owners: &'static mut [u32],
     /// Free frames that the bitmap has in use.
@@ -115,7 +117,8 @@ pub fn init(tree: &DeviceTree, reserved: &[PhysicalRange]) {
         let (first, last) = (page_down(range.start.0).max(base.0), page_up(range.end.0).max(base.0));
         (number(first)..number(last)).for_each(|frame| bitmap.reserve(frame));
     }
-    *FRAMES.lock() = Some(Frames { base, bitmap, owners, recent: [0; RECENT], recent_count: 0 });
+    let total = bitmap.free();
+    *FRAMES.lock() = Some(Frames { base, bitmap, total, owners, recent: [0; RECENT], recent_count: 0 });
     with(|_| ());
 }
 
@@ -189,6 +192,11 @@ pub fn is_low() -> bool {
 /// Whether a frame in use has more than one owner.
 pub fn is_shared(frame: PhysicalAddress) -> bool {
     with(|frames| frames.owners[frames.number(frame)] > 1)
+}
+
+/// How many frames there are to allocate.
+pub fn total_count() -> usize {
+    with(|frames| frames.total)
 }
 
 /// How many frames are free now.

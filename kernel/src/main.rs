@@ -13,6 +13,13 @@ mod bitmap;
 #[cfg(any(test, target_os = "none"))]
 mod elf;
 #[cfg(any(test, target_os = "none"))]
+mod errno;
+#[cfg(any(test, target_os = "none"))]
+mod files;
+#[cfg(test)]
+#[path = "host_lock.rs"]
+mod lock;
+#[cfg(any(test, target_os = "none"))]
 mod options;
 #[cfg(any(test, target_os = "none"))]
 mod page_entry;
@@ -48,8 +55,6 @@ mod device_tree;
 #[cfg(target_os = "none")]
 mod early_vectors;
 #[cfg(target_os = "none")]
-mod errno;
-#[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]
 mod frames;
@@ -76,8 +81,6 @@ mod paging;
 #[cfg(target_os = "none")]
 mod percpu;
 #[cfg(target_os = "none")]
-mod pipe;
-#[cfg(target_os = "none")]
 mod power;
 #[cfg(target_os = "none")]
 mod process;
@@ -85,6 +88,8 @@ mod process;
 mod processes;
 #[cfg(target_os = "none")]
 mod psci;
+#[cfg(target_os = "none")]
+mod random;
 #[cfg(target_os = "none")]
 mod rcu;
 #[cfg(target_os = "none")]

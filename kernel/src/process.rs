@@ -20,8 +20,8 @@ pub use reap::{News, Wanted, Which};
 pub use status::Status;
 
 use crate::address_space::AddressSpace;
+use crate::files::table::{FileTable, Location};
 use crate::lock::IrqLock;
-use crate::pipe::PipeEnd;
 use crate::processes;
 use crate::signals::{Actions, Pending, Signal};
 use crate::task::Task;
@@ -46,7 +46,10 @@ pub struct Process {
     memory_returned: WaitQueue,
     /// What the CPU's lower half is while it runs; zero for none.
     ttbr0: AtomicU64,
-    files: IrqLock<Vec<Option<PipeEnd>>>,
+    /// What it has open.
+    pub files: Arc<FileTable>,
+    /// Where it stands in the tree of names.
+    pub location: Arc<Location>,
     tasks: IrqLock<Vec<Arc<Task>>>,
     /// How many tasks have not ended.
     living: AtomicU32,
@@ -81,31 +84,32 @@ struct Family {
 const RUNS: i32 = -1;
 /// What the first process was started by.
 const NOBODY: u32 = 0;
-/// Standard input, output and error are no pipes.
-const FIRST_FILE: usize = 3;
 
 impl Process {
     /// The first process, with memory but no task yet.
-    pub fn first(name: String, memory: AddressSpace) -> Arc<Process> {
-        let process = Arc::new(Process::with(processes::FIRST, name, Memory::new(memory), None));
+    pub fn first(name: String, memory: AddressSpace, files: Arc<FileTable>, location: Arc<Location>) -> Arc<Process> {
+        let process = Process::with(processes::FIRST, name, Memory::new(memory), files, location);
+        let process = Arc::new(process);
         processes::add(&process);
         process
     }
 
     /// A child of `parent` that is otherwise like this one, with no task yet. Nobody knows it.
     fn copy(&self, id: u32, parent: &Arc<Process>, memory: Arc<Memory>, wish: Wish) -> Arc<Process> {
-        let mut child = Process::with(id, self.name(), memory, wish.exit_signal);
+        let files = if wish.shares_files { self.files.share() } else { self.files.fork() };
+        let location = if wish.shares_place { self.location.clone() } else { self.location.fork() };
+        let mut child = Process::with(id, self.name(), memory, files, location);
+        child.exit_signal = wish.exit_signal;
         child.borrows_memory = AtomicBool::new(wish.lends_memory);
         child.parent = AtomicU32::new(parent.id);
         child.group = AtomicU32::new(self.group());
         child.session = AtomicU32::new(self.session());
-        child.files = IrqLock::new(self.files.lock().clone());
         child.actions = IrqLock::new(self.actions.lock().clone());
         child.family = IrqLock::new(Family { parent: Arc::downgrade(parent), children: Vec::new() });
         Arc::new(child)
     }
 
-    fn with(id: u32, name: String, memory: Arc<Memory>, exit_signal: Option<Signal>) -> Process {
+    fn with(id: u32, name: String, memory: Arc<Memory>, files: Arc<FileTable>, location: Arc<Location>) -> Process {
         Process {
             id,
             parent: AtomicU32::new(NOBODY),
@@ -118,14 +122,15 @@ impl Process {
             began_anew: AtomicBool::new(false),
             borrows_memory: AtomicBool::new(false),
             memory_returned: WaitQueue::new(),
-            files: IrqLock::new(Vec::new()),
+            files,
+            location,
             tasks: IrqLock::new(Vec::new()),
             living: AtomicU32::new(0),
             task_left: WaitQueue::new(),
             survivor: AtomicU32::new(0),
             status: AtomicI32::new(RUNS),
             ended: AtomicBool::new(false),
-            exit_signal,
+            exit_signal: None,
             actions: IrqLock::new(Actions::DEFAULT),
             pending: Pending::new(),
             job: Job::new(),
@@ -207,9 +212,6 @@ impl Process {
         self.began_anew.load(Ordering::Relaxed)
     }
 
-    /// Closes what a new program is not to have.
-    fn close_on_exec(&self) {}
-
     /// Whoever it borrowed memory from has it for himself again.
     fn return_memory(&self) {
         self.borrows_memory.store(false, Ordering::Release);
@@ -250,31 +252,5 @@ impl Process {
     /// Its task of that number.
     pub fn task(&self, id: u32) -> Option<Arc<Task>> {
         self.tasks.lock().iter().find(|task| task.id() == id).cloned()
-    }
-
-    /// Opens; the file's number.
-    pub fn open(&self, end: PipeEnd) -> usize {
-        let mut files = self.files.lock();
-        let free = files.iter().position(Option::is_none).unwrap_or_else(|| {
-            files.push(None);
-            files.len() - 1
-        });
-        files[free] = Some(end);
-        FIRST_FILE + free
-    }
-
-    /// What is open under that number.
-    pub fn file(&self, number: usize) -> Option<PipeEnd> {
-        self.files.lock().get(number.checked_sub(FIRST_FILE)?)?.clone()
-    }
-
-    /// Closes; false if nothing was open under that number.
-    pub fn close(&self, number: usize) -> bool {
-        let closed = match number.checked_sub(FIRST_FILE).and_then(|index| self.files.lock().get_mut(index)?.take()) {
-            Some(end) => end,
-            None => return false,
-        };
-        drop(closed);
-        true
     }
 }

@@ -73,7 +73,7 @@ impl TaskSignals {
     }
 
     /// Nothing was delivered to a handler: blocks again what it did before `suspend`.
-    fn unsuspend(&self) {
+    pub fn unsuspend(&self) {
         let before = self.suspended.swap(NOTHING, Ordering::Relaxed);
         if before != NOTHING {
             self.block(SignalSet::from_bits(before));

@@ -1,12 +1,13 @@
 //! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
 
+mod files;
 mod identity;
+mod machine;
 mod memory;
 mod processes;
 mod signals;
 mod tasks;
 mod time;
-mod transfer;
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -70,10 +71,6 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
 
 fn run(number: u32, call: &mut Call) -> Result {
     match number {
-        linux::__NR_read => transfer::read(call),
-        linux::__NR_write => transfer::write(call),
-        linux::__NR_close => transfer::close(call),
-        linux::__NR_pipe2 => transfer::pipe(call),
         linux::__NR_mmap => memory::map(call),
         linux::__NR_munmap => memory::unmap(call),
         linux::__NR_mprotect => memory::protect(call),
@@ -137,10 +134,14 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::RCU_READER => Ok(rcu::torture::reader(call.cpu, call.argument(0) as u64) as usize),
         test_hooks::RCU_WRITER => Ok(rcu::torture::writer(call.cpu, call.argument(0) != 0) as usize),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
-        _ => {
+        linux::__NR_uname => machine::uname(call),
+        linux::__NR_sethostname => machine::sethostname(call),
+        linux::__NR_sysinfo => machine::information(call),
+        linux::__NR_getrandom => machine::getrandom(call),
+        _ => files::run(number, call).unwrap_or_else(|| {
             tell_once(number);
             Err(Errno::ENOSYS)
-        }
+        }),
     }
 }
 

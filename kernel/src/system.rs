@@ -12,12 +12,14 @@ use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switc
 use crate::address_space::AddressSpace;
 use crate::contents::Contents;
 use crate::device_tree::PhysicalRange;
+use crate::errno::{self, Errno};
+use crate::files::{self, table::Location};
 use crate::options::Options;
 use crate::process::Process;
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, random, rcu, scheduler, self_check, timer};
 
 type Failure = Box<dyn Display>;
 
@@ -80,27 +82,37 @@ fn live(cpu: Cpu<NoIrq>) -> ! {
     scheduler::idle(cpu)
 }
 
-/// Loads the initial RAM disk, which is one program, as the first process.
-fn start_program(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
-    let range = program.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
+/// Fills the tree of files from the initial RAM disk, and starts the program that the command line names.
+fn start_program(options: &Options, archive: Option<PhysicalRange>) -> Result<(), Failure> {
+    let range = archive.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
     // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it.
-    let file = unsafe { device_tree::bytes(&range) };
+    let archive = unsafe { device_tree::bytes(&range) };
     let arguments: Vec<&[u8]> = options.arguments.iter().map(Vec::as_slice).collect();
-    let name = String::from_utf8_lossy(arguments.first().copied().unwrap_or(b"program")).into_owned();
+    let name = arguments.first().copied().unwrap_or(b"program");
+    files::fill(archive, name).map_err(boxed)?;
+    let name = String::from_utf8_lossy(name).into_owned();
+    let refused = |why: Errno| boxed(alloc::format!("{name}: cannot be run: error {}", why.number()));
+    let contents = first_program(name.as_bytes()).map_err(refused)?;
 
-    let random = timer::nanoseconds().to_le_bytes();
-    let random = core::array::from_fn(|index| random[index % 8]);
-    let contents: Arc<dyn Contents> = Arc::new(file);
+    let mut random = [0; 16];
+    random::fill(&mut random);
     let loaded = AddressSpace::load(&contents, name.as_bytes(), &arguments, &[], random);
     let (memory, start) = loaded.map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
+    let table = files::first_table().map_err(refused)?;
 
     println!("--- {name}");
-    let process = Process::first(name, memory);
+    let process = Process::first(name, memory, table, Location::new(files::root()));
     let task = Task::new(process.id(), Some(process.clone()), Start::User(frame)).map_err(boxed)?;
     process.add(&task);
     scheduler::start(task);
     Ok(())
+}
+
+/// What the first process runs: a name without a folder is one in `/bin`.
+fn first_program(name: &[u8]) -> errno::Result<Arc<dyn Contents>> {
+    let folder = if name.contains(&b'/') { files::root() } else { files::find(b"/bin", &files::root())? };
+    files::find(name, &folder)?.program()
 }
 
 fn boxed(why: impl Display + 'static) -> Failure {

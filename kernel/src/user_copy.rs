@@ -24,6 +24,8 @@ pub unsafe trait Plain: Copy {}
 // SAFETY: integers have neither invalid values nor padding.
 unsafe impl Plain for u8 {}
 // SAFETY: as above.
+unsafe impl Plain for u16 {}
+// SAFETY: as above.
 unsafe impl Plain for i32 {}
 // SAFETY: as above.
 unsafe impl Plain for u32 {}
@@ -50,6 +52,20 @@ pub fn fixup(instruction: usize) -> Option<usize> {
     // SAFETY: the linker script puts the table of pairs between the two symbols, aligned to eight.
     let table = unsafe { slice::from_raw_parts(start, count) };
     table.iter().find(|[may_fault, _]| *may_fault == instruction).map(|[_, landing]| *landing)
+}
+
+/// Fills `to` from user memory at `from`, up to where that cannot be read; how many bytes.
+pub fn copy_from_user_partly(to: &mut [u8], from: usize) -> usize {
+    let Ok(from) = check(from, to.len()) else { return 0 };
+    // SAFETY: `to` is ours for its length; the source is user memory, read as the user.
+    to.len() - unsafe { user_copy_in(to.as_mut_ptr(), from, to.len()) }
+}
+
+/// Writes `from` to user memory at `to`, up to where that cannot be written; how many bytes.
+pub fn copy_to_user_partly(to: usize, from: &[u8]) -> usize {
+    let Ok(to) = check(to, from.len()) else { return 0 };
+    // SAFETY: the destination is user memory, written as the user.
+    from.len() - unsafe { user_copy_out(to, from.as_ptr(), from.len()) }
 }
 
 /// Fills `to` from user memory at `from`. On a fault the rest of `to` is as it was.

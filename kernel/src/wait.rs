@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ use vestibule::Process;
 use crate::lock::IrqLock;
 use crate::reference::Cpu;
 use crate::task::{State, Task};
-use crate::{scheduler, signals};
+use crate::{scheduler, signals, sleep};
 
 /// A signal came first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,12 +48,20 @@ impl WaitQueue {
     /// The same, until a signal comes for the task. What holds goes before a signal.
     pub fn wait_interruptibly(&self, cpu: &mut Cpu<Process>, holds: impl Fn() -> bool) -> Result<(), Interrupted> {
         let task = Task::current_shared(cpu);
-        let held = core::cell::Cell::new(false);
+        let held = Cell::new(false);
         self.wait_until(cpu, || {
             held.set(holds());
             held.get() || signals::is_interrupted(&task)
         });
         if held.get() { Ok(()) } else { Err(Interrupted) }
+    }
+
+    fn add(&self, task: &Arc<Task>) {
+        self.0.lock().push_back(task.clone());
+    }
+
+    fn remove(&self, task: &Arc<Task>) {
+        self.0.lock().retain(|waiter| !Arc::ptr_eq(waiter, task));
     }
 
     /// Wakes everybody; who still has to wait sleeps again.
@@ -62,6 +70,26 @@ impl WaitQueue {
         let waiting = self.0.lock().clone();
         waiting.iter().for_each(scheduler::wake);
     }
+}
+
+/// Sleeps until `holds`, which whoever wakes one of `queues` may have made so, or until the clock shows `due`; which of the
+/// two. Or until a signal comes for the task.
+pub fn on_any(
+    cpu: &mut Cpu<Process>,
+    queues: &[&WaitQueue],
+    due: Option<u64>,
+    holds: impl Fn() -> bool,
+) -> Result<bool, Interrupted> {
+    let task = Task::current_shared(cpu);
+    let held = Cell::new(false);
+    queues.iter().for_each(|queue| queue.add(&task));
+    let stop = || {
+        held.set(holds());
+        held.get() || signals::is_interrupted(&task)
+    };
+    let is_late = sleep::until(cpu, due.unwrap_or(u64::MAX), stop);
+    queues.iter().for_each(|queue| queue.remove(&task));
+    if held.get() || is_late { Ok(held.get()) } else { Err(Interrupted) }
 }
 
 /// A lock for code that may sleep, faults in user copies among it.

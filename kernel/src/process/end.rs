@@ -46,7 +46,7 @@ impl Process {
         if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
             return self.task_left.wake_all();
         }
-        self.files.lock().clear();
+        self.files.leave();
         self.release_memory(cpu);
         if self.id == processes::FIRST {
             power_off(Status::from_word(self.status.load(Ordering::Acquire)));

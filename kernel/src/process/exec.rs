@@ -29,7 +29,7 @@ impl Process {
         self.end_other_tasks(cpu)?;
         self.replace_memory(cpu, Memory::new(memory));
         self.actions.lock().for_new_program();
-        self.close_on_exec();
+        self.files.close_on_exec();
         self.rename(name);
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);

@@ -52,12 +52,17 @@ pub(super) fn map(call: &mut Call) -> Result {
 }
 
 /// The file to be mapped, and whether its mapping may be written.
-fn file(call: &Call, _: bool) -> Result<(FileBytes, bool)> {
-    match call.process.file(call.argument(4)) {
-        // What is not a file on a disk has nothing to map.
-        Some(_) => Err(Errno::ENODEV),
-        None => Err(Errno::EBADF),
+fn file(call: &Call, shared: bool) -> Result<(FileBytes, bool)> {
+    let open = call.process.files.get(call.argument(4))?;
+    open.check_readable().map_err(|_| Errno::EACCES)?;
+    let may_write = !shared || open.check_writable().is_ok();
+    if !may_write && call.argument(2) as u32 & linux::PROT_WRITE != 0 {
+        return Err(Errno::EACCES);
     }
+    // What is not a file on a disk has nothing to map.
+    let contents = open.file.clone().contents().ok_or(Errno::ENODEV)?;
+    let path = open.path().unwrap_or_default().into();
+    Ok((FileBytes::whole(contents, path), may_write))
 }
 
 pub(super) fn unmap(call: &mut Call) -> Result {

@@ -1,0 +1,91 @@
+//! Devices: what stands behind special files.
+
+use alloc::sync::Arc;
+
+use vestibule::Process;
+
+use super::file::{At, File, Wait};
+use super::stat::{Change, DeviceNumber, Metadata};
+use super::tmpfs::Inode;
+use crate::errno::{Errno, Result};
+use crate::reference::Cpu;
+use crate::{console, random};
+
+/// The devices that there are: name, number, permissions.
+pub const ALL: [(&str, DeviceNumber, u32); 7] = [
+    ("null", DeviceNumber { major: MEMORY, minor: NULL }, 0o666),
+    ("zero", DeviceNumber { major: MEMORY, minor: ZERO }, 0o666),
+    ("full", DeviceNumber { major: MEMORY, minor: FULL }, 0o666),
+    ("random", DeviceNumber { major: MEMORY, minor: RANDOM }, 0o666),
+    ("urandom", DeviceNumber { major: MEMORY, minor: URANDOM }, 0o666),
+    ("tty", DeviceNumber { major: TERMINAL, minor: TTY }, 0o666),
+    ("console", DeviceNumber { major: TERMINAL, minor: CONSOLE }, 0o600),
+];
+
+const MEMORY: u32 = 1;
+const NULL: u32 = 3;
+const ZERO: u32 = 5;
+const FULL: u32 = 7;
+const RANDOM: u32 = 8;
+const URANDOM: u32 = 9;
+const TERMINAL: u32 = 5;
+const TTY: u32 = 0;
+const CONSOLE: u32 = 1;
+
+/// The device behind a special file.
+pub fn open(inode: &Arc<Inode>) -> Result<Arc<dyn File>> {
+    let number = inode.device().ok_or(Errno::ENXIO)?;
+    let kind = match (number.major, number.minor) {
+        (MEMORY, NULL) => Kind::Null,
+        (MEMORY, ZERO) => Kind::Zero,
+        (MEMORY, FULL) => Kind::Full,
+        (MEMORY, RANDOM | URANDOM) => Kind::Random,
+        (TERMINAL, TTY | CONSOLE) => Kind::Console,
+        _ => return Err(Errno::ENXIO),
+    };
+    Ok(Arc::new(Device { kind, inode: inode.clone() }))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Null,
+    Zero,
+    Full,
+    Random,
+    Console,
+}
+
+/// A device, open.
+struct Device {
+    kind: Kind,
+    inode: Arc<Inode>,
+}
+
+impl File for Device {
+    fn metadata(&self) -> Metadata {
+        self.inode.metadata()
+    }
+
+    fn change(&self, change: &Change) -> Result<()> {
+        self.inode.change(change);
+        Ok(())
+    }
+
+    fn read(&self, _: &mut Cpu<Process>, _: u64, to: &mut [u8], _: Wait) -> Result {
+        match self.kind {
+            Kind::Null | Kind::Console => return Ok(0),
+            Kind::Zero | Kind::Full => to.fill(0),
+            Kind::Random => random::fill(to),
+        }
+        Ok(to.len())
+    }
+
+    fn write(&self, _: &mut Cpu<Process>, _: At, from: &[u8], _: Wait) -> Result {
+        match self.kind {
+            Kind::Full => return Err(Errno::ENOSPC),
+            Kind::Console => console::write_bytes(from),
+            Kind::Null | Kind::Zero | Kind::Random => {}
+        }
+        Ok(from.len())
+    }
+}

@@ -1,0 +1,161 @@
+//! A place in the tree of names, whichever file system it is in.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use vestibule::Process;
+
+use super::file::{File, Wait};
+use super::path::{Link, Step};
+use super::stat::{Change, Metadata, Type};
+use super::tmpfs::{Inode, New};
+use super::{devices, root};
+use crate::contents::Contents;
+use crate::errno::{Errno, Result};
+use crate::reference::Cpu;
+
+/// A file by its name, open or not.
+#[derive(Clone)]
+pub enum Node {
+    /// In memory.
+    Memory(Arc<Inode>),
+}
+
+/// What an open file may be used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// To be read.
+    pub reads: bool,
+    /// To be written.
+    pub writes: bool,
+}
+
+impl Node {
+    /// What it says of itself.
+    pub fn metadata(&self) -> Metadata {
+        match self {
+            Node::Memory(inode) => inode.metadata(),
+        }
+    }
+
+    /// Changes what it says of itself.
+    pub fn change(&self, change: &Change) -> Result<()> {
+        match self {
+            Node::Memory(inode) => inode.change(change),
+        }
+        Ok(())
+    }
+
+    /// Where it leads, if it is a symbolic link.
+    pub fn target(&self) -> Result<Vec<u8>> {
+        match self {
+            Node::Memory(inode) => inode.target().ok_or(Errno::EINVAL),
+        }
+    }
+
+    /// It is the same file.
+    pub fn is(&self, other: &Node) -> bool {
+        let (one, other) = (self.metadata(), other.metadata());
+        (one.device, one.inode) == (other.device, other.inode)
+    }
+
+    /// The directory in memory that it is; names elsewhere are not made by calls.
+    pub fn in_memory(&self) -> Result<&Arc<Inode>> {
+        match self {
+            Node::Memory(inode) => Ok(inode),
+        }
+    }
+
+    /// Makes something new in this directory.
+    pub fn create(&self, name: &[u8], new: New, permissions: u32) -> Result<Node> {
+        Ok(Node::Memory(self.in_memory()?.create(name, new, permissions)?))
+    }
+
+    /// What stands behind it, to be used.
+    pub fn open(&self, cpu: &mut Cpu<Process>, access: Access, wait: Wait) -> Result<Arc<dyn File>> {
+        match self {
+            Node::Memory(inode) => open_inode(cpu, inode, access, wait),
+        }
+    }
+
+    /// What can be run of it: EACCES if nothing may.
+    pub fn program(&self) -> Result<Arc<dyn Contents>> {
+        let metadata = self.metadata();
+        if metadata.kind() != Type::Regular || metadata.mode & 0o111 == 0 {
+            return Err(Errno::EACCES);
+        }
+        match self {
+            Node::Memory(inode) => Ok(inode.clone()),
+        }
+    }
+
+    /// Its path from the root; ENOENT if it is no directory that has one.
+    pub fn path(&self) -> Result<Vec<u8>> {
+        let mut names = Vec::new();
+        let mut at = self.clone();
+        while !at.is(&root()) {
+            let (parent, name) = at.name()?;
+            names.push(name);
+            at = parent;
+        }
+        let mut path = Vec::new();
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend(name);
+        }
+        if path.is_empty() {
+            path.push(b'/');
+        }
+        Ok(path)
+    }
+
+    /// The directory that this one is in, and what it is called there.
+    fn name(&self) -> Result<(Node, Vec<u8>)> {
+        match self {
+            Node::Memory(inode) => {
+                let parent = inode.parent().ok_or(Errno::ENOENT)?;
+                let name = parent.name_of(inode).ok_or(Errno::ENOENT)?;
+                Ok((Node::Memory(parent), name))
+            }
+        }
+    }
+}
+
+impl Step for Node {
+    fn is_directory(&self) -> bool {
+        match self {
+            Node::Memory(inode) => inode.is_directory(),
+        }
+    }
+
+    fn child(&self, name: &[u8]) -> Result<Self> {
+        match self {
+            Node::Memory(inode) => Ok(Node::Memory(inode.lookup(name)?)),
+        }
+    }
+
+    fn parent(&self) -> Self {
+        match self {
+            Node::Memory(inode) => inode.parent().map_or_else(|| self.clone(), Node::Memory),
+        }
+    }
+
+    fn link(&self) -> Option<Result<Link<Self>>> {
+        match self {
+            Node::Memory(inode) => Some(Ok(Link::Path(inode.target()?))),
+        }
+    }
+}
+
+fn open_inode(cpu: &mut Cpu<Process>, inode: &Arc<Inode>, access: Access, wait: Wait) -> Result<Arc<dyn File>> {
+    match inode.is() {
+        Type::Directory | Type::Regular => Ok(inode.clone()),
+        Type::Symlink => Err(Errno::ELOOP),
+        Type::Fifo => {
+            let meeting = inode.meeting().ok_or(Errno::ENXIO)?;
+            Ok(Arc::new(meeting.open(cpu, inode.clone(), access, wait)?))
+        }
+        Type::Character => devices::open(inode),
+        Type::Block | Type::Socket => Err(Errno::ENXIO),
+    }
+}

@@ -11,15 +11,17 @@ pub struct Effects {
     pub store: bool,
 }
 
-/// A phase mark in a program.
+/// A mark in a program: a phase begins or ends, or a round within it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     Begin(u8),
     End,
+    Round,
 }
 
 const FIRST_PHASE_HINT: u32 = 64;
 const END_PHASE_HINT: u32 = 96;
+const ROUND_HINT: u32 = 97;
 
 pub fn effects(word: u32) -> Effects {
     let (load, store) = memory_access(word);
@@ -37,6 +39,7 @@ pub fn mark(word: u32) -> Option<Mark> {
     }
     match word >> 5 & 0x7f {
         END_PHASE_HINT => Some(Mark::End),
+        ROUND_HINT => Some(Mark::Round),
         hint @ FIRST_PHASE_HINT..END_PHASE_HINT => Some(Mark::Begin((hint - FIRST_PHASE_HINT) as u8)),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use crate::class::Class;
 use crate::report::{Counts, Events, Report, Row, Sum};
+use crate::rounds::Rounds;
 use std::collections::BTreeMap;
 
 /// What happened on one CPU, or on several once merged.
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 pub struct Ledger {
     entries: BTreeMap<(Option<u8>, Class), Entry>,
     unmatched_returns: u64,
+    pub rounds: Rounds,
 }
 
 #[derive(Default)]
@@ -50,6 +52,7 @@ impl Ledger {
             ours.unfinished += theirs.unfinished;
         }
         self.unmatched_returns += other.unmatched_returns;
+        self.rounds.merge(other.rounds);
     }
 
     pub fn report(&self) -> Report {
@@ -63,6 +66,7 @@ impl Ledger {
             phases: self.entries.iter().map(row).collect(),
             whole_run: self.sums(),
             unmatched_returns: self.unmatched_returns,
+            rounds: self.rounds.report(),
         }
     }
 

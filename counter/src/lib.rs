@@ -18,7 +18,8 @@
 //! | `out=FILE` | where the report goes as JSON; standard error without it |
 //!
 //! Programs delimit phases with HINT instructions that no architecture extension up to Armv9.4 allocates: `hint #64+n` begins
-//! phase n (0 to 31) on this CPU, `hint #96` ends it.
+//! phase n (0 to 31) on this CPU, `hint #96` ends it. What is done several times in a phase, and takes more than one event, is
+//! a *round*: `hint #97` ends one and begins the next. A round is all that the kernel ran, for whichever task.
 //!
 //! What the numbers do not mean: an instruction that faults counts once for each attempt, so an event with a fault inside is a
 //! little dearer than its text; such events are *disturbed* and stay out of the medians. Loads and stores are instructions
@@ -35,6 +36,7 @@ mod plugin;
 #[cfg(not(test))]
 mod qemu;
 pub mod report;
+mod rounds;
 mod tracker;
 
 pub use decode::control;

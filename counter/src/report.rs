@@ -13,6 +13,22 @@ pub struct Report {
     pub whole_run: Vec<Sum>,
     /// ERETs at EL1 that closed no event: first returns of new tasks and of the boot.
     pub unmatched_returns: u64,
+    /// One row for each phase that has rounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Round>,
+}
+
+/// All that the kernel ran in each round of a phase, whatever it was, and for whichever task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// The phase.
+    pub phase: u8,
+    /// How many rounds no interrupt came in.
+    pub count: u64,
+    /// How many one came in.
+    pub disturbed: u64,
+    /// Statistics over the former; `None` if there were none.
+    pub clean: Option<Counts<Spread>>,
 }
 
 /// The events of one class that began in one phase.

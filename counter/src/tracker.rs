@@ -5,7 +5,7 @@
 //! advance for the innermost only. As soon as it is clear that another task ran, every event open then is marked as
 //! switched: its count would hold foreign instructions.
 
-use crate::class::Class;
+use crate::class::{Class, Kind};
 use crate::decode::Mark;
 use crate::ledger::Ledger;
 use crate::report::Counts;
@@ -32,13 +32,19 @@ struct Event {
 impl Tracker {
     /// Before the first instruction of a vector.
     pub fn enter(&mut self, class: Class, stack_pointer: u64, now: Counts<u64>) {
-        self.charge(now);
+        let ran = self.charge(now);
         if class.from.is_user() {
             // A user program ran: whatever is open belongs to tasks switched away from.
             self.switch();
             self.abandon_owner_of(stack_pointer);
-        } else if let Some(innermost) = self.open.last_mut() {
-            innermost.disturbed = true;
+        } else {
+            self.ledger.rounds.ran(ran);
+            if let Some(innermost) = self.open.last_mut() {
+                innermost.disturbed = true;
+            }
+        }
+        if class.kind == Kind::Irq {
+            self.ledger.rounds.interrupted();
         }
         let phase = self.phase;
         self.open.push(Event {
@@ -53,7 +59,8 @@ impl Tracker {
 
     /// At an ERET that `now` includes.
     pub fn leave(&mut self, stack_pointer: u64, now: Counts<u64>) {
-        self.charge(now);
+        let ran = self.charge(now);
+        self.ledger.rounds.ran(ran);
         let innermost = self.open.last().is_some_and(|event| event.stack_pointer == stack_pointer);
         if !innermost {
             self.switch();
@@ -71,12 +78,16 @@ impl Tracker {
         }
     }
 
-    /// At a phase mark. Events belong to the phase they begin in.
+    /// At a mark. Events belong to the phase they begin in.
     pub fn mark(&mut self, mark: Mark) {
-        self.phase = match mark {
-            Mark::Begin(phase) => Some(phase),
-            Mark::End => None,
-        };
+        match mark {
+            Mark::Begin(phase) => self.phase = Some(phase),
+            Mark::Round => self.ledger.rounds.begin(self.phase),
+            Mark::End => {
+                self.phase = None;
+                self.ledger.rounds.end();
+            }
+        }
     }
 
     /// Ends the run: what is open now never returned.
@@ -87,11 +98,14 @@ impl Tracker {
         self.ledger
     }
 
-    fn charge(&mut self, now: Counts<u64>) {
+    /// What ran since an event last began or ended is the innermost's; how much that is.
+    fn charge(&mut self, now: Counts<u64>) -> Counts<u64> {
+        let ran = now - self.since;
         if let Some(innermost) = self.open.last_mut() {
-            innermost.counted += now - self.since;
+            innermost.counted += ran;
         }
         self.since = now;
+        ran
     }
 
     /// The stack is empty on entry from a user program, so an open event that began at the same place is that of a

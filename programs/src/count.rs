@@ -10,16 +10,24 @@
 //! | 4 | a page fault of the kernel: it reads a system call's argument from a fresh page |
 //! | 5 | nothing: a loop in user mode for N / 10 milliseconds, which only interrupts interrupt |
 //! | 6 | the same loop in the kernel; nothing at all on a kernel without that test call |
+//! | 7 | rounds of a signal to oneself: `tgkill`, the handler, the return from it |
+//! | 8 | rounds of two tasks that yield to each other, once each |
+//! | 9 | rounds of a byte to another process and one back, through two pipes |
 
 use core::arch::asm;
 use core::ptr::{read_volatile, write_volatile};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
 use crate::runtime::clock::spin_for;
 use crate::runtime::print::println;
+use crate::runtime::process::{fork, set_action, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getppid, mmap, munmap, pipe};
+use crate::runtime::syscall::{
+    Errno, Result, abi, call, check, errno, getpid, getppid, gettid, mmap, munmap, pipe, read, sched_yield, tgkill, write,
+};
 use crate::runtime::test_calls::spin;
+use crate::runtime::thread::spawn;
 
 const PAGE: usize = 4096;
 /// What goes through the pipe each time.
@@ -80,6 +88,59 @@ fn phases(count: usize) -> Result<()> {
     phase::<6>(|| match spin(a_while) {
         Err(Errno(errno::ENOSYS)) => Ok(()),
         result => result.map(|_| ()),
+    })?;
+    let rounds = count / 4;
+    signals(rounds)?;
+    yields(rounds)?;
+    ping_pong(rounds)
+}
+
+fn signals(count: usize) -> Result<()> {
+    extern "C" fn handler() {}
+    set_action(abi::SIGUSR1, handler as *const () as usize, 0, 0)?;
+    let (process, thread) = (getpid(), gettid());
+    rounds::<7>(count, || tgkill(process, thread, abi::SIGUSR1))
+}
+
+/// On one CPU a yield gives it to the other task, which then does the same.
+fn yields(count: usize) -> Result<()> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let other = spawn(|| {
+        while !DONE.load(Ordering::Relaxed) {
+            sched_yield();
+        }
+    })?;
+    rounds::<8>(count, || {
+        sched_yield();
+        Ok(())
+    })?;
+    DONE.store(true, Ordering::Relaxed);
+    other.join();
+    Ok(())
+}
+
+fn ping_pong(count: usize) -> Result<()> {
+    let (there, back) = (pipe()?, pipe()?);
+    // The last round's end is a mark, too.
+    let child = fork(|| {
+        let mut byte = [0];
+        let echo = (0..=count).try_for_each(|_| read(there[0], &mut byte).and_then(|_| write(back[1], &byte)).map(|_| ()));
+        u8::from(echo.is_err())
+    })?;
+    let mut byte = [0];
+    rounds::<9>(count, || write(there[1], &[1]).and_then(|_| read(back[0], &mut byte)).map(|_| ()))?;
+    wait(child as isize, 0).map(|_| ())
+}
+
+/// One phase of `count` rounds.
+fn rounds<const PHASE: u32>(count: usize, mut round: impl FnMut() -> Result<()>) -> Result<()> {
+    phase::<PHASE>(|| {
+        for _ in 0..=count {
+            // SAFETY: as in `phase`.
+            unsafe { asm!("hint 97", options(nostack, preserves_flags)) };
+            round()?;
+        }
+        Ok(())
     })
 }
 

@@ -18,6 +18,19 @@ const FILE: &str = "budgets.toml";
 pub struct Budgets {
     #[serde(rename = "path")]
     paths: Vec<Path>,
+    #[serde(rename = "round", default)]
+    rounds: Vec<Round>,
+}
+
+/// What a program does again and again, all that the kernel runs for it together. Limits as a path's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Round {
+    name: String,
+    phase: u8,
+    /// With fewer rounds that no interrupt came in the median says nothing.
+    rounds: u64,
+    at_most: Limits,
 }
 
 /// One path's. Every limit is on the median over the clean events of its phase and class.
@@ -72,13 +85,35 @@ impl Budgets {
 
     /// How many limits there are.
     pub fn limits(&self) -> usize {
-        self.paths.iter().map(|path| path.limits().count()).sum()
+        let of_paths: usize = self.paths.iter().map(|path| path.limits().count()).sum();
+        of_paths + self.rounds.iter().map(|round| limits(&round.at_most, false).count()).sum::<usize>()
     }
 
     /// One line for each limit that does not hold: path, figure, budget.
     pub fn exceeded(&self, report: &Report) -> Vec<String> {
-        self.paths.iter().flat_map(|path| path.exceeded(report)).collect()
+        let of_paths = self.paths.iter().flat_map(|path| path.exceeded(report));
+        of_paths.chain(self.rounds.iter().flat_map(|round| round.exceeded(report))).collect()
     }
+}
+
+impl Round {
+    fn exceeded(&self, report: &Report) -> Vec<String> {
+        let counted = report.rounds.iter().find(|round| round.phase == self.phase);
+        let count = counted.map_or(0, |round| round.count);
+        match counted.and_then(|round| round.clean).filter(|_| count >= self.rounds) {
+            Some(counts) => {
+                let exceeded = limits(&self.at_most, false).filter_map(|limit| limit.exceeded(&counts));
+                exceeded.map(|why| format!("{}: {why}", self.name)).collect()
+            }
+            None => vec![format!("{}: phase {} had {count} clean rounds, not {}", self.name, self.phase, self.rounds)],
+        }
+    }
+}
+
+fn limits(limits: &Limits, exact: bool) -> impl Iterator<Item = Limit> {
+    limits.iter().flat_map(move |(&part, measures)| {
+        measures.iter().map(move |(&measure, &budget)| Limit { part, measure, budget, exact })
+    })
 }
 
 /// A limit on one figure.
@@ -114,12 +149,7 @@ impl Path {
     }
 
     fn limits(&self) -> impl Iterator<Item = Limit> {
-        let all = [(&self.at_most, false), (&self.exactly, true)];
-        all.into_iter().flat_map(|(limits, exact)| {
-            limits.iter().flat_map(move |(&part, measures)| {
-                measures.iter().map(move |(&measure, &budget)| Limit { part, measure, budget, exact })
-            })
-        })
+        limits(&self.at_most, false).chain(limits(&self.exactly, true))
     }
 }
 
@@ -198,7 +228,7 @@ mod tests {
         let class = Class { from: Origin::El0_64, kind: Kind::Sync, cause: Some(Cause::Svc64), system_call: Some(173) };
         let events = Events { count, ..Events::default() };
         let row = Row { phase: Some(0), class, events, clean: Some(Counts { total, entry_text }) };
-        Report { phases: vec![row], whole_run: vec![], unmatched_returns: 0 }
+        Report { phases: vec![row], whole_run: vec![], unmatched_returns: 0, rounds: vec![] }
     }
 
     fn exceeded(report: &Report) -> Vec<String> {
@@ -223,6 +253,22 @@ mod tests {
         assert!(exceeded(&report(9, 1, 2))[0].contains("9 clean events"));
         let elsewhere = Report { phases: vec![], ..report(10, 1, 2) };
         assert!(exceeded(&elsewhere)[0].contains("no event of the class"));
+    }
+
+    #[test]
+    fn a_rounds_limit_is_on_all_that_the_kernel_ran() {
+        let budgets =
+            "path = []\n[[round]]\nname = \"yields\"\nphase = 7\nrounds = 5\nat_most.total.instructions = 100";
+        let budgets = Budgets::parse(budgets).unwrap();
+        let with = |count, median| {
+            let clean = report(1, median, 2).phases[0].clean;
+            let round = vestibule_counter::report::Round { phase: 7, count, disturbed: 0, clean };
+            Report { rounds: vec![round], ..report(1, 1, 2) }
+        };
+        assert_eq!(budgets.limits(), 1);
+        assert_eq!(budgets.exceeded(&with(5, 100)), [""; 0]);
+        assert_eq!(budgets.exceeded(&with(5, 101)), ["yields: 101 instructions at EL1, budget at most 100"]);
+        assert_eq!(budgets.exceeded(&with(4, 1)), ["yields: phase 7 had 4 clean rounds, not 5"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use vestibule_counter::report::{Counts, Report, Row, Spread};
+use vestibule_counter::report::{Counts, Report, Round, Row, Spread};
 
 const HEADER: [&str; 11] = [
     "phase",
@@ -22,14 +22,16 @@ const LEGEND: &str = "\
 Each figure is per event, at EL1, from the vector's first instruction to the exception return: the median, or
 least/median/greatest where they differ, over events with no other exception inside (events). Not in it: those with one
 (disturbed), and those with a task switch or without a return (dropped). Entry text is the overhead of entry and exit;
-the body is the rest, by the medians. Mask writes: in entry text + in the body.";
+the body is the rest, by the medians. Mask writes: in entry text + in the body. A whole round is all that the kernel ran from
+one of a program's marks to the next, for whichever task; disturbed are those in which an interrupt came.";
 
 /// What was counted in phases; what happened outside them is nobody's measurement.
 pub struct Table<'a>(pub &'a Report);
 
 impl Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<_> = self.0.phases.iter().filter_map(cells).collect();
+        let rows = self.0.phases.iter().filter_map(cells).chain(self.0.rounds.iter().map(round_cells));
+        let rows: Vec<_> = rows.collect();
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].len());
             cells.chain([HEADER[column].len()]).max().unwrap_or_default()
@@ -74,6 +76,15 @@ fn cells(row: &Row) -> Option<[String; HEADER.len()]> {
     ])
 }
 
+/// All that the kernel ran in a round, for whichever task.
+fn round_cells(round: &Round) -> [String; HEADER.len()] {
+    let [instructions, entry_text, body, mask_writes, barriers, memory] =
+        round.clean.map_or_else(|| ["-"; 6].map(str::to_owned), figures);
+    let (phase, count, disturbed) = (round.phase.to_string(), round.count.to_string(), round.disturbed.to_string());
+    let (class, dropped) = ("whole round".to_owned(), "0".to_owned());
+    [phase, class, count, disturbed, dropped, instructions, entry_text, body, mask_writes, barriers, memory]
+}
+
 fn figures(Counts { total, entry_text }: Counts<Spread>) -> [String; 6] {
     let outside = |all: Spread, inside: Spread| all.median.saturating_sub(inside.median).to_string();
     [
@@ -110,7 +121,7 @@ mod tests {
         let events = Events { count: 25, disturbed: 3, ..Events::default() };
         let row = Row { phase: Some(5), class, events, clean: Some(Counts { total, entry_text }) };
         let outside = Row { phase: None, ..row.clone() };
-        let report = Report { phases: vec![row, outside], whole_run: vec![], unmatched_returns: 0 };
+        let report = Report { phases: vec![row, outside], whole_run: vec![], unmatched_returns: 0, rounds: vec![] };
         let table = Table(&report).to_string();
         let lines: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[1], ["5", "el0_64", "irq", "25", "3", "0", "281", "140", "141", "2+3", "0", "0,", "0"]);

@@ -145,12 +145,13 @@ fn exception_returns_are_eret_with_and_without_pointer_authentication() {
 }
 
 #[test]
-fn marks_are_hints_64_to_96() {
+fn marks_are_hints_64_to_97() {
     let hint = |number: u32| 0xd503_201f | number << 5;
     assert_eq!(mark(hint(64)), Some(Mark::Begin(0)));
     assert_eq!(mark(hint(95)), Some(Mark::Begin(31)));
     assert_eq!(mark(hint(96)), Some(Mark::End));
-    for other in [0, 3, 25, 48, 50, 63, 97, 127] {
+    assert_eq!(mark(hint(97)), Some(Mark::Round));
+    for other in [0, 3, 25, 48, 50, 63, 98, 127] {
         assert_eq!(mark(hint(other)), None, "hint #{other}");
     }
     assert_eq!(mark(0xd503_201e), None);

@@ -1,7 +1,7 @@
 //! Sequences of vectors and returns, with hand-counted results.
 
 use super::*;
-use crate::class::{Kind, Origin};
+use crate::class::Origin;
 use crate::report::{Events, Measures, Report};
 
 const SVC: u64 = 0x5600_0000;
@@ -133,10 +133,10 @@ fn events_belong_to_the_phase_they_begin_in() {
     let mut tracker = Tracker::default();
     tracker.enter(call(), STACK_A, at(0));
     tracker.leave(STACK_A, at(1));
-    for (phase, length) in [(3, 10), (5, 20), (3, 12)] {
+    for (phase, begin, length) in [(3, 100, 10), (5, 200, 20), (3, 300, 12)] {
         tracker.mark(Mark::Begin(phase));
-        tracker.enter(call(), STACK_A, at(100));
-        tracker.leave(STACK_A, at(100 + length));
+        tracker.enter(call(), STACK_A, at(begin));
+        tracker.leave(STACK_A, at(begin + length));
         tracker.mark(Mark::End);
     }
     let report = tracker.finish().report();
@@ -158,4 +158,26 @@ fn reports_of_two_cpus_add_up_and_survive_json() {
     assert_eq!(events(&report, call()).count, 2);
     let text = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+}
+
+#[test]
+fn a_round_is_all_that_the_kernel_ran_for_whichever_task() {
+    let mut tracker = Tracker::default();
+    tracker.mark(Mark::Begin(3));
+    tracker.mark(Mark::Round);
+    tracker.enter(call(), STACK_A, at(100));
+    // Another task returns from its call, and makes one in which the first goes on.
+    tracker.leave(STACK_B, at(150));
+    tracker.enter(call(), STACK_B, at(170));
+    tracker.leave(STACK_A, at(200));
+    tracker.mark(Mark::Round);
+    tracker.enter(interrupt(Origin::El0_64), STACK_A, at(300));
+    tracker.leave(STACK_A, at(400));
+    tracker.mark(Mark::Round);
+    tracker.enter(call(), STACK_A, at(500));
+    tracker.leave(STACK_A, at(510));
+    tracker.mark(Mark::End);
+    let [round] = &tracker.finish().report().rounds[..] else { panic!("one phase has rounds") };
+    assert_eq!((round.phase, round.count, round.disturbed), (3, 1, 1));
+    assert_eq!(round.clean.unwrap().total.instructions.median, 80);
 }

@@ -126,6 +126,18 @@ fn ask(queue: &Queue, number: usize, asking: Asking) {
     }
 }
 
+/// Has a task whose flags have changed look at them soon: wakes it, or interrupts the CPU that runs it.
+pub fn kick(task: &Arc<Task>) {
+    wake(task);
+    let number = task.cpu();
+    let queue = QUEUES[number].lock();
+    let here = IrqsSaved::<Reference>::save();
+    let runs = queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task));
+    if runs && this_cpu(here.cpu()).number() != number {
+        interrupts::send(number, interrupts::RESCHEDULE);
+    }
+}
+
 /// The tick, from the interrupt's body: whoever runs has had its time if somebody waits.
 pub fn tick(cpu: &Cpu<Hardirq>) {
     let number = this_cpu(cpu).number();

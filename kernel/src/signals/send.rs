@@ -10,7 +10,7 @@ use super::{Default, Info, Pending, Signal, SignalSet};
 use crate::process::{Process, Status};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{interrupts, println, scheduler};
+use crate::{println, scheduler};
 
 /// Sends to a process: any task of it that does not block the signal may take it.
 pub fn send(process: &Process, info: Info) {
@@ -71,8 +71,7 @@ pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, fram
 /// Has the task look at its signals: on its way to user mode, on which this sends it.
 pub fn notify(task: &Arc<Task>) {
     task.word().set::<Machine>(Flags::SIGNAL);
-    scheduler::wake(task);
-    interrupts::send(task.cpu(), interrupts::RESCHEDULE);
+    scheduler::kick(task);
 }
 
 /// The current task does not block any more what waits already: it looks on its way to user mode.

@@ -5,6 +5,7 @@ mod exec;
 mod fork;
 mod job;
 mod memory;
+mod program;
 mod reap;
 mod status;
 
@@ -16,6 +17,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 pub use fork::Wish;
 pub use job::Job;
 pub use memory::Memory;
+pub use program::Program;
 pub use reap::{News, Wanted, Which};
 pub use status::Status;
 
@@ -37,6 +39,8 @@ pub struct Process {
     group: AtomicU32,
     session: AtomicU32,
     name: IrqLock<String>,
+    /// What it was started with, its name first.
+    command: IrqLock<Vec<Vec<u8>>>,
     memory: IrqLock<Option<Arc<Memory>>>,
     /// It runs another program than its parent did when it was made.
     began_anew: AtomicBool,
@@ -87,8 +91,14 @@ const NOBODY: u32 = 0;
 
 impl Process {
     /// The first process, with memory but no task yet.
-    pub fn first(name: String, memory: AddressSpace, files: Arc<FileTable>, location: Arc<Location>) -> Arc<Process> {
-        let process = Process::with(processes::FIRST, name, Memory::new(memory), files, location);
+    pub fn first(
+        program: Program,
+        memory: AddressSpace,
+        files: Arc<FileTable>,
+        location: Arc<Location>,
+    ) -> Arc<Process> {
+        let mut process = Process::with(processes::FIRST, program.name(), Memory::new(memory), files, location);
+        process.command = IrqLock::new(program.arguments);
         let process = Arc::new(process);
         processes::add(&process);
         process
@@ -104,6 +114,7 @@ impl Process {
         child.parent = AtomicU32::new(parent.id);
         child.group = AtomicU32::new(self.group());
         child.session = AtomicU32::new(self.session());
+        child.command = IrqLock::new(self.command());
         child.actions = IrqLock::new(self.actions.lock().clone());
         child.family = IrqLock::new(Family { parent: Arc::downgrade(parent), children: Vec::new() });
         Arc::new(child)
@@ -117,6 +128,7 @@ impl Process {
             group: AtomicU32::new(id),
             session: AtomicU32::new(id),
             name: IrqLock::new(name),
+            command: IrqLock::new(Vec::new()),
             ttbr0: AtomicU64::new(memory.ttbr0()),
             memory: IrqLock::new(Some(memory)),
             began_anew: AtomicBool::new(false),
@@ -190,6 +202,11 @@ impl Process {
     /// What it was started as.
     pub fn name(&self) -> String {
         self.name.lock().clone()
+    }
+
+    /// What it was started with, its name first.
+    pub fn command(&self) -> Vec<Vec<u8>> {
+        self.command.lock().clone()
     }
 
     /// Is called something else from here on.

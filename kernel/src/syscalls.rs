@@ -1,5 +1,6 @@
 //! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
 
+mod execute;
 mod files;
 mod identity;
 mod machine;
@@ -84,6 +85,9 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_exit => processes::exit(call),
         linux::__NR_exit_group => processes::exit_group(call),
         linux::__NR_clone => processes::clone(call),
+        linux::__NR_clone3 => processes::clone_by_struct(call),
+        linux::__NR_execve => execute::execute(call),
+        linux::__NR_execveat => execute::execute_at(call),
         linux::__NR_wait4 => processes::wait(call),
         linux::__NR_waitid => processes::wait_id(call),
         linux::__NR_setpgid => processes::set_group(call),

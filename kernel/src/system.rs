@@ -2,24 +2,21 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
 use vestibule::{NoIrq, Process as ProcessContext};
 use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switch};
 
-use crate::address_space::AddressSpace;
-use crate::contents::Contents;
 use crate::device_tree::PhysicalRange;
-use crate::errno::{self, Errno};
+use crate::errno::Errno;
 use crate::files::{self, table::Location};
 use crate::options::Options;
-use crate::process::Process;
+use crate::process::{Process, Program};
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, random, rcu, scheduler, self_check, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, timer};
 
 type Failure = Box<dyn Display>;
 
@@ -87,33 +84,31 @@ fn start_program(options: &Options, archive: Option<PhysicalRange>) -> Result<()
     let range = archive.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
     // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it.
     let archive = unsafe { device_tree::bytes(&range) };
-    let arguments: Vec<&[u8]> = options.arguments.iter().map(Vec::as_slice).collect();
-    let name = arguments.first().copied().unwrap_or(b"program");
-    files::fill(archive, name).map_err(boxed)?;
-    let name = String::from_utf8_lossy(name).into_owned();
-    let refused = |why: Errno| boxed(alloc::format!("{name}: cannot be run: error {}", why.number()));
-    let contents = first_program(name.as_bytes()).map_err(refused)?;
+    files::fill(archive, options.arguments.first().map_or(b"program", Vec::as_slice)).map_err(boxed)?;
 
-    let mut random = [0; 16];
-    random::fill(&mut random);
-    let loaded = AddressSpace::load(&contents, name.as_bytes(), &arguments, &[], random);
-    let (memory, start) = loaded.map_err(|why| boxed(alloc::format!("{name}: {why}")))?;
+    let arguments = options.arguments.clone();
+    let name = arguments.first().cloned().unwrap_or_else(|| b"program".to_vec());
+    let shown = String::from_utf8_lossy(&name).into_owned();
+    let refused = |why: Errno| boxed(alloc::format!("{shown}: cannot be run: error {}", why.number()));
+    // A name without a folder is one in `/bin`.
+    let folder =
+        if name.contains(&b'/') { files::root() } else { files::find(b"/bin", &files::root()).map_err(refused)? };
+    let program = Program::find(name, &folder, arguments).map_err(refused)?;
+    let loaded = program.load(&ENVIRONMENT.map(Vec::from));
+    let (memory, start) = loaded.map_err(|why| boxed(alloc::format!("{shown}: {why}")))?;
     let frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
     let table = files::first_table().map_err(refused)?;
 
-    println!("--- {name}");
-    let process = Process::first(name, memory, table, Location::new(files::root()));
+    println!("--- {shown}");
+    let process = Process::first(program, memory, table, Location::new(files::root()));
     let task = Task::new(process.id(), Some(process.clone()), Start::User(frame)).map_err(boxed)?;
     process.add(&task);
     scheduler::start(task);
     Ok(())
 }
 
-/// What the first process runs: a name without a folder is one in `/bin`.
-fn first_program(name: &[u8]) -> errno::Result<Arc<dyn Contents>> {
-    let folder = if name.contains(&b'/') { files::root() } else { files::find(b"/bin", &files::root())? };
-    files::find(name, &folder)?.program()
-}
+/// As Linux's first process has it.
+const ENVIRONMENT: [&[u8]; 2] = [b"HOME=/", b"TERM=linux"];
 
 fn boxed(why: impl Display + 'static) -> Failure {
     Box::new(why)

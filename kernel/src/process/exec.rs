@@ -1,13 +1,12 @@
 //! Another program in the same process: `execve`.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
-use super::{Memory, Process};
+use super::{Memory, Process, Program};
 use crate::address_space::{AddressSpace, Start};
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
@@ -23,14 +22,15 @@ impl Process {
         cpu: &mut Cpu<ProcessContext>,
         memory: AddressSpace,
         start: Start,
-        name: String,
+        program: Program,
         frame: &mut Frame,
     ) -> Result<()> {
         self.end_other_tasks(cpu)?;
         self.replace_memory(cpu, Memory::new(memory));
         self.actions.lock().for_new_program();
         self.files.close_on_exec();
-        self.rename(name);
+        self.rename(program.name());
+        *self.command.lock() = program.arguments;
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);
         *frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);

@@ -1,24 +1,24 @@
 //! Processes: making them and threads, waiting for them, groups and sessions, and who they are.
 
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use linux_raw_sys::general as linux;
+use vestibule_arm64::Frame;
 
 use super::{Call, Errno, Result};
 use crate::errno;
+use crate::layout::PAGE_SIZE;
 use crate::process::{News, Process, Status, Wanted, Which, Wish};
 use crate::registers::read_register;
 use crate::signals::{AlternateStack, INFO_SIZE, Info, Origin, Signal};
 use crate::task::{Start, Task};
-use crate::user_copy::{copy_to_user, write_user};
+use crate::user_copy::{copy_to_user, read_user, write_user};
 use crate::{processes, scheduler};
-
-use alloc::sync::Arc;
 
 const THREAD: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_THREAD;
 /// What may be asked for. Not among it: namespaces, of which there is one each.
 const KNOWN: u32 = THREAD
-    | linux::CSIGNAL
     | linux::CLONE_FS
     | linux::CLONE_FILES
     | linux::CLONE_VFORK
@@ -33,6 +33,7 @@ const KNOWN: u32 = THREAD
 /// What `clone` is asked for.
 struct Wanting {
     flags: u32,
+    exit_signal: u32,
     stack: usize,
     parent_id: usize,
     thread_pointer: usize,
@@ -40,13 +41,42 @@ struct Wanting {
 }
 
 pub(super) fn clone(call: &mut Call) -> Result {
+    let flags = call.argument(0) as u32;
     let wanting = Wanting {
-        flags: call.argument(0) as u32,
+        flags: flags & !linux::CSIGNAL,
+        exit_signal: flags & linux::CSIGNAL,
         stack: call.argument(1),
         parent_id: call.argument(2),
         thread_pointer: call.argument(3),
         child_id: call.argument(4),
     };
+    begin(call, &wanting)
+}
+
+/// `clone3`: the same, in memory.
+pub(super) fn clone_by_struct(call: &mut Call) -> Result {
+    const WORDS: usize = 8;
+    let (from, size) = (call.argument(0), call.argument(1));
+    if size < WORDS * size_of::<u64>() {
+        return Err(Errno::EINVAL);
+    }
+    // What later versions of the structure have is zero, or asked for in vain.
+    let mut rest = (WORDS * size_of::<u64>()..size.min(PAGE_SIZE)).step_by(size_of::<u64>());
+    if size > PAGE_SIZE || rest.any(|offset| read_user::<u64>(from.wrapping_add(offset)) != Ok(0)) {
+        return Err(Errno::E2BIG);
+    }
+    let [flags, _, child_id, parent_id, exit_signal, stack, stack_size, thread_pointer] =
+        read_user::<[usize; WORDS]>(from)?;
+    let flags = u32::try_from(flags).ok().filter(|flags| flags & linux::CSIGNAL == 0).ok_or(Errno::EINVAL)?;
+    let exit_signal = u32::try_from(exit_signal).map_err(|_| Errno::EINVAL)?;
+    if (stack == 0) != (stack_size == 0) {
+        return Err(Errno::EINVAL);
+    }
+    let stack = stack.wrapping_add(stack_size);
+    begin(call, &Wanting { flags, exit_signal, stack, parent_id, thread_pointer, child_id })
+}
+
+fn begin(call: &mut Call, wanting: &Wanting) -> Result {
     let flags = wanting.flags;
     let part_of_thread = flags & (linux::CLONE_SIGHAND | linux::CLONE_THREAD);
     if flags & !KNOWN != 0 || part_of_thread != 0 && flags & THREAD != THREAD {
@@ -57,10 +87,10 @@ pub(super) fn clone(call: &mut Call) -> Result {
     if wanting.stack != 0 {
         frame.sp = wanting.stack as u64;
     }
-    if flags & linux::CLONE_THREAD != 0 { thread(call, &wanting, frame) } else { process(call, &wanting, frame) }
+    if flags & linux::CLONE_THREAD != 0 { thread(call, wanting, frame) } else { process(call, wanting, frame) }
 }
 
-fn thread(call: &mut Call, wanting: &Wanting, frame: vestibule_arm64::Frame) -> Result {
+fn thread(call: &mut Call, wanting: &Wanting, frame: Frame) -> Result {
     let id = processes::take_number();
     let task = Task::new(id, Some(call.process.clone()), Start::User(frame))?;
     inherit(call, wanting, &task)?;
@@ -70,10 +100,10 @@ fn thread(call: &mut Call, wanting: &Wanting, frame: vestibule_arm64::Frame) -> 
     Ok(id as usize)
 }
 
-fn process(call: &mut Call, wanting: &Wanting, frame: vestibule_arm64::Frame) -> Result {
+fn process(call: &mut Call, wanting: &Wanting, frame: Frame) -> Result {
     let flags = wanting.flags;
     let has = |flag| flags & flag != 0;
-    let exit_signal = match flags & linux::CSIGNAL {
+    let exit_signal = match wanting.exit_signal {
         0 => None,
         signal => Some(Signal::new(signal).ok_or(Errno::EINVAL)?),
     };

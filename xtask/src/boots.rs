@@ -168,6 +168,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "signals are handled, blocked, restarted after and returned from, CPUs: 2",
+        cpus: 2,
+        command_line: "preempt=full -- signals",
+        lines: &["signals: 9 tests, 0 failed"],
+        status: 0,
+    },
+    BootTest {
         name: "a crash ends the process alone: read-null",
         cpus: 2,
         command_line: "preempt=full -- crash read-null",

@@ -8,6 +8,7 @@ pub use vestibule_arm64::classes::*;
 pub use vestibule_arm64::{Arm64, Arm64Port, Bodies, Daif, Frame, Hardware, Key, On, Thread};
 
 use core::hint::black_box;
+use vestibule_arm64::fpsimd::Fpsimd;
 
 /// A kernel that supplies nothing.
 pub enum SomeKernel {}
@@ -87,5 +88,7 @@ unsafe impl Hardware for NoCpu {
     }
     unsafe fn switch(_: &Thread, _: &Thread) {}
     unsafe fn prepare(_: &Thread, _: extern "C" fn(usize, usize) -> !, _: usize, _: usize) {}
+    fn store_fpsimd(_: &mut Fpsimd) {}
+    fn load_fpsimd(_: &Fpsimd) {}
     fn wait_for_interrupt() {}
 }

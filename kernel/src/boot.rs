@@ -210,10 +210,12 @@ boot_secondary_entry:
     brk     #0
 
     // In: x0 = TTBR1 (physical), x1 = SCTLR_EL1, x30 = return address (physical). Clobbers x2-x4.
-    // Out: this CPU translates with x0 in the upper half and the identity block in the lower one; PAN set, FP trapped.
+    // Out: this CPU translates with x0 in the upper half and the identity block in the lower one; PAN set; FP/SIMD traps nowhere, and
+    // the kernel uses none.
 boot_translation_on:
     msr     spsel, #1
-    msr     cpacr_el1, xzr
+    mov     x2, #(3 << 20)
+    msr     cpacr_el1, x2
     msr     tpidr_el1, xzr
     msr     mdscr_el1, xzr
     adrp    x2, boot_identity_table

@@ -1,5 +1,6 @@
 //! The CPU, with its mask writes counted: what the checked build runs on.
 
+use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{Hardware, Real, Thread};
 
 use crate::statistics::MASK_WRITES;
@@ -93,6 +94,14 @@ unsafe impl Hardware for Counted {
     unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
         // SAFETY: the caller's.
         unsafe { Real::prepare(thread, start, first, second) }
+    }
+    #[inline(always)]
+    fn store_fpsimd(to: &mut Fpsimd) {
+        Real::store_fpsimd(to);
+    }
+    #[inline(always)]
+    fn load_fpsimd(from: &Fpsimd) {
+        Real::load_fpsimd(from);
     }
     #[inline(always)]
     fn wait_for_interrupt() {

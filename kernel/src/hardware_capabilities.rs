@@ -52,9 +52,6 @@ const SECOND_VECTOR_1: [Feature; 3] = [feature(32, 1, 8), feature(44, 1, 14), fe
 const FLOATING_POINT: usize = 1 << 0 | 1 << 1;
 const HALF_PRECISION: usize = 1 << 9 | 1 << 10;
 
-/// Whether tasks have floating-point and vector registers.
-const VECTOR_STATE: bool = false;
-
 /// Those of the CPU that this runs on; all are alike.
 pub fn of_this_cpu() -> Capabilities {
     let (first, second) = (read_register!("id_aa64isar0_el1"), read_register!("id_aa64isar1_el1"));
@@ -63,7 +60,7 @@ pub fn of_this_cpu() -> Capabilities {
         second: present(&SECOND_0, first),
     };
     let floating_point = field(read_register!("id_aa64pfr0_el1"), 16);
-    if VECTOR_STATE && floating_point != 0xf {
+    if floating_point != 0xf {
         capabilities.first |= FLOATING_POINT | present(&VECTOR_0, first) | present(&VECTOR_1, second);
         capabilities.first |= if floating_point >= 1 { HALF_PRECISION } else { 0 };
         capabilities.second |= present(&SECOND_VECTOR_1, second);

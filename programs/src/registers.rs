@@ -1,5 +1,5 @@
-//! `registers [MILLISECONDS]`: every register but the result comes back unchanged from system calls, page faults and
-//! interrupts. Two threads with different values look, so that neither comes back with the other's.
+//! `registers [MILLISECONDS]`: every register, general or FP/SIMD, but the result comes back unchanged from system calls, page faults,
+//! interrupts and signals' handlers. Two threads with different values look, so that neither comes back with the other's.
 
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{abi, mmap, munmap, sched_yield, stay_on_first_cpu};
+use crate::runtime::syscall::{Result, abi, call, check, mmap, munmap, sched_yield, stay_on_first_cpu};
 use crate::runtime::thread::spawn;
 
 const PAGE: usize = 4096;
@@ -22,6 +22,10 @@ pub fn main(arguments: Arguments) -> u8 {
     let time = Duration::from_millis(arguments.number(1).unwrap_or(200) as u64);
     // With one CPU, or two CPUs and a thread on each, it is a test as well.
     let _ = stay_on_first_cpu();
+    if handle_traps().is_err() {
+        println!("registers: no handler");
+        return 1;
+    }
     let Ok(other) = spawn(move || look_for(time, 0x700)) else {
         println!("registers: no second thread");
         return 1;
@@ -48,6 +52,8 @@ fn look_for(time: Duration, base: u64) {
         found("a system call", by_call);
         found("an interrupt", by_time);
         found("a page fault", across_page_fault(base));
+        // SAFETY: as above.
+        found("a signal", unsafe { across_signal(base) });
         sched_yield();
     }
 }
@@ -69,7 +75,8 @@ fn across_page_fault(base: u64) -> u64 {
 }
 
 /// In: X0 `base`, X1 anything. Puts away what a called function keeps, and `base`. Then X1 to X29 hold `base` plus their
-/// number, X30 and the thread pointer `base`, X0 what X1 was; all flags are set.
+/// number, X30 and the thread pointer `base`, X0 what X1 was; all flags are set. V0 to V31 hold `base` plus their number in each
+/// half; FPCR rounds, and FPSR says what happened, as `base` has it.
 macro_rules! fill {
     () => {
         "stp x29, x30, [sp, -112]!
@@ -82,6 +89,16 @@ macro_rules! fill {
          mov x30, x0
          mov x0, x1
          msr tpidr_el0, x30
+         .arch_extension fp
+         .arch_extension simd
+         .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+         add x1, x30, \\n
+         dup v\\n\\().2d, x1
+         .endr
+         lsl x1, x30, 14
+         msr fpcr, x1
+         lsr x1, x30, 8
+         msr fpsr, x1
          mov x1, 0xf0000000
          msr nzcv, x1
          .irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29
@@ -107,6 +124,21 @@ macro_rules! compare {
          orr x0, x0, x1
          mrs x1, tpidr_el0
          eor x1, x1, x30
+         orr x0, x0, x1
+         .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+         add x1, x30, \\n
+         mov x2, v\\n\\().d[0]
+         mov x3, v\\n\\().d[1]
+         eor x2, x2, x1
+         eor x3, x3, x1
+         orr x0, x0, x2
+         orr x0, x0, x3
+         .endr
+         mrs x1, fpcr
+         eor x1, x1, x30, lsl 14
+         orr x0, x0, x1
+         mrs x1, fpsr
+         eor x1, x1, x30, lsr 8
          orr x0, x0, x1
          ldp x19, x20, [sp, 16]
          ldp x21, x22, [sp, 32]
@@ -148,4 +180,46 @@ unsafe extern "C" fn across_time(base: u64, spins: u64) -> u64 {
 #[unsafe(naked)]
 unsafe extern "C" fn across_store(base: u64, place: *mut u64) -> u64 {
     naked_asm!(fill!(), "str x1, [x0]", compare!())
+}
+
+/// # Safety
+/// As [`across_system_call`]; SIGTRAP is handled by `steps_over`.
+#[unsafe(naked)]
+unsafe extern "C" fn across_signal(base: u64) -> u64 {
+    naked_asm!(fill!(), "brk 1", compare!())
+}
+
+/// SIGTRAP goes to `steps_over`.
+fn handle_traps() -> Result<()> {
+    const SIGTRAP: usize = abi::SIGTRAP as usize;
+    let action = [steps_over as *const () as usize, abi::SA_SIGINFO as usize, 0, 0];
+    let arguments = [SIGTRAP, action.as_ptr() as usize, 0, size_of::<u64>(), 0, 0];
+    // SAFETY: reads `action`, which is as Linux lays it out.
+    check(unsafe { call(abi::__NR_rt_sigaction, arguments) }).map(|_| ())
+}
+
+/// A handler: goes on after the BRK, and leaves zeros in every register that is not its stack's or its way back.
+///
+/// # Safety
+/// X2 points to the signal's context.
+#[unsafe(naked)]
+unsafe extern "C" fn steps_over() {
+    naked_asm!(
+        ".arch_extension fp",
+        ".arch_extension simd",
+        "ldr x3, [x2, {pc}]",
+        "add x3, x3, 4",
+        "str x3, [x2, {pc}]",
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31",
+        "movi v\\n\\().2d, 0",
+        ".endr",
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29",
+        "mov x\\n, xzr",
+        ".endr",
+        "msr fpcr, xzr",
+        "msr fpsr, xzr",
+        "msr nzcv, xzr",
+        "ret",
+        pc = const 440,
+    )
 }

@@ -3,7 +3,7 @@
 
 use crate::bodies::{self, Arm64Port, Bodies};
 use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled};
-use crate::{Frame, Key, noinstr};
+use crate::{Frame, Key, fpsimd, noinstr};
 use vestibule::{Cpu, Exception, Process, Restored, Taken};
 
 noinstr! {
@@ -13,6 +13,7 @@ noinstr! {
         let x = x.run(P::Kernel::syscall);
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -22,6 +23,7 @@ noinstr! {
         let x = x.run(P::Kernel::user_abort);
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -31,6 +33,7 @@ noinstr! {
         let x = x.run(P::Kernel::user_brk);
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -40,6 +43,7 @@ noinstr! {
         let x = x.run(P::Kernel::user_undefined);
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -49,6 +53,7 @@ noinstr! {
         let x = x.run(P::Kernel::user_unhandled);
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -60,6 +65,7 @@ noinstr! {
             x.mask()
         });
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -70,6 +76,7 @@ noinstr! {
         let x = x.then();
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::check(&x);
         x.restore()
     }
 
@@ -82,6 +89,7 @@ noinstr! {
         let x = Exception::first(cpu, frame, unsafe { Key::new() });
         let x = x.mask();
         let x = x.prepare();
+        fpsimd::first(&x);
         x.restore()
     }
 }

@@ -9,6 +9,7 @@
 //! Associated functions without `self`: an access always means the CPU that executes it, before and after a migration.
 
 use crate::Thread;
+use crate::fpsimd::Fpsimd;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// PSTATE.F, as DAIFSet and DAIFClr name it.
@@ -98,6 +99,11 @@ pub unsafe trait Hardware: 'static {
     /// # Safety
     /// Its stack is its own, and it has never run.
     unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize);
+
+    /// V0 to V31, FPSR and FPCR to memory.
+    fn store_fpsimd(to: &mut Fpsimd);
+    /// And from there. The kernel itself has none of them in use.
+    fn load_fpsimd(from: &Fpsimd);
 
     /// Waits for an interrupt to be pending, masked or not, after all that was written before can be seen.
     fn wait_for_interrupt();

@@ -55,6 +55,7 @@
 //! | [`hardware`], `real` | every access, and the CPU itself |
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
 //! | `thread` | what is kept for each task and each CPU |
+//! | [`fpsimd`] | the FP/SIMD registers |
 //! | [`switch`](mod@switch) | the task switch, the first token |
 //!
 //! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
@@ -63,6 +64,7 @@
 
 pub mod classes;
 pub mod entry;
+pub mod fpsimd;
 pub mod hardware;
 pub mod pstate;
 pub mod switch;

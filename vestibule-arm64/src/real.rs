@@ -1,9 +1,10 @@
 //! The CPU itself.
 
+use crate::fpsimd::Fpsimd;
 use crate::thread::offsets;
 use crate::{Frame, Hardware, Thread};
 use core::arch::{asm, naked_asm};
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 
 /// The CPU that executes this.
 pub enum Real {}
@@ -21,6 +22,34 @@ macro_rules! read {
 macro_rules! write {
     ($register:literal, $value:expr) => {
         asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack, preserves_flags))
+    };
+}
+
+/// STP or LDP of V0 to V31, at the address in `place`.
+macro_rules! fpsimd {
+    ($pair:literal) => {
+        concat!(
+            ".irp pair, ",
+            $pair,
+            "
+             \\pair q0, q1, [{place}, 0]
+             \\pair q2, q3, [{place}, 32]
+             \\pair q4, q5, [{place}, 64]
+             \\pair q6, q7, [{place}, 96]
+             \\pair q8, q9, [{place}, 128]
+             \\pair q10, q11, [{place}, 160]
+             \\pair q12, q13, [{place}, 192]
+             \\pair q14, q15, [{place}, 224]
+             \\pair q16, q17, [{place}, 256]
+             \\pair q18, q19, [{place}, 288]
+             \\pair q20, q21, [{place}, 320]
+             \\pair q22, q23, [{place}, 352]
+             \\pair q24, q25, [{place}, 384]
+             \\pair q26, q27, [{place}, 416]
+             \\pair q28, q29, [{place}, 448]
+             \\pair q30, q31, [{place}, 480]
+             .endr"
+        )
     };
 }
 
@@ -142,6 +171,47 @@ unsafe impl Hardware for Real {
         // SAFETY: the caller's: the stack is this task's, and nobody runs on it.
         unsafe { place.write(saved) };
         thread.save_stack_pointer(place as u64);
+    }
+
+    #[inline(always)]
+    fn store_fpsimd(to: &mut Fpsimd) {
+        // SAFETY: writes what it is given, by this layout. Compiled without FP: no register of these is the compiler's.
+        unsafe {
+            asm!(
+                ".arch_extension fp",
+                ".arch_extension simd",
+                fpsimd!("stp"),
+                "mrs {status}, fpsr",
+                "mrs {control}, fpcr",
+                "add {place}, {place}, {words}",
+                "stp {status:w}, {control:w}, [{place}]",
+                place = inout(reg) to => _,
+                status = out(reg) _,
+                control = out(reg) _,
+                words = const offset_of!(Fpsimd, status),
+                options(nostack, preserves_flags),
+            )
+        }
+    }
+    #[inline(always)]
+    fn load_fpsimd(from: &Fpsimd) {
+        // SAFETY: changes nothing that the compiler knows of: as above.
+        unsafe {
+            asm!(
+                ".arch_extension fp",
+                ".arch_extension simd",
+                fpsimd!("ldp"),
+                "add {place}, {place}, {words}",
+                "ldp {status:w}, {control:w}, [{place}]",
+                "msr fpsr, {status}",
+                "msr fpcr, {control}",
+                place = inout(reg) from => _,
+                status = out(reg) _,
+                control = out(reg) _,
+                words = const offset_of!(Fpsimd, status),
+                options(nostack, preserves_flags),
+            )
+        }
     }
 
     #[inline(always)]

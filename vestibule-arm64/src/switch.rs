@@ -3,7 +3,7 @@
 
 use crate::hardware::{A, D, DAIF_SHIFT, F, I};
 use crate::machine::Key;
-use crate::{Arm64Port, Bodies, Hardware, Thread};
+use crate::{Arm64Port, Bodies, Hardware, Thread, fpsimd};
 use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 
 /// Switches from the current task to another; comes back when somebody switches to this one again, perhaps on another
@@ -18,6 +18,7 @@ pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq
     // stack with another's counts (C109); the token is `NoIrq` on both sides.
     unsafe {
         K::Hardware::daif_set::<{ D | A }>();
+        fpsimd::switch::<K::Hardware>(&*K::Hardware::current(), to);
         K::Hardware::switch(&*K::Hardware::current(), to);
         K::Hardware::daif_clear::<{ D | A }>();
     }

@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "none")]
 use crate::Frame;
-use crate::{Bodies, Hardware};
+use crate::{Bodies, Hardware, fpsimd};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
@@ -24,6 +24,7 @@ pub struct Thread {
     /// Saved by the task switch.
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
+    pub(crate) fpsimd: fpsimd::Saved,
 }
 
 /// The port's part of a CPU.
@@ -33,6 +34,8 @@ pub struct CpuLocal {
     irq_stack_top: AtomicU64,
     state: CpuState,
     number: usize,
+    /// The task whose FP/SIMD registers it loaded last, by the address of its part of the port.
+    pub(crate) fpsimd_of: AtomicU64,
 }
 
 impl Thread {
@@ -43,6 +46,7 @@ impl Thread {
             cpu: AtomicPtr::new(core::ptr::null_mut()),
             stack_pointer: AtomicU64::new(0),
             stack_top: AtomicU64::new(0),
+            fpsimd: fpsimd::Saved::new(),
         }
     }
 
@@ -115,6 +119,7 @@ impl CpuLocal {
             irq_stack_top: AtomicU64::new(irq_stack_top),
             state: CpuState::new(),
             number,
+            fpsimd_of: AtomicU64::new(0),
         }
     }
 

@@ -18,6 +18,8 @@ mod entry;
 #[cfg(vestibule_forge)]
 mod exit;
 #[cfg(vestibule_forge)]
+mod fpsimd;
+#[cfg(vestibule_forge)]
 mod idle;
 #[cfg(vestibule_forge)]
 mod look;
@@ -52,7 +54,16 @@ pub fn variants() -> &'static [Variant] {
     #[cfg(vestibule_forge)]
     {
         static ALL: std::sync::LazyLock<Vec<Variant>> = std::sync::LazyLock::new(|| {
-            [look::VARIANTS, entry::VARIANTS, body::VARIANTS, exit::VARIANTS, nmi::VARIANTS, idle::VARIANTS].concat()
+            [
+                look::VARIANTS,
+                entry::VARIANTS,
+                body::VARIANTS,
+                exit::VARIANTS,
+                nmi::VARIANTS,
+                idle::VARIANTS,
+                fpsimd::VARIANTS,
+            ]
+            .concat()
         });
         &ALL
     }

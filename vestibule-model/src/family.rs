@@ -88,12 +88,20 @@ where
     let thread = with(|world| world.thread(world.current));
     // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
     let cpu = unsafe { switch::open_first::<P::Kernel, Simulated>(switch::boot::<P::Kernel>(thread)) };
+    prepare_others::<P>(family);
+    program::<P>(family, cpu);
+}
+
+/// The tasks that do not begin.
+pub(crate) fn prepare_others<P>(family: Family)
+where
+    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+{
     for task in (0..TASKS).filter(|task| *task != family.first_task()) {
         let main = if task == IDLE { idles::<P::Kernel> } else { other::<P::Kernel> };
         // SAFETY: the simulated stack is this task's alone.
         unsafe { switch::prepare::<P>(with(|world| world.thread(task)), stack_top(task), main, task) };
     }
-    program::<P>(family, cpu);
 }
 
 /// Shows where tracking's words are.
@@ -142,6 +150,7 @@ where
             live();
             with(World::leave_as_from_user_mode);
             first::<P>(cpu);
+            with(World::compute);
             step(Op::Kernel("user code"), 0);
             over();
         }
@@ -202,6 +211,7 @@ fn faults(place: u64) -> bool {
 fn in_user_mode(family: Family) {
     loop {
         again(4);
+        with(World::compute);
         step(Op::Kernel("user code"), 0);
         let exceptions =
             [Exception::Svc, Exception::DataAbort, Exception::Brk, Exception::Undefined, Exception::Unhandled];
@@ -250,7 +260,7 @@ impl World {
     }
 
     /// What comes is the exit of a system call that was never made.
-    fn leave_as_from_user_mode(&mut self) {
+    pub(crate) fn leave_as_from_user_mode(&mut self) {
         let top = self.top();
         top.before.level = crate::cpu::Level::El0;
         top.ghost.ran = true;

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{Hardware, Thread};
 
 use crate::fibers;
@@ -58,6 +59,8 @@ fn told(of: Cell, value: u64) -> u64 {
     match of {
         Cell::Watching => value & 1,
         Cell::ThreadCpu => 0,
+        Cell::LoadedBy(_) => value.min(2),
+        Cell::FpsimdOf => with(|world| world.owner(value)),
         _ => value,
     }
 }
@@ -153,6 +156,15 @@ unsafe impl Hardware for Simulated {
         });
     }
 
+    fn store_fpsimd(to: &mut Fpsimd) {
+        to.vectors[0] = with(|world| world.fpsimd.here).into();
+        step(Op::StoreFpsimd, 0);
+    }
+    fn load_fpsimd(from: &Fpsimd) {
+        with(|world| world.fpsimd.here = from.vectors[0] as u64);
+        step(Op::LoadFpsimd, 0);
+    }
+
     fn wait_for_interrupt() {
         crate::machine::wait_for_interrupt();
     }
@@ -176,6 +188,7 @@ unsafe impl Hardware for Simulated {
     fn store(cell: &AtomicU64, value: u64) {
         let of = cell_of(cell);
         cell.store(value, Ordering::Relaxed);
+        with(|world| world.note_fpsimd(of, value));
         step(Op::Store(of, value), 0);
     }
     fn add(cell: &AtomicU64, value: u64) -> u64 {

@@ -7,7 +7,7 @@ use vestibule::{
     Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
     IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, Tracked, TrackedIrqs, UserWork, Why,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, current, switch};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, Thread, current, fpsimd, switch};
 
 use crate::event::Exception;
 use crate::family::Family;
@@ -25,6 +25,14 @@ pub trait Flavour: Sized + 'static {
     type Tracking: ContextTracking<Reference<Self>>;
     /// Interrupt-state tracking.
     type Tracing: IrqTracing<Reference<Self>>;
+    /// The task switch: the shipped one.
+    ///
+    /// # Safety
+    /// As [`switch::switch`].
+    unsafe fn switch(cpu: Cpu<Reference<Self>, NoIrq>, to: &Thread) -> Cpu<Reference<Self>, NoIrq> {
+        // SAFETY: the caller's.
+        unsafe { switch::switch(cpu, to) }
+    }
 }
 
 /// Everything that the library has.
@@ -193,9 +201,11 @@ impl<F: Flavour> Scheduler<Reference<F>> for Chooses {
             if next == with(|world| world.current) {
                 return cpu;
             }
-            let to = with(|world| world.thread(next));
+            if with(|world| world.tasks[next].slept) && choose(2) == 1 {
+                with(|world| world.write_fpsimd(next));
+            }
             // SAFETY: the model's tasks live as long as the machine, were prepared or switched from, and have one CPU.
-            unsafe { switch::switch(cpu, to) }
+            unsafe { F::switch(cpu, with(|world| world.thread(next))) }
         })
     }
 }
@@ -218,7 +228,11 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     fn signal(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("signal", frame, || {
             cpu.task_word().clear::<Arm64<Simulated>>(Flags::SIGNAL);
-            works(cpu)
+            let mut cpu = works(cpu);
+            // Into the signal's frame, and back when it returns.
+            let registers = fpsimd::registers(&cpu);
+            fpsimd::set_registers(&mut cpu, &registers);
+            cpu
         })
     }
     fn notify_resume(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {

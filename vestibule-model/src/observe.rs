@@ -129,6 +129,8 @@ impl World {
         if matches!(why, Why::KernelExit(_) | Why::UserExit) {
             self.begin_round();
         }
+        let current = self.current;
+        self.tasks[current].slept = why == Why::Asked && self.has_fpsimd(current);
         if self.live && matches!(why, Why::KernelExit(_)) {
             let top = self.top();
             top.shadow = top.entry.and(top.frame_left).and(0x5c4e_d000);

@@ -26,6 +26,10 @@ pub enum Cell {
     Word(usize),
     /// A task's pointer to its CPU.
     ThreadCpu,
+    /// Which CPU loaded a task's FP/SIMD registers last.
+    LoadedBy(usize),
+    /// Whose FP/SIMD registers the CPU loaded last.
+    FpsimdOf,
     /// Context tracking: odd while watching.
     Watching,
     /// Context tracking: how deep.
@@ -80,6 +84,10 @@ pub enum Op {
     Stack(Stack),
     /// This task runs now.
     Switched(usize),
+    /// FP/SIMD registers to memory.
+    StoreFpsimd,
+    /// And from there.
+    LoadFpsimd,
     /// WFI is over.
     Wait,
     /// The kernel's own code.
@@ -103,7 +111,7 @@ impl Op {
                 | Op::WriteField(_)
                 | Op::ReadSp
                 | Op::ReadBank(_)
-                | Op::Load(Cell::ThreadCpu)
+                | Op::Load(Cell::ThreadCpu | Cell::LoadedBy(_) | Cell::FpsimdOf)
         )
     }
 
@@ -115,6 +123,8 @@ impl Op {
             Cell::Watching => 9,
             Cell::Nesting => 10,
             Cell::Belief => 11,
+            Cell::FpsimdOf => 12,
+            Cell::LoadedBy(task) => 16 + task as u64,
         };
         let (kind, detail) = match self {
             Op::ReadDaif => (1, 0),
@@ -138,6 +148,8 @@ impl Op {
             Op::Gic(name) => (19, name_code(name)),
             Op::Take(exception) => (20, exception as u64),
             Op::Return => (21, 0),
+            Op::StoreFpsimd => (22, 0),
+            Op::LoadFpsimd => (23, 0),
         };
         kind << 56 ^ detail
     }
@@ -167,6 +179,8 @@ fn cell(of: Cell) -> String {
     match of {
         Cell::Word(task) => format!("{}.word", crate::world::TASK_NAMES[task]),
         Cell::ThreadCpu => "task.cpu".into(),
+        Cell::LoadedBy(task) => format!("{}.fpsimd", crate::world::TASK_NAMES[task]),
+        Cell::FpsimdOf => "cpu.fpsimd".into(),
         Cell::Watching => "watching".into(),
         Cell::Nesting => "nesting".into(),
         Cell::Belief => "belief".into(),
@@ -198,6 +212,8 @@ fn stored(of: Cell, value: u64) -> String {
             Some(nested) => format!("kernel+{nested}"),
             None => value.to_string(),
         },
+        Cell::LoadedBy(_) => "loaded here".into(),
+        Cell::FpsimdOf => "this task".into(),
         _ => format!("{value:#x}"),
     }
 }
@@ -222,6 +238,8 @@ impl std::fmt::Display for Op {
             Op::ReadSp => write!(f, "read SP"),
             Op::Stack(stack) => write!(f, "to the {stack:?} stack"),
             Op::Switched(task) => write!(f, "{} runs", crate::world::TASK_NAMES[task]),
+            Op::StoreFpsimd => write!(f, "stores V0 to V31"),
+            Op::LoadFpsimd => write!(f, "loads V0 to V31"),
             Op::Wait => write!(f, "WFI"),
             Op::Kernel(what) => write!(f, "{what}"),
             Op::Gic(what) => write!(f, "GIC: {what}"),

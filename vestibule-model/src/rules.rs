@@ -34,6 +34,7 @@ impl World {
             Op::Add(Cell::Watching, _) => self.check_watching(),
             Op::Add(Cell::Word(task), added) if task == self.current => self.check_count(added),
             Op::Kernel(_) => self.check_kernel_code(),
+            Op::Switched(_) => self.check_switched(),
             Op::Take(exception) => self.check_taken(exception),
             _ => {}
         }

@@ -288,9 +288,12 @@ impl World {
                     | u64::from(environment.acknowledged) << 16,
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
-            .and(self.value(Cell::Nesting) ^ (question as u64) << 48);
+            .and(self.value(Cell::Nesting) ^ (question as u64) << 48)
+            .and(self.fpsimd_code());
         for (number, task) in self.tasks.iter().enumerate() {
-            key = key.and(self.value(Cell::Word(number))).and(task.stack_pointer | u64::from(task.runnable) << 62);
+            key = key
+                .and(self.value(Cell::Word(number)))
+                .and(task.stack_pointer | u64::from(task.runnable) << 62 | u64::from(task.slept) << 61);
             key = task.told(key);
         }
         key

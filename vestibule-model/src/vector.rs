@@ -30,11 +30,16 @@ pub(crate) const FIRST_SP: u64 = 0x7fff_0000;
 
 /// A task's first return: to user mode, where it has never been.
 pub(crate) fn first<P: Arm64Port>(cpu: Token<P::Kernel, Process>) {
+    // SAFETY: what the assembly would restore from this frame is restored by `first_by`.
+    first_by(|frame| unsafe { entry::first::<P>(cpu, frame) });
+}
+
+/// The same, left by something else.
+pub(crate) fn first_by(leave: impl FnOnce(&mut Frame)) {
     let mut frame = Frame::for_user(FIRST_PC, FIRST_SP);
     let address = core::ptr::from_ref(&frame).addr();
     with(|world| world.top().frame = address);
-    // SAFETY: what the assembly would restore from this frame is restored below.
-    unsafe { entry::first::<P>(cpu, &mut frame) };
+    leave(&mut frame);
     with(|world| world.first_return(&frame));
 }
 

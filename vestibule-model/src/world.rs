@@ -10,6 +10,7 @@ use vestibule_arm64::{CpuLocal, STACK_SIZE, Thread};
 use crate::cpu::Cpu;
 use crate::design::Design;
 use crate::event::{Event, Events, Exception};
+use crate::fpsimd::Registers;
 use crate::ghost::{Ghost, Snapshot};
 use crate::op::{Cell, Op, Stack};
 use crate::oracle::Oracle;
@@ -79,6 +80,8 @@ pub struct Task {
     pub runnable: bool,
     /// What it runs first.
     pub start: Option<Start>,
+    /// A user's task gave the CPU away by itself: what is written to it meanwhile, it finds.
+    pub slept: bool,
 }
 
 impl Task {
@@ -117,6 +120,8 @@ pub struct World {
     pub current: usize,
     /// Its tasks.
     pub tasks: [Task; TASKS],
+    /// What stands for FP/SIMD registers.
+    pub fpsimd: Registers,
     /// The rest of the machine.
     pub environment: Environment,
     /// Steps count, and events come.
@@ -175,6 +180,7 @@ impl World {
             cpu: Cpu::new(),
             current: 0,
             tasks: Default::default(),
+            fpsimd: Registers::default(),
             environment: Environment::default(),
             live: false,
             oracle,
@@ -196,6 +202,7 @@ impl World {
         self.cpu = Cpu::new();
         self.current = first;
         self.environment = Environment::default();
+        self.fpsimd = Registers::default();
         self.live = false;
         self.end = None;
         self.own_steps = 0;
@@ -208,6 +215,7 @@ impl World {
             task.stack_pointer = stack_top(number) - 0x400;
             task.runnable = number != IDLE;
             task.start = None;
+            task.slept = false;
         }
         for number in 0..TASKS {
             let thread = self.thread(number);
@@ -219,6 +227,7 @@ impl World {
             let program = self.activation(None, Shadow::of(number as u64), 0);
             self.tasks[number].activations.push(program);
         }
+        self.give_fpsimd();
     }
 
     pub(crate) fn activation(&self, exception: Option<Exception>, shadow: Shadow, frame: usize) -> Activation {
@@ -281,7 +290,7 @@ impl World {
             Cell::Watching => self.memory.watching,
             Cell::Nesting => self.memory.nesting,
             Cell::Belief => self.memory.belief,
-            Cell::ThreadCpu => return None,
+            Cell::ThreadCpu | Cell::LoadedBy(_) | Cell::FpsimdOf => return None,
         };
         // SAFETY: these are atomic words of the leaked `Memory`.
         Some(unsafe { &*(address as *const AtomicU64) })
@@ -305,12 +314,17 @@ impl World {
         let threads = self.memory.threads.addr();
         if let Some(offset) = address.checked_sub(threads).filter(|offset| *offset < size_of::<[Thread; TASKS]>()) {
             let (task, field) = (offset / size_of::<Thread>(), offset % size_of::<Thread>());
-            return if field == 0 { Cell::Word(task) } else { Cell::ThreadCpu };
+            return match field {
+                0 => Cell::Word(task),
+                POINTER_TO_CPU => Cell::ThreadCpu,
+                _ => Cell::LoadedBy(task),
+            };
         }
         match address {
             _ if address == self.memory.watching => Cell::Watching,
             _ if address == self.memory.belief => Cell::Belief,
-            _ => Cell::Nesting,
+            _ if address == self.memory.nesting => Cell::Nesting,
+            _ => Cell::FpsimdOf,
         }
     }
 
@@ -340,6 +354,9 @@ impl World {
         }
     }
 }
+
+/// Where a task's pointer to its CPU is, from its beginning on: after its word.
+const POINTER_TO_CPU: usize = 8;
 
 /// Which stack an address is in.
 pub(crate) const fn stack_of(stack_pointer: u64) -> Stack {

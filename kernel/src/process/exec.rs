@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
+use vestibule_arm64::fpsimd::{self, Fpsimd};
 
 use super::{Memory, Process, Program};
 use crate::address_space::{AddressSpace, Start};
@@ -33,6 +34,7 @@ impl Process {
         *self.command.lock() = program.arguments;
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);
+        fpsimd::set_registers(cpu, &Fpsimd::default());
         *frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);
         Ok(())
     }

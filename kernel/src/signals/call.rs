@@ -2,18 +2,27 @@
 
 use linux_raw_sys::general as linux;
 
+use vestibule::Process as ProcessContext;
+use vestibule_arm64::fpsimd::{self, Fpsimd};
 use vestibule_arm64::pstate::sanitise;
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
-use super::layout::{self, Context, Head, SignalFrame};
+use super::layout::{self, Context, FpsimdRecord, Head, RecordHead, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
 use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
+use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::{Fault, check_range, read_user, write_user};
 
 /// Changes `frame` so that user mode goes on in the handler; everything else goes to the user's stack.
-pub fn handler(task: &Task, frame: &mut Frame, info: &Info, action: &Action) -> core::result::Result<(), Fault> {
+pub fn handler(
+    cpu: &Cpu<ProcessContext>,
+    task: &Task,
+    frame: &mut Frame,
+    info: &Info,
+    action: &Action,
+) -> core::result::Result<(), Fault> {
     let stack = task.signals.alternate.get();
     let top = match stack.top_for(frame.sp) {
         Some(top) if action.has(linux::SA_ONSTACK) => top,
@@ -29,6 +38,7 @@ pub fn handler(task: &Task, frame: &mut Frame, info: &Info, action: &Action) -> 
     };
     write_user(place.head(), head.words())?;
     write_user(place.context(), Context::new(frame, fault_address).words())?;
+    write_records(place, &fpsimd::registers(cpu))?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
     let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
@@ -51,19 +61,47 @@ pub fn handler(task: &Task, frame: &mut Frame, info: &Info, action: &Action) -> 
 }
 
 /// `rt_sigreturn`: everything as the frame on the user's stack says, as far as that is a user's to say.
-pub fn back(task: &Task, frame: &mut Frame) -> Result<()> {
+pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let head = Head::from_words(read_user(place.head())?);
-    let context = Context::from_words(read_user(place.context())?).ok_or(Errno::EINVAL)?;
+    let context = Context::from_words(read_user(place.context())?);
+    let registers = read_records(place)?;
     let (pstate, clean) = sanitise(context.pstate());
     if !clean {
         return Err(Errno::EINVAL);
     }
     context.restore(frame);
+    fpsimd::set_registers(cpu, &registers);
     frame.pstate = pstate;
     frame.syscall = NO_SYSCALL;
     task.signals.block(SignalSet::from_bits(head.mask()));
     // A stack that is none is no reason to give up a whole frame.
     _ = task.signals.alternate.change(head.stack(), frame.sp);
     Ok(())
+}
+
+fn write_records(place: SignalFrame, registers: &Fpsimd) -> core::result::Result<(), Fault> {
+    let places = [0, RecordHead::FPSIMD.size as usize].map(|offset| place.other_record(offset).ok_or(Fault));
+    let [fpsimd, end] = places;
+    write_user(fpsimd?, FpsimdRecord::new(registers).words())?;
+    write_user(end?, &0_u64)
+}
+
+/// FP/SIMD registers are there once; nothing is there that this kernel has not written, but a fault's syndrome.
+fn read_records(place: SignalFrame) -> Result<Fpsimd> {
+    let mut registers = None;
+    let mut offset = 0;
+    loop {
+        let record = place.other_record(offset).ok_or(Errno::EINVAL)?;
+        let head = RecordHead::from_word(read_user(record)?);
+        match head {
+            RecordHead::END => return registers.ok_or(Errno::EINVAL),
+            RecordHead::FPSIMD if registers.is_none() => {
+                registers = Some(FpsimdRecord::from_words(read_user(record)?).registers());
+            }
+            RecordHead::SYNDROME => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        offset += head.size as usize;
+    }
 }

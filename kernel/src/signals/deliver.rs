@@ -28,7 +28,7 @@ pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessCo
                     interrupted.handled(&action, frame);
                 }
                 process.actions.lock().used(info.signal);
-                if call::handler(&task, frame, &info, &action).is_err() {
+                if call::handler(&cpu, &task, frame, &info, &action).is_err() {
                     process.end(Status::killed(Signal::SIGSEGV));
                 }
             }

@@ -4,17 +4,19 @@
 //!    0   siginfo_t, 128 bytes
 //!  128   flags and link, the alternate stack, the mask (48 bytes), room for a larger mask
 //!  304   fault address, X0 to X30, SP, PC, PSTATE
-//!  592   records: each its magic number, its size, its contents; the last is empty
+//!  592   records: each its magic number, its size, its contents (FP/SIMD registers); the last is empty
 //! 4688   frame record: X29 and X30 of the interrupted code
 //! ```
 
 use vestibule_arm64::Frame;
+use vestibule_arm64::fpsimd::Fpsimd;
 
 use super::info::INFO_SIZE;
 
 /// Bytes in all, without the frame record.
 pub const SIZE: usize = 4688;
 const CONTEXT: usize = 304;
+const RECORDS: usize = 592;
 const ALIGNMENT: u64 = 16;
 
 /// Where on the user's stack a frame lies.
@@ -56,6 +58,12 @@ impl SignalFrame {
     /// Where [`Context`] lies.
     pub fn context(self) -> usize {
         self.0.wrapping_add(CONTEXT)
+    }
+
+    /// Where the record lies that begins `offset` bytes after the first, if that is a place for one.
+    pub fn other_record(self, offset: usize) -> Option<usize> {
+        let is_place = offset.is_multiple_of(RECORD_ALIGNMENT) && offset <= SIZE - RECORDS - size_of::<u64>();
+        is_place.then(|| self.0.wrapping_add(RECORDS + offset))
     }
 
     /// Where the frame record lies.
@@ -107,12 +115,11 @@ impl Head {
     }
 }
 
-const CONTEXT_WORDS: usize = 37;
+const CONTEXT_WORDS: usize = 36;
 const REGISTERS: usize = 1;
 const SP: usize = 32;
 const PC: usize = 33;
 const PSTATE: usize = 34;
-const RECORDS: usize = 36;
 
 /// The second part: the interrupted code's registers.
 pub struct Context([u64; CONTEXT_WORDS]);
@@ -127,9 +134,9 @@ impl Context {
         Context(words)
     }
 
-    /// From user mode's, if its records are some.
-    pub fn from_words(words: [u64; CONTEXT_WORDS]) -> Option<Context> {
-        (words[RECORDS] == 0).then_some(Context(words))
+    /// From user mode's.
+    pub fn from_words(words: [u64; CONTEXT_WORDS]) -> Context {
+        Context(words)
     }
 
     /// For user mode.
@@ -146,6 +153,71 @@ impl Context {
     pub fn restore(&self, frame: &mut Frame) {
         frame.regs.copy_from_slice(&self.0[REGISTERS..SP]);
         (frame.sp, frame.pc) = (self.0[SP], self.0[PC]);
+    }
+}
+
+/// The first word of a record: its magic number, and its size in bytes with this word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordHead {
+    /// What it is.
+    pub magic: u32,
+    /// How long it is.
+    pub size: u32,
+}
+
+const RECORD_ALIGNMENT: usize = 16;
+const FPSIMD_WORDS: usize = 66;
+
+impl RecordHead {
+    /// After the last one.
+    pub const END: RecordHead = RecordHead { magic: 0, size: 0 };
+    /// Of FP/SIMD registers.
+    pub const FPSIMD: RecordHead = RecordHead { magic: 0x4650_8001, size: 8 * FPSIMD_WORDS as u32 };
+    /// Of a fault's syndrome: says nothing about where to go on.
+    pub const SYNDROME: RecordHead = RecordHead { magic: 0x4553_5201, size: 16 };
+
+    /// From user mode's word.
+    pub const fn from_word(word: u64) -> RecordHead {
+        RecordHead { magic: word as u32, size: (word >> 32) as u32 }
+    }
+
+    const fn to_word(self) -> u64 {
+        self.magic as u64 | (self.size as u64) << 32
+    }
+}
+
+/// The record of FP/SIMD registers.
+pub struct FpsimdRecord([u64; FPSIMD_WORDS]);
+
+impl FpsimdRecord {
+    /// Of these registers.
+    pub fn new(registers: &Fpsimd) -> FpsimdRecord {
+        let mut words = [0; FPSIMD_WORDS];
+        words[0] = RecordHead::FPSIMD.to_word();
+        words[1] = u64::from(registers.status) | u64::from(registers.control) << 32;
+        for (halves, vector) in words[2..].as_chunks_mut().0.iter_mut().zip(registers.vectors) {
+            *halves = [vector as u64, (vector >> 64) as u64];
+        }
+        FpsimdRecord(words)
+    }
+
+    /// From user mode's.
+    pub fn from_words(words: [u64; FPSIMD_WORDS]) -> FpsimdRecord {
+        FpsimdRecord(words)
+    }
+
+    /// For user mode, and the end after it.
+    pub fn words(&self) -> &[u64; FPSIMD_WORDS] {
+        &self.0
+    }
+
+    /// What it is of.
+    pub fn registers(&self) -> Fpsimd {
+        let mut registers = Fpsimd { status: self.0[1] as u32, control: (self.0[1] >> 32) as u32, ..Fpsimd::default() };
+        for (vector, [low, high]) in registers.vectors.iter_mut().zip(self.0[2..].as_chunks().0) {
+            *vector = u128::from(*low) | u128::from(*high) << 64;
+        }
+        registers
     }
 }
 

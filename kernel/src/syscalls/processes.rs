@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use linux_raw_sys::general as linux;
-use vestibule_arm64::Frame;
+use vestibule_arm64::{Frame, fpsimd};
 
 use super::{Call, Errno, Result};
 use crate::errno;
@@ -134,6 +134,8 @@ fn inherit(call: &mut Call, wanting: &Wanting, task: &Arc<Task>) -> errno::Resul
     let thread_pointer =
         if has(linux::CLONE_SETTLS) { wanting.thread_pointer as u64 } else { read_register!("tpidr_el0") };
     task.user_thread_pointer.store(thread_pointer, Ordering::Relaxed);
+    // SAFETY: it has not started.
+    unsafe { task.thread().set_fpsimd(&fpsimd::registers(call.cpu)) };
     task.set_affinity(own.affinity());
     task.signals.block(own.signals.blocked());
     if !has(linux::CLONE_VM) || has(linux::CLONE_VFORK) {

@@ -133,7 +133,7 @@ pub(super) fn alternate_stack(call: &mut Call) -> Result {
 /// Out of a handler. A frame that cannot be one ends the process, as a bad pointer would.
 pub(super) fn back(call: &mut Call) -> Result {
     let task = Task::current_shared(call.cpu);
-    if signals::back(&task, call.frame).is_err() {
+    if signals::back(call.cpu, &task, call.frame).is_err() {
         let origin = Origin::Fault { address: call.frame.sp };
         let info = Info { signal: Signal::SIGSEGV, code: linux::SEGV_MAPERR as i32, origin };
         signals::raise(call.cpu, info, "bad signal frame", call.frame);

@@ -3,7 +3,8 @@
 use core::arch::asm;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
-use vestibule_arm64::{Frame, STACK_SHIFT};
+use vestibule_arm64::fpsimd::Fpsimd;
+use vestibule_arm64::{Frame, Hardware, Real, STACK_SHIFT};
 
 macro_rules! read {
     ($register:literal) => {{
@@ -44,6 +45,8 @@ pub struct Thread {
     cpu: AtomicU64,
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
+    fpsimd: Fpsimd,
+    fpsimd_loaded_by: AtomicU64,
 }
 
 /// As `vestibule_arm64::CpuLocal`.
@@ -51,6 +54,9 @@ pub struct Thread {
 struct CpuLocal {
     overflow_stack_top: AtomicU64,
     irq_stack_top: AtomicU64,
+    state: [AtomicU64; 3],
+    number: usize,
+    fpsimd_of: AtomicU64,
 }
 
 #[inline(always)]
@@ -156,7 +162,23 @@ pub fn free_irq_stack() -> Option<u64> {
 /// The end of this CPU's interrupt stack.
 #[inline(always)]
 pub fn irq_stack_top() -> u64 {
+    this_cpu().irq_stack_top.load(Relaxed)
+}
+
+#[inline(always)]
+fn this_cpu() -> &'static CpuLocal {
     // SAFETY: set before the task first ran.
-    let cpu = unsafe { &*(current().cpu.load(Relaxed) as *const CpuLocal) };
-    cpu.irq_stack_top.load(Relaxed)
+    unsafe { &*(current().cpu.load(Relaxed) as *const CpuLocal) }
+}
+
+/// The FP/SIMD registers of a task that has none yet.
+#[inline(always)]
+pub fn load_first_fpsimd() {
+    let thread = current();
+    if thread.fpsimd_loaded_by.load(Relaxed) == 0 {
+        let cpu = this_cpu();
+        Real::load_fpsimd(&thread.fpsimd);
+        cpu.fpsimd_of.store(core::ptr::from_ref(thread).addr() as u64, Relaxed);
+        thread.fpsimd_loaded_by.store(core::ptr::from_ref(cpu).addr() as u64, Relaxed);
+    }
 }

@@ -1,6 +1,8 @@
 //! Exceptions from user mode.
 
-use super::cpu::{capture_fault_address, capture_syndrome, capture_user, irq_stack_top, mask, open, put_back_user};
+use super::cpu::{
+    capture_fault_address, capture_syndrome, capture_user, irq_stack_top, load_first_fpsimd, mask, open, put_back_user,
+};
 use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SVC, UNKNOWN};
 use super::steps::{
     AS_NMI, enter_anywhere, enter_from_user, irqs_off, irqs_on, leave_anywhere, leave_to_user, prepare_for_user,
@@ -107,5 +109,6 @@ fn leave_first<const TRACKED: bool>(frame: &mut Frame) {
     mask!(15);
     irqs_off::<TRACKED>();
     prepare_for_user::<TRACKED>(frame);
+    load_first_fpsimd();
     leave_to_user::<TRACKED>();
 }

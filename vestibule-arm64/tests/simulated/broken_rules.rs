@@ -63,6 +63,12 @@ fn c1_exception_taken_with_debug_open() {
 }
 
 #[test]
+fn c127_registers_of_another_task() {
+    let report = user(Exception::Svc, "body", || corrupt(Cell::FpsimdOf, |_| 0x1000));
+    broken(&report, &["C127 at el0_svc"]);
+}
+
+#[test]
 fn c3_restored_with_debug_open() {
     let report = kernel(Exception::DataAbort, "body", || with(|state| state.faults.set_ignores = D));
     broken(&report, &["C3 at el1_abort"]);

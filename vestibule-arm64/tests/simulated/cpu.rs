@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
-use vestibule::Broken;
+use vestibule::{Broken, CpuState};
 use vestibule_arm64::{CpuLocal, Thread};
 
 /// The hardware that the port runs on here.
@@ -56,6 +56,7 @@ pub struct Names {
     pub watching: usize,
     pub belief: usize,
     pub nesting: usize,
+    pub fpsimd_of: usize,
 }
 
 /// What is the running task's alone.
@@ -76,6 +77,8 @@ pub struct State {
     pub esr: u64,
     pub far: u64,
     pub sp_el0: u64,
+    /// What stands for V0 to V31.
+    pub fpsimd: u128,
     pub current: usize,
     pub running: Running,
     pub others: HashMap<usize, Running>,
@@ -202,13 +205,17 @@ impl State {
                 return Cell::Word(if address == self.current { "" } else { name });
             }
             if (*task..task + size_of::<Thread>()).contains(&address) {
-                return Cell::ThreadCpu;
+                return if address == task + 8 { Cell::ThreadCpu } else { Cell::LoadedBy };
             }
         }
+        let state = self.cpu.map(|cpu| core::ptr::from_ref(cpu.state()).addr());
         match address {
             _ if address == self.names.watching => Cell::Watching,
             _ if address == self.names.belief => Cell::Belief,
             _ if address == self.names.nesting => Cell::Nesting,
+            _ if state.is_some_and(|state| !(state..state + size_of::<CpuState>()).contains(&address)) => {
+                Cell::FpsimdOf
+            }
             // While the names are being learned.
             _ => Cell::ThreadCpu,
         }
@@ -217,7 +224,11 @@ impl State {
     /// A word in memory is used: its name.
     pub fn touch(&mut self, address: usize) -> Cell {
         self.last_touched = address;
-        self.cell(address)
+        let cell = self.cell(address);
+        if cell == Cell::FpsimdOf {
+            self.names.fpsimd_of = address;
+        }
+        cell
     }
 
     pub fn task_name(&self, task: usize) -> &'static str {

@@ -59,6 +59,8 @@ fn svc() {
           read SP
           load word
           load word
+          load thread.fpsimd.loaded_by
+          load cpu.fpsimd_of
           read DAIF
           read frame.pstate
           load watching
@@ -120,6 +122,8 @@ fn abort() {
           read SP
           load word
           load word
+          load thread.fpsimd.loaded_by
+          load cpu.fpsimd_of
           read DAIF
           read frame.pstate
           load watching
@@ -174,6 +178,8 @@ fn irq() {
           read SP
           load word
           load word
+          load thread.fpsimd.loaded_by
+          load cpu.fpsimd_of
           read DAIF
           read frame.pstate
           load watching
@@ -245,6 +251,8 @@ fn serror() {
               read SP
               load word
               load word
+              load thread.fpsimd.loaded_by
+              load cpu.fpsimd_of
               read DAIF
               read frame.pstate
               load watching
@@ -304,6 +312,8 @@ fn brk() {
           read SP
           load word
           load word
+          load thread.fpsimd.loaded_by
+          load cpu.fpsimd_of
           read DAIF
           read frame.pstate
           load watching
@@ -352,31 +362,35 @@ fn first_return() {
     all(
         &report,
         expect![[r#"
-              DAIFSet DAIF
-              read DAIF
-              belief := off
-              load watching
-              read SP
-              load word
-              load word
-              read DAIF
-              read frame.pstate
-              load watching
-              belief := prepared
-              load watching
-              load nesting
-              nesting := 0
-              watching: no
-              read DAIF
-              load belief
-              belief := on
-              read frame.sp
-              write SP_EL0
-              read frame.pc
-              write ELR
-              read frame.pstate
-              write SPSR
-              ERET to EL0
+            DAIFSet DAIF
+            read DAIF
+            belief := off
+            load watching
+            read SP
+            load word
+            load word
+            load thread.fpsimd.loaded_by
+            load V0 to V31
+            cpu.fpsimd_of := a task
+            thread.fpsimd.loaded_by := this CPU
+            read DAIF
+            read frame.pstate
+            load watching
+            belief := prepared
+            load watching
+            load nesting
+            nesting := 0
+            watching: no
+            read DAIF
+            load belief
+            belief := on
+            read frame.sp
+            write SP_EL0
+            read frame.pc
+            write ELR
+            read frame.pstate
+            write SPSR
+            ERET to EL0
         "#]],
     );
 }

@@ -5,6 +5,7 @@ use crate::memory::{Cell, counts, daif, flags, masks};
 use crate::steps::Kind;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
+use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::hardware::DAIF_SHIFT;
 use vestibule_arm64::{Frame, Hardware, Thread};
 
@@ -145,6 +146,15 @@ unsafe impl Hardware for Simulated {
     }
     unsafe fn prepare(thread: &Thread, start: extern "C" fn(usize, usize) -> !, first: usize, second: usize) {
         spawn(core::ptr::from_ref(thread).addr(), thread.stack_top() - 0x200, move || start(first, second));
+    }
+
+    fn store_fpsimd(to: &mut Fpsimd) {
+        to.vectors[0] = with(|state| state.fpsimd);
+        step("store V0 to V31");
+    }
+    fn load_fpsimd(from: &Fpsimd) {
+        with(|state| state.fpsimd = from.vectors[0]);
+        step("load V0 to V31");
     }
 
     fn wait_for_interrupt() {

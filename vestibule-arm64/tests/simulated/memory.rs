@@ -7,6 +7,10 @@ pub enum Cell {
     Word(&'static str),
     /// A task's pointer to its CPU.
     ThreadCpu,
+    /// The CPU that loaded a task's FP/SIMD registers last.
+    LoadedBy,
+    /// The task whose registers the CPU loaded last.
+    FpsimdOf,
     /// Context tracking: odd while watching.
     Watching,
     /// Context tracking: how deep.
@@ -21,6 +25,8 @@ impl Cell {
             Cell::Word("") => "word".into(),
             Cell::Word(task) => format!("{task}'s word"),
             Cell::ThreadCpu => "thread.cpu".into(),
+            Cell::LoadedBy => "thread.fpsimd.loaded_by".into(),
+            Cell::FpsimdOf => "cpu.fpsimd_of".into(),
             Cell::Watching => "watching".into(),
             Cell::Nesting => "nesting".into(),
             Cell::Belief => "belief".into(),
@@ -33,6 +39,8 @@ impl Cell {
             Cell::Watching => if value & 1 != 0 { "yes" } else { "no" }.into(),
             Cell::Nesting => nesting(value),
             Cell::Belief => belief(value).into(),
+            Cell::LoadedBy => ["none", "nowhere"].get(value as usize).copied().unwrap_or("this CPU").into(),
+            Cell::FpsimdOf => "a task".into(),
             Cell::Word(_) | Cell::ThreadCpu => format!("{value:#x}"),
         }
     }

@@ -73,6 +73,8 @@ fn reschedule() {
           word clears resched resched-lazy
           DAIFSet DAIF
           load word
+          load thread.fpsimd.loaded_by
+          load cpu.fpsimd_of
           read DAIF
           read frame.pstate
           load watching
@@ -236,23 +238,26 @@ fn first_return() {
     });
     report.assert_sound();
     expect![[r#"
-          DAIFSet DAIF
-          belief := off
-          DAIFClr DA
-          schedule UserExit [..IF] on the task stack
-          word clears resched resched-lazy
-          belief := prepared
-          belief := on
-          DAIFClr IF
-          work signal [....] on the task stack
-          word clears signal
-          DAIFSet DAIF
-          belief := off
-          belief := prepared
-          nesting := 0
-          watching: no
-          belief := on
-          ERET to EL0
+        DAIFSet DAIF
+        belief := off
+        DAIFClr DA
+        schedule UserExit [..IF] on the task stack
+        word clears resched resched-lazy
+        belief := prepared
+        belief := on
+        DAIFClr IF
+        work signal [....] on the task stack
+        word clears signal
+        DAIFSet DAIF
+        belief := off
+        load V0 to V31
+        cpu.fpsimd_of := a task
+        thread.fpsimd.loaded_by := this CPU
+        belief := prepared
+        nesting := 0
+        watching: no
+        belief := on
+        ERET to EL0
     "#]]
     .assert_eq(&report.changes());
 }

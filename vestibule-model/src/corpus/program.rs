@@ -1,15 +1,16 @@
 //! Programs other than a family's: the idle task with another wait, and one exception by itself.
 
 use vestibule::{Cpu, Flags, Process, forge};
-use vestibule_arm64::switch;
+use vestibule_arm64::{Frame, switch};
 
 use super::parts::{K, M, P};
 use crate::event::Exception;
+use crate::family::{Family, prepare_others};
 use crate::hardware::Simulated;
 use crate::op::Op;
 use crate::shadow::Shadow;
 use crate::step::step;
-use crate::vector::{first, take};
+use crate::vector::{first, first_by, take};
 use crate::world::{IDLE, World, with};
 
 /// Boots, with everything open and nobody else to run.
@@ -45,6 +46,15 @@ pub(super) fn idles(wait: fn(&mut Cpu<K, Process>)) {
         }
         wait(&mut cpu);
     }
+}
+
+/// A task's first return to user mode, left by `leave`.
+pub(super) fn first_return(leave: fn(Cpu<K, Process>, &mut Frame)) {
+    let cpu = boot();
+    prepare_others::<P>(Family::First);
+    live();
+    with(World::leave_as_from_user_mode);
+    first_by(|frame| leave(cpu, frame));
 }
 
 /// One exception of the kernel's code, with these flags set.

@@ -61,6 +61,7 @@ impl World {
     }
 
     fn check_user_return(&mut self) {
+        self.check_fpsimd();
         let pstate = Pstate::from_spsr(self.cpu.spsr);
         let sane = pstate.is_some_and(|pstate| pstate.level == Level::El0 && pstate.daif == 0);
         self.check(60, sane, "user mode gets masks, or is none");

@@ -72,7 +72,8 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     self_check::run(timer_interrupt);
     let options = Options::parse(tree.command_line()).map_err(boxed)?;
     random::init(tree.random_seed());
-    system::run_first(&options, tree.initrd().map_err(boxed)?)
+    let terminal_interrupt = tree.serial_ports().map_err(boxed)?.terminal_interrupt;
+    system::run_first(&options, tree.initrd().map_err(boxed)?, terminal_interrupt)
 }
 
 fn boxed(why: impl Display + 'static) -> Box<dyn Display> {

@@ -40,12 +40,15 @@ pub fn print(arguments: fmt::Arguments) {
     }
 }
 
-/// Sends bytes to the terminal in one piece, as a program's `write` to its standard output does.
-pub fn write_bytes(bytes: &[u8]) {
+/// Sends a few bytes to the terminal; not into the middle of a line of the log, where both are one port.
+pub fn send_to_terminal(bytes: &[u8]) {
+    if !uart::LOG.is(&uart::TERMINAL) {
+        return bytes.iter().for_each(|byte| uart::TERMINAL.write_byte(*byte));
+    }
     let _masked = IrqsSaved::<Reference>::save();
     let this_cpu = read_register!("mpidr_el1") | TAKEN;
     let taken_here = take(this_cpu);
-    uart::TERMINAL.write_lines(bytes);
+    bytes.iter().for_each(|byte| uart::TERMINAL.write_byte(*byte));
     if taken_here {
         OWNER.store(0, Ordering::Release);
     }

@@ -51,6 +51,8 @@ pub struct SerialPorts {
     pub terminal: PhysicalRange,
     /// The kernel's log; where the machine has only one port, the same one.
     pub log: PhysicalRange,
+    /// The interrupt (INTID) of the terminal's.
+    pub terminal_interrupt: u32,
 }
 
 const PL011: &str = "arm,pl011";
@@ -118,11 +120,12 @@ impl DeviceTree {
 
     /// The PL011s.
     pub fn serial_ports(&self) -> Result<SerialPorts, DeviceTreeError> {
-        let terminal = self.standard_output().map_or_else(|| self.compatible(PL011), Ok)?;
-        let terminal = regions(terminal).next().ok_or(DeviceTreeError::BadProperty(PL011, "reg"))?;
+        let node = self.standard_output().map_or_else(|| self.compatible(PL011), Ok)?;
+        let terminal_interrupt = shared_interrupt(node).ok_or(DeviceTreeError::BadProperty(PL011, "interrupts"))?;
+        let terminal = regions(node).next().ok_or(DeviceTreeError::BadProperty(PL011, "reg"))?;
         let mut ports = self.fdt.all_nodes().filter(is_pl011).filter_map(|node| regions(node).next());
         let log = ports.find(|port| port.start != terminal.start).unwrap_or_else(|| terminal.clone());
-        Ok(SerialPorts { terminal, log })
+        Ok(SerialPorts { terminal, log, terminal_interrupt })
     }
 
     /// The PL011 that the boot loader takes for the console.
@@ -185,6 +188,17 @@ pub unsafe fn bytes(range: &PhysicalRange) -> &'static [u8] {
 
 fn is_pl011(node: &FdtNode) -> bool {
     node.compatible().is_some_and(|names| names.all().any(|name| name == PL011))
+}
+
+/// The first interrupt (INTID) of a device, which all CPUs share.
+fn shared_interrupt(node: FdtNode) -> Option<u32> {
+    const SHARED: u64 = 0;
+    const FIRST: u32 = 32;
+    let mut cells = node.property("interrupts")?.value.chunks_exact(4).map(big_endian);
+    match (cells.next(), cells.next()) {
+        (Some(SHARED), Some(number @ 0..988)) => Some(FIRST + number as u32),
+        _ => None,
+    }
 }
 
 fn regions(node: FdtNode<'_, 'static>) -> impl Iterator<Item = PhysicalRange> {

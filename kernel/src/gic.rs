@@ -101,6 +101,19 @@ pub fn enable_private(cpu: usize, interrupt: u32, priority: u8) {
     gic.enable_interrupt(interrupt, Some(index), true).expect("a private interrupt can be enabled");
 }
 
+/// Lets the shared interrupt `interrupt` (32 to 1019) through at `priority`, to CPU `cpu` alone.
+pub fn enable_shared(interrupt: u32, cpu: usize, priority: u8) {
+    let interrupt = IntId::spi(interrupt - 32);
+    let mut gic = GIC.lock();
+    let distributor = gic.as_mut().expect("gic::init has run").distributor();
+    let done = [
+        distributor.set_interrupt_priority(interrupt, priority),
+        distributor.set_routing(interrupt, Some(percpu::cpu(cpu).affinity())),
+        distributor.enable_interrupt(interrupt, true),
+    ];
+    assert!(done.iter().all(Result::is_ok), "a shared interrupt has a priority and a CPU");
+}
+
 /// Holds CPU `cpu`'s private interrupt `interrupt` back.
 pub fn disable_private(cpu: usize, interrupt: u32) {
     let index = REDISTRIBUTOR[cpu].load(Ordering::Relaxed);

@@ -4,7 +4,7 @@ use vestibule::Hardirq;
 use vestibule_arm64::this_cpu;
 
 use crate::reference::Cpu;
-use crate::{cpu_time, gic, println, scheduler, softirqs, test_hooks, timer, timers};
+use crate::{cpu_time, gic, println, scheduler, softirqs, terminal, test_hooks, timer, timers};
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
@@ -15,6 +15,8 @@ pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
     let Some(interrupt) = gic::acknowledge() else { return cpu };
     if interrupt == timer::interrupt() {
         handle_timer(&cpu);
+    } else if interrupt == terminal::interrupt() {
+        terminal::handle(&cpu);
     } else if interrupt != RESCHEDULE {
         println!("interrupt {interrupt}, which nobody asked for");
     }

@@ -28,6 +28,8 @@ mod regions;
 #[cfg(any(test, target_os = "none"))]
 mod script;
 #[cfg(any(test, target_os = "none"))]
+mod terminal;
+#[cfg(any(test, target_os = "none"))]
 mod user_stack;
 
 #[cfg(target_os = "none")]

@@ -25,7 +25,7 @@ pub use call::back;
 pub use deliver::{deliver, exit_task};
 pub use info::*;
 pub use pending::Pending;
-pub use send::{discard, look_again, notify, raise, send, send_task};
+pub use send::{discard, look_again, notify, raise, send, send_group, send_task};
 pub use signal::{Default, Signal, SignalSet};
 
 use crate::task::Task;

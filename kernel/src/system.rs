@@ -16,12 +16,12 @@ use crate::process::{Process, Program};
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, timer};
+use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, terminal, timer};
 
 type Failure = Box<dyn Display>;
 
 /// The first CPU: the first process, and then its idle task's life.
-pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<(), Failure> {
+pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_interrupt: u32) -> Result<(), Failure> {
     scheduler::set_model(options.preemption);
     if options.frees_early {
         rcu::frees_early();
@@ -32,6 +32,9 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>) -> Result<()
     start_program(options, program)?;
     let freer = Task::new(0, None, Start::Kernel(rcu::free)).map_err(boxed)?;
     scheduler::start(freer);
+    let feeder = Task::new(0, None, Start::Kernel(terminal::feed)).map_err(boxed)?;
+    scheduler::start(feeder);
+    terminal::start(terminal_interrupt, 0);
     live(cpu)
 }
 

@@ -9,7 +9,7 @@ use super::stat::{Change, DeviceNumber, Metadata};
 use super::tmpfs::Inode;
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
-use crate::{console, random};
+use crate::{random, terminal};
 
 /// The devices that there are: name, number, permissions.
 pub const ALL: [(&str, DeviceNumber, u32); 7] = [
@@ -40,7 +40,7 @@ pub fn open(inode: &Arc<Inode>) -> Result<Arc<dyn File>> {
         (MEMORY, ZERO) => Kind::Zero,
         (MEMORY, FULL) => Kind::Full,
         (MEMORY, RANDOM | URANDOM) => Kind::Random,
-        (TERMINAL, TTY | CONSOLE) => Kind::Console,
+        (TERMINAL, TTY | CONSOLE) => return Ok(terminal::open(inode)),
         _ => return Err(Errno::ENXIO),
     };
     Ok(Arc::new(Device { kind, inode: inode.clone() }))
@@ -52,7 +52,6 @@ enum Kind {
     Zero,
     Full,
     Random,
-    Console,
 }
 
 /// A device, open.
@@ -73,7 +72,7 @@ impl File for Device {
 
     fn read(&self, _: &mut Cpu<Process>, _: u64, to: &mut [u8], _: Wait) -> Result {
         match self.kind {
-            Kind::Null | Kind::Console => return Ok(0),
+            Kind::Null => return Ok(0),
             Kind::Zero | Kind::Full => to.fill(0),
             Kind::Random => random::fill(to),
         }
@@ -83,7 +82,6 @@ impl File for Device {
     fn write(&self, _: &mut Cpu<Process>, _: At, from: &[u8], _: Wait) -> Result {
         match self.kind {
             Kind::Full => return Err(Errno::ENOSPC),
-            Kind::Console => console::write_bytes(from),
             Kind::Null | Kind::Zero | Kind::Random => {}
         }
         Ok(from.len())

@@ -10,6 +10,7 @@ use super::{NOBODY, Process, RUNS, Status};
 use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin};
 use crate::task::Task;
+use crate::terminal::TERMINAL;
 use crate::{power, println, processes, statistics, user_tables};
 
 impl Process {
@@ -50,6 +51,9 @@ impl Process {
         self.release_memory(cpu);
         if self.id == processes::FIRST {
             power_off(Status::from_word(self.status.load(Ordering::Acquire)));
+        }
+        if self.id == self.session() {
+            TERMINAL.leave_session(self.id);
         }
         self.leave_children();
         self.ended.store(true, Ordering::Release);

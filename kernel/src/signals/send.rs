@@ -10,7 +10,7 @@ use super::{Default, Info, Pending, Signal, SignalSet};
 use crate::process::{Process, Status};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{println, scheduler};
+use crate::{println, processes, scheduler};
 
 /// Sends to a process: any task of it that does not block the signal may take it.
 pub fn send(process: &Process, info: Info) {
@@ -39,6 +39,11 @@ pub fn send_task(task: &Arc<Task>, info: Info) {
     }
     wait(&task.signals.pending, info);
     notify(task);
+}
+
+/// Sends to every process of a group.
+pub fn send_group(group: u32, info: Info) {
+    processes::of_group(group).iter().for_each(|process| send(process, info));
 }
 
 /// The current task did what no program may do. If it blocks or ignores the signal, that does not help it.

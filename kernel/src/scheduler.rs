@@ -206,9 +206,9 @@ fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
     from.user_thread_pointer.store(read_register!("tpidr_el0"), Ordering::Relaxed);
     // SAFETY: a user register; the task that it belongs to runs next.
     unsafe { write_register!("tpidr_el0", to.user_thread_pointer.load(Ordering::Relaxed)) };
-    match to.process().map_or(0, |process| process.ttbr0()) {
+    match to.ttbr0() {
         0 => user_tables::deactivate(),
-        // SAFETY: the process keeps these tables until it has taken their number away and deactivated them.
+        // SAFETY: the process keeps these tables until all its tasks but one have left them, and that one has activated others.
         ttbr0 => unsafe { user_tables::activate(ttbr0) },
     }
     // The queue holds counts of both; what this stack holds would be lost with a task that never comes back.

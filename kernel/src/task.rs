@@ -1,7 +1,7 @@
 //! Tasks: what the scheduler switches between.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use vestibule::{Context, Process as ProcessContext, TaskWord};
 use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
@@ -11,10 +11,10 @@ use crate::lock::IrqLock;
 use crate::process::Process;
 use crate::reference::{Cpu, Port};
 use crate::registers::write_register;
-use crate::scheduler;
 use crate::signals::TaskSignals;
 use crate::stacks::Stack;
 use crate::user_copy::write_user;
+use crate::{scheduler, user_tables};
 
 /// A task. The port's part comes first: the current task is found through it.
 #[repr(C)]
@@ -38,6 +38,8 @@ pub struct Task {
     first_argument: AtomicU64,
     /// What it does not want to hear of now, and what waits for it alone.
     pub signals: TaskSignals,
+    /// It ends, and does without its process's memory.
+    has_left_memory: AtomicBool,
     process: Option<Arc<Process>>,
     /// Until it has begun.
     start: IrqLock<Option<Start>>,
@@ -102,6 +104,7 @@ impl Task {
             ticks: AtomicU64::new(0),
             first_argument: AtomicU64::new(0),
             signals: TaskSignals::new(),
+            has_left_memory: AtomicBool::new(false),
             process,
             start: IrqLock::new(None),
             _stack: stack,
@@ -169,6 +172,22 @@ impl Task {
     /// May it run there?
     pub fn may_run_on(&self, cpu: usize) -> bool {
         self.affinity() & 1 << cpu != 0
+    }
+
+    /// What the CPU's lower half is while it runs; zero for none.
+    pub fn ttbr0(&self) -> u64 {
+        match &self.process {
+            Some(process) if !self.has_left_memory.load(Ordering::Relaxed) => process.ttbr0(),
+            _ => 0,
+        }
+    }
+
+    /// The current task's last way: it touches user memory no more, and no CPU that runs it has the tables, so that who is left
+    /// may free them.
+    pub fn leave_memory(cpu: &Cpu<ProcessContext>) {
+        // In this order: wherever it is switched to in between, it comes without them.
+        Task::current(cpu).has_left_memory.store(true, Ordering::Relaxed);
+        user_tables::deactivate();
     }
 
     /// What it is part of; none for a kernel thread.

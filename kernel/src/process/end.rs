@@ -41,6 +41,8 @@ impl Process {
 
     /// The current task, one of these, leaves. With the last one the process ends, and with the first process the machine.
     pub fn leave(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>) {
+        // First of all: when nobody is left the tables are freed, and this task runs on for a while.
+        Task::leave_memory(cpu);
         let task = Task::current(cpu).id();
         processes::remove_task(task);
         self.tasks.lock().retain(|other| other.id() != task);

@@ -201,7 +201,12 @@ pub fn total_count() -> usize {
 
 /// How many frames are free now.
 pub fn free_count() -> usize {
-    FRAMES.lock().as_ref().map_or(0, Frames::free)
+    FREE.load(Ordering::Relaxed)
+}
+
+/// How many have been taken and not given back.
+pub fn in_use() -> usize {
+    with(|frames| frames.total - frames.free())
 }
 
 /// One owner's count of a frame.

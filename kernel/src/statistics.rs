@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule::Why;
 use vestibule_arm64::classes::TABLE;
 
-use crate::println;
+use crate::{address_space, frames, heap, println, user_tables};
 
 /// Something that is counted.
 pub struct Counter(AtomicU64);
@@ -105,4 +105,9 @@ pub fn print() {
         println!("--- mask writes");
         println!("{:<16}{:>12}", "DAIF", MASK_WRITES.get());
     }
+    println!("--- memory");
+    println!("{:<16}{:>12}", "frames in use", frames::in_use());
+    println!("{:<16}{:>12}", "the heap's", heap::frames());
+    println!("{:<16}{:>12}", "tables", user_tables::table_frames());
+    println!("{:<16}{:>12}", "address spaces", address_space::alive());
 }

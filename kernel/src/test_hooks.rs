@@ -31,6 +31,9 @@ pub const RCU_READER: u32 = 0x1005;
 /// Frees under RCU, and waits for that if X0 is not zero; how many have been freed.
 pub const RCU_WRITER: u32 = 0x1006;
 
+/// How many frames are in use, but for the heap's.
+pub const FRAMES_IN_USE: u32 = 0x1007;
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.

@@ -52,6 +52,7 @@ target_only! {
     pipes;
     futex;
     sleep;
+    memory;
     rcu;
     processes;
     signals;

@@ -175,6 +175,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "mappings, forks and faults are as in Linux, and no memory is lost",
+        cpus: 4,
+        command_line: "preempt=full -- memory 50",
+        lines: &["memory: 66 checks, 0 failed", "--- memory"],
+        status: 0,
+    },
+    BootTest {
         name: "a crash ends the process alone: read-null",
         cpus: 2,
         command_line: "preempt=full -- crash read-null",

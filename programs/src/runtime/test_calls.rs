@@ -12,6 +12,7 @@ const SYNCHRONOUS_PREEMPTIONS: u32 = 0x1003;
 const BUG: u32 = 0x1004;
 const RCU_READER: u32 = 0x1005;
 const RCU_WRITER: u32 = 0x1006;
+const FRAMES_IN_USE: u32 = 0x1007;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -61,4 +62,10 @@ pub fn rcu_reader(time: Duration) -> Result<usize> {
 pub fn rcu_writer(waits: bool) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(RCU_WRITER, [usize::from(waits), 0, 0, 0, 0, 0]) })
+}
+
+/// `frames_in_use()`, number 0x1007: how many page frames are in use, but for the kernel heap's, which come back to no one.
+pub fn frames_in_use() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(FRAMES_IN_USE, [0; 6]) })
 }

@@ -38,7 +38,7 @@ pub enum FaultError {
     NotMapped,
     /// Its region does not allow the access (SEGV_ACCERR).
     NotAllowed,
-    /// What is mapped there ends before it (BUS_ADRERR).
+    /// What is mapped there ends before it, or the file has no room for it (BUS_ADRERR).
     BeyondEnd,
     /// There is no memory for the page.
     OutOfMemory,
@@ -47,7 +47,7 @@ pub enum FaultError {
 impl From<NoPage> for FaultError {
     fn from(why: NoPage) -> Self {
         match why {
-            NoPage::BeyondEnd => Self::BeyondEnd,
+            NoPage::BeyondEnd | NoPage::NoSpace => Self::BeyondEnd,
             NoPage::OutOfMemory => Self::OutOfMemory,
         }
     }
@@ -186,7 +186,7 @@ impl Drop for AddressSpace {
 /// Maps `page` of `region`, which is not mapped yet.
 fn first_use(tables: &mut UserTables, region: &Region, page: usize, stores: bool) -> Result<(), FaultError> {
     let whole = region.protection;
-    let (frame, protection) = match region.backing.page(region.offset_of(page))? {
+    let (frame, protection) = match region.backing.page(region.offset_of(page), region.shared)? {
         Page::New(frame) => (frame, whole),
         Page::Common(frame) if region.shared => (frame, whole),
         Page::Common(frame) if stores => (Frame::copied(frame.address())?, whole),

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::contents::Contents;
-use crate::frames::{Frame, OutOfMemory};
+use crate::frames::{self, Frame, OutOfMemory};
 use crate::layout::PAGE_SIZE;
 use crate::regions;
 use crate::shared_memory::SharedMemory;
@@ -35,6 +35,8 @@ pub struct FileBytes {
 pub enum NoPage {
     /// The backing ends before it.
     BeyondEnd,
+    /// The file has no room for it.
+    NoSpace,
     /// There is no memory for it.
     OutOfMemory,
 }
@@ -54,12 +56,12 @@ pub enum Page {
 }
 
 impl Backing {
-    /// The page at `offset`.
-    pub fn page(&self, offset: usize) -> Result<Page, NoPage> {
+    /// The page at `offset`, for a mapping whose stores are for everybody, or for the program alone.
+    pub fn page(&self, offset: usize, shared: bool) -> Result<Page, NoPage> {
         match self {
             Self::Zero => Ok(Page::New(Frame::zeroed()?)),
             Self::Shared(memory) => memory.page(offset / PAGE_SIZE).map(Page::Common),
-            Self::File(file) => file.page(offset),
+            Self::File(file) => file.page(offset, shared),
         }
     }
 }
@@ -70,16 +72,20 @@ impl FileBytes {
         Self { contents, end: usize::MAX, path }
     }
 
-    fn page(&self, offset: usize) -> Result<Page, NoPage> {
+    fn page(&self, offset: usize, shared: bool) -> Result<Page, NoPage> {
         // A file may shrink while it is mapped.
         let end = self.contents.size().min(self.end);
         if offset >= end.next_multiple_of(PAGE_SIZE) {
             return Err(NoPage::BeyondEnd);
         }
-        if self.end.saturating_sub(offset) >= PAGE_SIZE
-            && let Some(frame) = self.contents.page(offset / PAGE_SIZE)?
-        {
-            return Ok(Page::Common(frame));
+        if self.end.saturating_sub(offset) >= PAGE_SIZE {
+            match self.contents.page(offset / PAGE_SIZE) {
+                Ok(Some(frame)) => return Ok(Page::Common(frame)),
+                // The file may take no more pages; a copy will do for one program.
+                Err(OutOfMemory) if shared && frames::is_low() => return Err(NoPage::OutOfMemory),
+                Err(OutOfMemory) if shared => return Err(NoPage::NoSpace),
+                Ok(None) | Err(OutOfMemory) => {}
+            }
         }
         let mut frame = Frame::zeroed()?;
         let count = PAGE_SIZE.min(end.saturating_sub(offset));

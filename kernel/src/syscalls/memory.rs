@@ -55,12 +55,12 @@ pub(super) fn map(call: &mut Call) -> Result {
 fn file(call: &Call, shared: bool) -> Result<(FileBytes, bool)> {
     let open = call.process.files.get(call.argument(4))?;
     open.check_readable().map_err(|_| Errno::EACCES)?;
-    let may_write = !shared || open.check_writable().is_ok();
+    // What is not a file on a disk has nothing to map.
+    let contents = open.file.clone().contents().ok_or(Errno::ENODEV)?;
+    let may_write = !shared || (open.check_writable().is_ok() && contents.has_pages());
     if !may_write && call.argument(2) as u32 & linux::PROT_WRITE != 0 {
         return Err(Errno::EACCES);
     }
-    // What is not a file on a disk has nothing to map.
-    let contents = open.file.clone().contents().ok_or(Errno::ENODEV)?;
     let path = open.path().unwrap_or_default().into();
     Ok((FileBytes::whole(contents, path), may_write))
 }

@@ -123,6 +123,17 @@ impl AddressSpace {
         }
     }
 
+    /// The frame at `address` if others may have it mapped too, on purpose; none if it is the program's own.
+    pub fn shared_frame(&mut self, address: usize) -> Result<Option<PhysicalAddress>, FaultError> {
+        let page = page_down(untagged(address));
+        let region = self.regions.find(page).ok_or(FaultError::NotMapped)?;
+        if !region.shared {
+            return Ok(None);
+        }
+        self.fault(page, Access::Read)?;
+        Ok(Some(self.frame(page)))
+    }
+
     /// Writes `bytes` at `address` as the kernel, whatever the program itself may do there.
     pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<(), FaultError> {
         for (page, offset, part) in pieces(address, bytes.len()) {

@@ -115,7 +115,7 @@ impl Bodies for Reference {
         } else {
             entered::<El1Irq>();
         }
-        interrupts::handle(cpu)
+        interrupts::handle(cpu, frame)
     }
 
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {

@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    boot, early_vectors, frames, gic, paging, percpu, println, psci, random, report, self_check, smp, system, timer,
-    uart,
+    boot, clocks, early_vectors, frames, gic, paging, percpu, println, psci, random, report, rtc, self_check, smp,
+    system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -41,8 +41,9 @@ fn memory_up(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
     let image = layout::image();
     let image = image_to_physical(image.text.start)..image_to_physical(image.data.end);
     let nothing = PhysicalAddress(0)..PhysicalAddress(0);
-    frames::init(&tree, &[image, tree.blob(), tree.initrd()?.unwrap_or(nothing)]);
-    paging::init(&tree, &[serial.terminal, serial.log, gic.distributor, gic.redistributors]);
+    frames::init(&tree, &[image, tree.blob(), tree.initrd()?.unwrap_or(nothing.clone())]);
+    let clock = tree.real_time_clock().unwrap_or(nothing);
+    paging::init(&tree, &[serial.terminal, serial.log, gic.distributor, gic.redistributors, clock]);
     boot::leave_identity_map();
     Ok(())
 }
@@ -63,6 +64,9 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     let timer_interrupt = tree.virtual_timer_interrupt().map_err(boxed)?;
     // Before any other CPU runs: each enables it for itself.
     timer::init(timer_interrupt);
+    if let Some(clock) = tree.real_time_clock() {
+        clocks::set_real(rtc::seconds(clock.start) * clocks::SECOND);
+    }
     percpu::init(tree.cpus());
     gic::init(&tree.gic().map_err(boxed)?).map_err(boxed)?;
     cpu_up(0);

@@ -135,6 +135,11 @@ impl DeviceTree {
         self.fdt.find_node(path.split(':').next()?).filter(is_pl011)
     }
 
+    /// The clock that tells the time of day, a PL031, if there is one.
+    pub fn real_time_clock(&self) -> Option<PhysicalRange> {
+        regions(self.fdt.find_compatible(&["arm,pl031"])?).next()
+    }
+
     /// The interrupt (INTID) of the EL1 virtual timer: the third of the timer node's, a private peripheral interrupt.
     pub fn virtual_timer_interrupt(&self) -> Result<u32, DeviceTreeError> {
         let node = self.compatible("arm,armv8-timer")?;

@@ -42,6 +42,7 @@ pub fn resolve(cpu: &mut Cpu<ProcessContext>, frame: &Frame) -> Result<(), Refus
     let task = Task::current_shared(cpu);
     let nobody = Refused::new(Signal::SIGSEGV, linux::SEGV_MAPERR, "no user memory");
     let memory = task.process().and_then(|process| process.memory()).ok_or(nobody)?;
+    task.cpu_time.count_fault();
     loop {
         let resolved = memory.lock(cpu).fault(frame.fault_address as usize, access);
         return match resolved {

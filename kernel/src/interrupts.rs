@@ -1,7 +1,7 @@
 //! The interrupt's body: acknowledge, handle, end. And the interrupts that CPUs send one another.
 
 use vestibule::Hardirq;
-use vestibule_arm64::this_cpu;
+use vestibule_arm64::{Frame, this_cpu};
 
 use crate::reference::Cpu;
 use crate::{cpu_time, gic, println, scheduler, softirqs, terminal, test_hooks, timer, timers};
@@ -11,10 +11,10 @@ pub const RESCHEDULE: u32 = 0;
 
 /// Handles what the controller has. One interrupt each time: another that is pending comes right after the return.
 #[inline(never)]
-pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
+pub fn handle(cpu: Cpu<Hardirq>, frame: &Frame) -> Cpu<Hardirq> {
     let Some(interrupt) = gic::acknowledge() else { return cpu };
     if interrupt == timer::interrupt() {
-        handle_timer(&cpu);
+        handle_timer(&cpu, frame);
     } else if interrupt == terminal::interrupt() {
         terminal::handle(&cpu);
     } else if interrupt != RESCHEDULE {
@@ -24,10 +24,10 @@ pub fn handle(cpu: Cpu<Hardirq>) -> Cpu<Hardirq> {
     cpu
 }
 
-fn handle_timer(cpu: &Cpu<Hardirq>) {
+fn handle_timer(cpu: &Cpu<Hardirq>, frame: &Frame) {
     let number = this_cpu(cpu).number();
     if timer::next_tick(number) {
-        cpu_time::tick(cpu);
+        cpu_time::tick(cpu, frame.from_user());
         scheduler::tick(cpu);
         test_hooks::ask_if_told(number);
     }

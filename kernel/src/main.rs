@@ -35,6 +35,8 @@ mod user_stack;
 #[cfg(target_os = "none")]
 mod address_space;
 #[cfg(target_os = "none")]
+mod alarms;
+#[cfg(target_os = "none")]
 mod asids;
 #[cfg(target_os = "none")]
 mod backing;
@@ -44,6 +46,8 @@ mod bodies;
 mod boot;
 #[cfg(target_os = "none")]
 mod bring_up;
+#[cfg(target_os = "none")]
+mod clocks;
 #[cfg(target_os = "none")]
 mod console;
 #[cfg(target_os = "none")]
@@ -100,6 +104,10 @@ mod reference;
 mod registers;
 #[cfg(target_os = "none")]
 mod report;
+#[cfg(target_os = "none")]
+mod restart;
+#[cfg(target_os = "none")]
+mod rtc;
 #[cfg(target_os = "none")]
 mod scheduler;
 #[cfg(target_os = "none")]

@@ -8,6 +8,7 @@ mod memory;
 mod program;
 mod reap;
 mod status;
+mod usage;
 
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
@@ -20,8 +21,10 @@ pub use memory::Memory;
 pub use program::Program;
 pub use reap::{News, Wanted, Which};
 pub use status::Status;
+use usage::Past;
 
 use crate::address_space::AddressSpace;
+use crate::alarms::Alarms;
 use crate::files::table::{FileTable, Location};
 use crate::lock::IrqLock;
 use crate::processes;
@@ -75,7 +78,10 @@ pub struct Process {
     pub job: Job,
     /// Woken when a child ends, stops or goes on.
     pub children_changed: WaitQueue,
-    ticks: AtomicU64,
+    /// What it and its children have used that are no tasks any more.
+    past: IrqLock<Past>,
+    /// Timers that send it signals.
+    pub alarms: Alarms,
 }
 
 /// Whom it stems from, and who stems from it.
@@ -147,7 +153,8 @@ impl Process {
             pending: Pending::new(),
             job: Job::new(),
             children_changed: WaitQueue::new(),
-            ticks: AtomicU64::new(0),
+            past: Past::none(),
+            alarms: Alarms::new(),
         }
     }
 
@@ -237,16 +244,6 @@ impl Process {
 
     fn has_returned_memory(&self) -> bool {
         !self.borrows_memory.load(Ordering::Acquire)
-    }
-
-    /// It has run that much longer.
-    pub fn charge(&self, ticks: u64) {
-        self.ticks.fetch_add(ticks, Ordering::Relaxed);
-    }
-
-    /// For how many ticks it ran.
-    pub fn ticks(&self) -> u64 {
-        self.ticks.load(Ordering::Relaxed)
     }
 
     /// Takes in a new task.

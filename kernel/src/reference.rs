@@ -7,7 +7,7 @@
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
 use vestibule_arm64::{Arm64, Daif, On};
 
-use crate::{cpu_time, scheduler, signals, softirqs};
+use crate::{alarms, scheduler, signals, softirqs};
 
 /// The kernel.
 #[derive(Debug)]
@@ -69,9 +69,9 @@ impl UserWork<Reference> for Work {
     }
 
     /// Asked for by the tick.
-    fn other(cpu: Cpu<Process>, _: &mut FrameOf<Reference>) -> Cpu<Process> {
+    fn other(mut cpu: Cpu<Process>, _: &mut FrameOf<Reference>) -> Cpu<Process> {
         cpu.task_word().clear::<Machine>(Flags::OTHER);
-        cpu_time::charge(&cpu);
+        alarms::check(&mut cpu);
         cpu
     }
 }

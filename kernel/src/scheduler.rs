@@ -17,7 +17,7 @@ use crate::percpu::{self, MAX_CPUS};
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
-use crate::{interrupts, rcu, statistics, user_tables};
+use crate::{cpu_time, interrupts, rcu, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
@@ -198,11 +198,12 @@ impl vestibule::Scheduler<Reference> for Scheduler {
         mem::forget(queue);
         // SAFETY: this CPU runs `next` from here on, with the stacks that it was adopted with.
         unsafe { next.thread().set_cpu(here) };
-        switch_to(cpu, current, next)
+        switch_to(cpu, current, next, cause.why())
     }
 }
 
-fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>) -> Cpu<NoIrq> {
+fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>, why: Why) -> Cpu<NoIrq> {
+    cpu_time::switch(&from, &to, why);
     from.user_thread_pointer.store(read_register!("tpidr_el0"), Ordering::Relaxed);
     // SAFETY: a user register; the task that it belongs to runs next.
     unsafe { write_register!("tpidr_el0", to.user_thread_pointer.load(Ordering::Relaxed)) };

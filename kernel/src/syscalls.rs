@@ -1,7 +1,9 @@
 //! System calls, by Linux's arm64 numbers and rules: number in X8, arguments in X0 to X5, result or minus the error in X0.
 
+mod alarms;
 mod execute;
 mod files;
+mod futex;
 mod identity;
 mod machine;
 mod memory;
@@ -127,10 +129,26 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_sched_setaffinity => tasks::sched_setaffinity(call),
         linux::__NR_sched_getaffinity => tasks::sched_getaffinity(call),
         linux::__NR_getcpu => tasks::getcpu(call),
-        linux::__NR_futex => tasks::futex(call),
+        linux::__NR_futex => futex::futex(call),
+        linux::__NR_set_robust_list => futex::set_robust_list(call),
+        linux::__NR_get_robust_list => futex::get_robust_list(call),
         linux::__NR_nanosleep => time::nanosleep(call),
         linux::__NR_clock_nanosleep => time::clock_nanosleep(call),
+        linux::__NR_restart_syscall => time::restart(call),
         linux::__NR_clock_gettime => time::clock_gettime(call),
+        linux::__NR_clock_getres => time::clock_getres(call),
+        linux::__NR_clock_settime => time::clock_settime(call),
+        linux::__NR_gettimeofday => time::gettimeofday(call),
+        linux::__NR_settimeofday => time::settimeofday(call),
+        linux::__NR_times => time::times(call),
+        linux::__NR_getrusage => time::getrusage(call),
+        linux::__NR_getitimer => alarms::getitimer(call),
+        linux::__NR_setitimer => alarms::setitimer(call),
+        linux::__NR_timer_create => alarms::create(call),
+        linux::__NR_timer_settime => alarms::settime(call),
+        linux::__NR_timer_gettime => alarms::gettime(call),
+        linux::__NR_timer_getoverrun => alarms::getoverrun(call),
+        linux::__NR_timer_delete => alarms::delete(call),
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),

@@ -6,15 +6,17 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering
 use vestibule::{Context, Process as ProcessContext, TaskWord};
 use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
 
+use crate::cpu_time::CpuTime;
 use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
 use crate::process::Process;
 use crate::reference::{Cpu, Port};
 use crate::registers::write_register;
+use crate::restart::Restart;
 use crate::signals::TaskSignals;
 use crate::stacks::Stack;
 use crate::user_copy::write_user;
-use crate::{scheduler, user_tables};
+use crate::{futex, scheduler, user_tables};
 
 /// A task. The port's part comes first: the current task is found through it.
 #[repr(C)]
@@ -32,8 +34,14 @@ pub struct Task {
     pub clear_on_exit: AtomicUsize,
     /// Where to write its number before it begins, or zero.
     pub tell_id_at: AtomicUsize,
-    /// Ticks that it has been running for since they were last charged.
-    pub ticks: AtomicU64,
+    /// Where the list of locks is that it may leave behind, or zero.
+    pub robust_list: AtomicUsize,
+    /// Where it waits for a futex.
+    pub futex: futex::Place,
+    /// What it has used.
+    pub cpu_time: CpuTime,
+    /// What is left to do of a system call that was interrupted.
+    pub restart: IrqLock<Option<Restart>>,
     /// X0 of the system call that it makes, before that is the result.
     first_argument: AtomicU64,
     /// What it does not want to hear of now, and what waits for it alone.
@@ -101,7 +109,10 @@ impl Task {
             user_thread_pointer: AtomicU64::new(0),
             clear_on_exit: AtomicUsize::new(0),
             tell_id_at: AtomicUsize::new(0),
-            ticks: AtomicU64::new(0),
+            robust_list: AtomicUsize::new(0),
+            futex: futex::Place::new(),
+            cpu_time: CpuTime::new(),
+            restart: IrqLock::new(None),
             first_argument: AtomicU64::new(0),
             signals: TaskSignals::new(),
             has_left_memory: AtomicBool::new(false),

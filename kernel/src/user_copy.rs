@@ -41,6 +41,7 @@ unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 unsafe extern "C" {
     fn user_copy_in(to: *mut u8, from: usize, count: usize) -> usize;
     fn user_copy_out(to: usize, from: *const u8, count: usize) -> usize;
+    fn user_compare_exchange(word: usize, old: u32, new: u32, seen: &mut u32) -> usize;
     static __fixup_table_start: [usize; 2];
     static __fixup_table_end: [usize; 2];
 }
@@ -103,6 +104,17 @@ pub fn write_user<T: Plain>(to: usize, value: &T) -> Result<(), Fault> {
     // SAFETY: a `Plain` value has no padding, so all its bytes are initialised.
     let bytes = unsafe { slice::from_raw_parts((&raw const *value).cast::<u8>(), size_of::<T>()) };
     copy_to_user(to, bytes)
+}
+
+/// Puts `new` in the place of the word at `word`, which is aligned, if that is `old`; what it was.
+pub fn compare_exchange_user(word: usize, old: u32, new: u32) -> Result<u32, Fault> {
+    let word = check(word, size_of::<u32>())?;
+    let mut seen = 0;
+    // SAFETY: the word is user memory, and `seen` is ours.
+    match unsafe { user_compare_exchange(word, old, new, &mut seen) } {
+        0 => Ok(seen),
+        _ => Err(Fault),
+    }
 }
 
 /// Reads a string that ends in zero, without the zero; none if there is no zero in the first `limit` bytes.
@@ -188,7 +200,25 @@ user_copy_out:
 14: add     x0, x2, #8
     ret
 
+    // In: x0 = user address, aligned, w1 = old value, w2 = new value, x3 = where the value that was seen goes. Out: x0 = 0, or
+    // 1 after a fault. Clobbers w1. No instruction does this as the user, so PAN is clear for one; what the user may not
+    // write the kernel may not write there either. Context: as above.
+    .arch_extension lse
+    .arch_extension pan
+    .global user_compare_exchange
+user_compare_exchange:
+    msr     pan, #0
+15: casal   w1, w2, [x0]
+    msr     pan, #1
+    str     w1, [x3]
+    mov     x0, #0
+    ret
+16: msr     pan, #1
+    mov     x0, #1
+    ret
+
     .pushsection .fixup_table, "a"
+    .quad   15b, 16b
     .quad   1b, 5b
     .quad   3b, 4b
     .quad   12b, 14b

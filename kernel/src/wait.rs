@@ -87,7 +87,7 @@ pub fn on_any(
         held.set(holds());
         held.get() || signals::is_interrupted(&task)
     };
-    let is_late = sleep::until(cpu, due.unwrap_or(u64::MAX), stop);
+    let is_late = sleep::until(cpu, due.unwrap_or(sleep::NEVER), stop);
     queues.iter().for_each(|queue| queue.remove(&task));
     if held.get() || is_late { Ok(held.get()) } else { Err(Interrupted) }
 }

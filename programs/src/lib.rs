@@ -54,6 +54,7 @@ target_only! {
     sleep;
     memory;
     rcu;
+    clocks;
     processes;
     signals;
 }

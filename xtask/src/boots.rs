@@ -112,6 +112,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "clocks, timers that send signals, and CPU time",
+        cpus: 2,
+        command_line: "preempt=full -- clocks",
+        lines: &["clocks: 14 tests, 0 failed"],
+        status: 0,
+    },
+    BootTest {
         name: "RCU frees nothing that somebody reads",
         cpus: 4,
         command_line: "preempt=full -- rcu",

@@ -84,7 +84,7 @@ impl Timestamp {
     #[cfg(target_os = "none")]
     pub fn now() -> Self {
         const SECOND: u64 = 1_000_000_000;
-        let now = crate::timer::nanoseconds();
+        let now = crate::clocks::real();
         Self { seconds: (now / SECOND) as i64, nanoseconds: (now % SECOND) as u32 }
     }
 

@@ -11,7 +11,7 @@ use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin};
 use crate::task::Task;
 use crate::terminal::TERMINAL;
-use crate::{power, println, processes, statistics, user_tables};
+use crate::{cpu_time, power, println, processes, statistics, user_tables};
 
 impl Process {
     /// Its tasks are to end.
@@ -43,13 +43,15 @@ impl Process {
     pub fn leave(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>) {
         // First of all: when nobody is left the tables are freed, and this task runs on for a while.
         Task::leave_memory(cpu);
-        let task = Task::current(cpu).id();
-        processes::remove_task(task);
-        self.tasks.lock().retain(|other| other.id() != task);
+        cpu_time::charge(cpu);
+        let task = Task::current(cpu);
+        processes::remove_task(task.id());
+        self.forget(task);
         if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
             return self.task_left.wake_all();
         }
         self.files.leave();
+        self.alarms.clear();
         self.release_memory(cpu);
         if self.id == processes::FIRST {
             power_off(Status::from_word(self.status.load(Ordering::Acquire)));
@@ -94,7 +96,9 @@ impl Process {
         };
         let unwanted = parent.actions.lock().drop_children();
         let (code, status) = Status::from_word(self.status.load(Ordering::Acquire)).for_parent();
-        let origin = Origin::Child { process: self.id, status, times: [self.ticks(), 0] };
+        let usage = self.usage();
+        let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
+        let origin = Origin::Child { process: self.id, status, times };
         _ = self.exit_signal.map(|signal| signals::send(&parent, Info { signal, code, origin }));
         if unwanted {
             parent.bury(self);
@@ -108,6 +112,7 @@ impl Process {
         let Some(index) = family.children.iter().position(|other| Arc::ptr_eq(other, child)) else { return false };
         let child = family.children.swap_remove(index);
         drop(family);
+        self.inherit_usage(&child);
         child.parent.store(NOBODY, Ordering::Relaxed);
         processes::remove(child.id);
         true

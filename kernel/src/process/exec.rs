@@ -13,7 +13,7 @@ use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
 use crate::signals::{self, AlternateStack};
 use crate::task::Task;
-use crate::{processes, user_tables};
+use crate::{futex, processes, user_tables};
 
 impl Process {
     /// Runs what is loaded in `memory`, from `start` on. Everything that could fail has been done, but for the other tasks,
@@ -27,6 +27,8 @@ impl Process {
         frame: &mut Frame,
     ) -> Result<()> {
         self.end_other_tasks(cpu)?;
+        futex::robust::release(cpu);
+        self.alarms.posix.clear();
         self.replace_memory(cpu, Memory::new(memory));
         self.actions.lock().for_new_program();
         self.files.close_on_exec();
@@ -74,7 +76,6 @@ impl Task {
     /// A new program begins in it.
     fn begin_program(&self, _: &Cpu<ProcessContext>) {
         self.signals.alternate.set(AlternateStack::NONE);
-        self.clear_on_exit.store(0, Ordering::Relaxed);
         self.reset_user_registers();
     }
 }

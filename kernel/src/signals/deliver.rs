@@ -10,7 +10,7 @@ use super::{Default, Disposition, Info, Signal, SignalSet, call};
 use crate::process::{Process, Status};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{futex, processes, scheduler, user_copy};
+use crate::{futex, processes, scheduler};
 
 /// The task's flag says that something is there for it.
 pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
@@ -66,12 +66,8 @@ fn stop(process: &Process, signal: Signal) {
 /// The current task ends; its process goes on, if it was not the last.
 pub fn exit_task(cpu: &mut Cpu<ProcessContext>) -> ! {
     let task = Task::current_shared(cpu);
-    let cleared = task.clear_on_exit.load(core::sync::atomic::Ordering::Relaxed);
+    futex::robust::release(cpu);
     if let Some(process) = task.process().cloned() {
-        // Who gave a bad address is not told any more.
-        if cleared != 0 && user_copy::write_user(cleared, &0_u32).is_ok() {
-            futex::wake(process.id(), cleared, 1);
-        }
         process.leave(cpu);
     }
     drop(task);

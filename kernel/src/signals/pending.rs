@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::info::Info;
+use super::info::{Info, Origin};
 use super::signal::SignalSet;
 use crate::lock::IrqLock;
 
@@ -43,6 +43,12 @@ impl Pending {
         queue.push_back(info);
         self.set.store(self.set().with(info.signal).bits(), Ordering::Release);
         Ok(())
+    }
+
+    /// Does one of that POSIX timer wait?
+    pub fn has_of_timer(&self, timer: u32) -> bool {
+        let is_its = |info: &Info| matches!(info.origin, Origin::Timer { id, .. } if id == timer);
+        self.queue.lock().iter().any(is_its)
     }
 
     /// Takes the one of `wanted` that is to be delivered first.

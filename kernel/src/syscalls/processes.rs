@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering;
 use linux_raw_sys::general as linux;
 use vestibule_arm64::{Frame, fpsimd};
 
+use super::time::write_usage;
 use super::{Call, Errno, Result};
 use crate::errno;
 use crate::layout::PAGE_SIZE;
@@ -14,7 +15,7 @@ use crate::registers::read_register;
 use crate::signals::{AlternateStack, INFO_SIZE, Info, Origin, Signal};
 use crate::task::{Start, Task};
 use crate::user_copy::{copy_to_user, read_user, write_user};
-use crate::{processes, scheduler};
+use crate::{cpu_time, processes, scheduler};
 
 const THREAD: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_THREAD;
 /// What may be asked for. Not among it: namespaces, of which there is one each.
@@ -156,6 +157,7 @@ fn inherit(call: &mut Call, wanting: &Wanting, task: &Arc<Task>) -> errno::Resul
 /// `wait4`.
 pub(super) fn wait(call: &mut Call) -> Result {
     let (whom, status_to, options) = (call.argument(0) as i32, call.argument(1), call.argument(2) as u32);
+    let usage_to = call.argument(3);
     const OPTIONS: u32 =
         linux::WNOHANG | linux::WUNTRACED | linux::WCONTINUED | linux::__WALL | linux::__WCLONE | linux::__WNOTHREAD;
     if options & !OPTIONS != 0 {
@@ -178,6 +180,9 @@ pub(super) fn wait(call: &mut Call) -> Result {
     let Some(News { child, status }) = call.process.wait_for_child(call.cpu, which, wanted)? else { return Ok(0) };
     if status_to != 0 {
         write_user(status_to, &status.to_word())?;
+    }
+    if usage_to != 0 {
+        write_usage(usage_to, &child.all_usage())?;
     }
     Ok(child.id() as usize)
 }
@@ -213,7 +218,9 @@ pub(super) fn wait_id(call: &mut Call) -> Result {
 
 fn about(News { child, status }: &News) -> Info {
     let (code, status) = status.for_parent();
-    let origin = Origin::Child { process: child.id(), status, times: [0; 2] };
+    let usage = child.usage();
+    let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
+    let origin = Origin::Child { process: child.id(), status, times };
     Info { signal: Signal::SIGCHLD, code, origin }
 }
 

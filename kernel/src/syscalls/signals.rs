@@ -82,7 +82,7 @@ pub(super) fn suspend(call: &mut Call) -> Result {
     let task = Task::current_shared(call.cpu);
     task.signals.suspend(set);
     signals::look_again(&task);
-    _ = sleep::until(call.cpu, u64::MAX, || signals::is_interrupted(&task));
+    _ = sleep::until(call.cpu, sleep::NEVER, || signals::is_interrupted(&task));
     Err(Errno::ERESTARTNOHAND)
 }
 
@@ -91,7 +91,7 @@ pub(super) fn wait(call: &mut Call) -> Result {
     let (set, info_to, limit) = (call.argument(0), call.argument(1), call.argument(2));
     check_size(call.argument(3))?;
     let set = SignalSet::from_bits(read_user(set)?).without(SignalSet::ABSOLUTE);
-    let due = if limit == 0 { u64::MAX } else { timer::nanoseconds().saturating_add(time::read_time(limit)?) };
+    let due = if limit == 0 { sleep::NEVER } else { timer::nanoseconds().saturating_add(time::read_time(limit)?) };
     let task = Task::current_shared(call.cpu);
     let process = call.process;
     // Meanwhile they wake it up.

@@ -2,17 +2,14 @@
 
 use core::sync::atomic::Ordering;
 
-use linux_raw_sys::general as linux;
 use vestibule::Atomic;
 use vestibule_arm64::this_cpu;
 
-use super::time::read_time;
 use super::{Call, Errno, Result};
-use crate::futex::{self, Woken};
+use crate::percpu;
 use crate::reference::Reference;
 use crate::task::Task;
 use crate::user_copy::{copy_from_user, write_user};
-use crate::{percpu, timer};
 
 pub(super) fn set_tid_address(call: &mut Call) -> Result {
     let task = Task::current(call.cpu);
@@ -75,27 +72,4 @@ pub(super) fn getcpu(call: &mut Call) -> Result {
         write_user(call.argument(1), &0_u32)?;
     }
     Ok(0)
-}
-
-pub(super) fn futex(call: &mut Call) -> Result {
-    let (address, operation, value) = (call.argument(0), call.argument(1) as u32, call.argument(2));
-    if !address.is_multiple_of(4) {
-        return Err(Errno::EINVAL);
-    }
-    match operation & !linux::FUTEX_PRIVATE_FLAG {
-        linux::FUTEX_WAIT => {
-            let due = match call.argument(3) {
-                0 => None,
-                time => Some(timer::nanoseconds().saturating_add(read_time(time)?)),
-            };
-            match futex::wait(call.cpu, call.process, address, value as u32, due)? {
-                Woken::Yes => Ok(0),
-                Woken::Different => Err(Errno::EAGAIN),
-                Woken::TimedOut => Err(Errno::ETIMEDOUT),
-                Woken::Stopped => Err(Errno::EINTR),
-            }
-        }
-        linux::FUTEX_WAKE => Ok(futex::wake(call.process.id(), address, value)),
-        _ => Err(Errno::ENOSYS),
-    }
 }

@@ -1,0 +1,342 @@
+//! `clocks`: the clocks, sleeping by them and being interrupted, timers that send signals, and CPU time.
+
+use core::ptr::from_ref;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use crate::runtime::clock::spin_for;
+use crate::runtime::print::println;
+use crate::runtime::process::{HANDLED, fork, handle, handled, set_action, set_blocked, set_of, wait};
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, gettid, kill, nanosleep, timespec};
+use crate::runtime::thread::spawn;
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+const TICK: Duration = Duration::from_millis(4);
+/// What a busy host may make of a short time.
+const SLACK: Duration = Duration::from_millis(150);
+
+/// What it shows, and whether it does.
+type Test = (&'static str, fn() -> Result<bool>);
+
+/// The program.
+pub fn main(_: Arguments) -> u8 {
+    let tests: [Test; 14] = [
+        ("the clocks that there are", clocks),
+        ("the time of day can be set, and sleepers hear of it", set_clock),
+        ("short sleeps do not wait for ticks", short_sleeps),
+        ("absolute sleeps", absolute_sleeps),
+        ("a handler ends a sleep, and what is left is told", interrupted_sleep),
+        ("a stopped sleep goes on", stopped_sleep),
+        ("an interval timer repeats", interval_timer),
+        ("interval timers by CPU time", cpu_timers),
+        ("a timer that is not one", no_timer),
+        ("a timer with a value", timer_signal),
+        ("a timer for one thread", timer_for_thread),
+        ("what a blocked signal misses is counted", overrun),
+        ("CPU time is that of running", cpu_time),
+        ("CPU time of threads and children", usage),
+    ];
+    let mut wrong = 0;
+    for (what, test) in &tests {
+        match test() {
+            Ok(true) => {}
+            other => {
+                println!("clocks: {what}: {other:?}");
+                wrong += 1;
+            }
+        }
+    }
+    println!("clocks: {} tests, {wrong} failed", tests.len());
+    u8::from(wrong > 0)
+}
+
+/// A call that touches no memory but what is passed to it here.
+fn plain<const N: usize>(number: u32, arguments: [usize; N]) -> Result<usize> {
+    let mut six = [0; 6];
+    six[..N].copy_from_slice(&arguments);
+    // SAFETY: what is passed is memory of the caller's.
+    check(unsafe { call(number, six) })
+}
+
+fn now(clock: u32) -> Result<Duration> {
+    let mut time = [0_u64; 2];
+    plain(abi::__NR_clock_gettime, [clock as usize, &raw mut time as usize])?;
+    Ok(Duration::new(time[0], time[1] as u32))
+}
+
+fn monotonic() -> Result<Duration> {
+    now(abi::CLOCK_MONOTONIC)
+}
+
+fn clocks() -> Result<bool> {
+    const TWENTY_TWENTY: Duration = Duration::from_secs(1_577_836_800);
+    let mut right = true;
+    for clock in [abi::CLOCK_MONOTONIC, abi::CLOCK_MONOTONIC_RAW, abi::CLOCK_MONOTONIC_COARSE, abi::CLOCK_BOOTTIME] {
+        right &= now(clock)? < TWENTY_TWENTY;
+    }
+    let mut day = [0_u64; 2];
+    plain(abi::__NR_gettimeofday, [&raw mut day as usize, 0])?;
+    let day = Duration::new(day[0], day[1] as u32 * 1000);
+    for clock in [abi::CLOCK_REALTIME, abi::CLOCK_REALTIME_COARSE] {
+        right &= now(clock)? > TWENTY_TWENTY && now(clock)?.saturating_sub(day) < Duration::from_secs(1);
+    }
+    let resolution = |clock: u32| -> Result<Duration> {
+        let mut time = [0_u64; 2];
+        plain(abi::__NR_clock_getres, [clock as usize, &raw mut time as usize])?;
+        Ok(Duration::new(time[0], time[1] as u32))
+    };
+    right &= resolution(abi::CLOCK_MONOTONIC)? == NANOSECOND && resolution(abi::CLOCK_REALTIME_COARSE)? == TICK;
+    // Process 0 is whoever asks; of no process there is no clock.
+    let of_process = |id: u32| (!id << 3 | 2) as usize;
+    right &= plain(abi::__NR_clock_getres, [of_process(0), 0]).is_ok();
+    right &= plain(abi::__NR_clock_getres, [of_process(getpid() as u32), 0]).is_ok();
+    right &= plain(abi::__NR_clock_getres, [of_process(0x3f_ffff), 0]) == Err(Errno(errno::EINVAL));
+    Ok(right && plain(abi::__NR_clock_getres, [99, 0]) == Err(Errno(errno::EINVAL)))
+}
+
+fn set_day(time: Duration) -> Result<()> {
+    let time = timespec(time);
+    plain(abi::__NR_clock_settime, [abi::CLOCK_REALTIME as usize, from_ref(&time) as usize]).map(|_| ())
+}
+
+/// A thread sleeps for an hour, and wakes because somebody says that the hour is over.
+fn set_clock() -> Result<bool> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (day, start) = (now(abi::CLOCK_REALTIME)?, monotonic()?);
+    let sleeper = spawn(move || _ = sleep_until(abi::CLOCK_REALTIME, day + HOUR))?;
+    nanosleep(Duration::from_millis(10))?;
+    set_day(day + HOUR)?;
+    sleeper.join();
+    let later = now(abi::CLOCK_REALTIME)?;
+    let passed = monotonic()? - start;
+    set_day(day + passed)?;
+    Ok(later >= day + HOUR && later < day + HOUR + SLACK && passed < SLACK)
+}
+
+/// If each waited for a tick, twenty would take eighty milliseconds.
+fn short_sleeps() -> Result<bool> {
+    let best = (0..3).map(|_| twenty_sleeps()).try_fold(Duration::MAX, |best, time| time.map(|time| best.min(time)))?;
+    println!("clocks: twenty sleeps of a millisecond took {} us", best.as_micros());
+    Ok(best >= Duration::from_millis(20) && best < 15 * TICK)
+}
+
+fn twenty_sleeps() -> Result<Duration> {
+    let start = monotonic()?;
+    (0..20).try_for_each(|_| nanosleep(Duration::from_millis(1)))?;
+    Ok(monotonic()? - start)
+}
+
+fn sleep_until(clock: u32, time: Duration) -> Result<usize> {
+    let time = timespec(time);
+    plain(abi::__NR_clock_nanosleep, [clock as usize, abi::TIMER_ABSTIME as usize, from_ref(&time) as usize, 0])
+}
+
+fn absolute_sleeps() -> Result<bool> {
+    let mut right = true;
+    for clock in [abi::CLOCK_MONOTONIC, abi::CLOCK_REALTIME, abi::CLOCK_BOOTTIME] {
+        let due = now(clock)? + Duration::from_millis(5);
+        sleep_until(clock, due)?;
+        let woke = now(clock)?;
+        right &= woke >= due && woke < due + SLACK;
+        // The past is over at once.
+        right &= sleep_until(clock, due).is_ok() && now(clock)? < woke + SLACK;
+    }
+    let refused = sleep_until(abi::CLOCK_MONOTONIC_RAW, Duration::ZERO);
+    Ok(right && refused == Err(Errno(errno::EOPNOTSUPP)))
+}
+
+/// An interval timer: what it is set to now, and what it was.
+fn set_interval(which: u32, first: Duration, interval: Duration) -> Result<Duration> {
+    let parts = |time: Duration| [time.as_secs(), u64::from(time.subsec_micros())];
+    let (new, mut old) = ([parts(interval), parts(first)], [[0_u64; 2]; 2]);
+    plain(abi::__NR_setitimer, [which as usize, from_ref(&new) as usize, &raw mut old as usize])?;
+    Ok(Duration::new(old[1][0], old[1][1] as u32 * 1000))
+}
+
+fn interrupted_sleep() -> Result<bool> {
+    handle(abi::SIGALRM, abi::SA_RESTART, 0)?;
+    let (sleep, alarm) = (Duration::from_millis(300), Duration::from_millis(20));
+    set_interval(abi::ITIMER_REAL, alarm, Duration::ZERO)?;
+    let (time, mut left) = (timespec(sleep), [0_u64; 2]);
+    let ended = plain(abi::__NR_nanosleep, [from_ref(&time) as usize, &raw mut left as usize]);
+    let left = Duration::new(left[0], left[1] as u32);
+    let right = left > Duration::from_millis(50) && left <= sleep - alarm;
+    Ok(ended == Err(Errno(errno::EINTR)) && right)
+}
+
+/// A child stops its parent, and has it go on a while later.
+fn stopped_sleep() -> Result<bool> {
+    let parent = getpid();
+    let child = fork(move || {
+        let pause = || nanosleep(Duration::from_millis(15));
+        let done = pause().and_then(|()| kill(parent, abi::SIGSTOP)).and_then(|()| pause());
+        u8::from(done.and_then(|()| kill(parent, abi::SIGCONT)).is_err())
+    })?;
+    let (start, sleep) = (monotonic()?, Duration::from_millis(60));
+    nanosleep(sleep)?;
+    let slept = monotonic()? - start;
+    Ok(slept >= sleep && slept < sleep + SLACK && wait(child as isize, 0)? == (child, 0))
+}
+
+fn interval_timer() -> Result<bool> {
+    handle(abi::SIGALRM, 0, 0)?;
+    let (before, interval) = (handled(), Duration::from_millis(3));
+    set_interval(abi::ITIMER_REAL, interval, interval)?;
+    for _ in 0..4 {
+        // Each is interrupted.
+        _ = nanosleep(Duration::from_secs(1));
+    }
+    let mut set = [[0_u64; 2]; 2];
+    plain(abi::__NR_getitimer, [abi::ITIMER_REAL as usize, &raw mut set as usize])?;
+    let left = set_interval(abi::ITIMER_REAL, Duration::ZERO, Duration::ZERO)?;
+    let after = handled();
+    nanosleep(4 * interval)?;
+    let is_set = set[0] == [0, 3000] && set[1] != [0, 0] && left <= interval;
+    Ok(after >= before + 4 && handled() == after && is_set)
+}
+
+fn cpu_timers() -> Result<bool> {
+    let mut right = true;
+    for (which, signal) in [(abi::ITIMER_VIRTUAL, abi::SIGVTALRM), (abi::ITIMER_PROF, abi::SIGPROF)] {
+        handle(signal, 0, 0)?;
+        let (before, time) = (handled(), Duration::from_millis(20));
+        set_interval(which, time, Duration::ZERO)?;
+        nanosleep(2 * time)?;
+        right &= handled() == before;
+        spin_for(2 * time + SLACK);
+        right &= handled() == before + 1 && HANDLED.signal.load(Ordering::Relaxed) == u64::from(signal);
+    }
+    Ok(right)
+}
+
+/// As `sigevent`: value, signal, how, thread.
+fn create_timer(signal: u32, how: u32, value: u64, thread: usize) -> Result<u32> {
+    let mut event = [0_u64; 8];
+    event[0] = value;
+    event[1] = u64::from(signal) | u64::from(how) << 32;
+    event[2] = thread as u64;
+    let mut id = 0_u32;
+    plain(abi::__NR_timer_create, [abi::CLOCK_MONOTONIC as usize, from_ref(&event) as usize, &raw mut id as usize])?;
+    Ok(id)
+}
+
+fn set_timer(id: u32, first: Duration, interval: Duration) -> Result<usize> {
+    let new = [timespec(interval), timespec(first)];
+    plain(abi::__NR_timer_settime, [id as usize, 0, from_ref(&new) as usize, 0])
+}
+
+fn delete_timer(id: u32) -> Result<usize> {
+    plain(abi::__NR_timer_delete, [id as usize])
+}
+
+fn no_timer() -> Result<bool> {
+    let bad_id = set_timer(77, NANOSECOND, Duration::ZERO) == Err(Errno(errno::EINVAL));
+    let bad_signal = create_timer(65, abi::SIGEV_SIGNAL, 0, 0) == Err(Errno(errno::EINVAL));
+    let bad_thread = create_timer(10, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, 0x3f_ffff);
+    let silent = create_timer(0, abi::SIGEV_NONE, 0, 0)?;
+    set_timer(silent, Duration::from_secs(9), Duration::ZERO)?;
+    let mut left = [[0_u64; 2]; 2];
+    plain(abi::__NR_timer_gettime, [silent as usize, &raw mut left as usize])?;
+    delete_timer(silent)?;
+    let deleted = delete_timer(silent) == Err(Errno(errno::EINVAL));
+    Ok(bad_id && bad_signal && bad_thread == Err(Errno(errno::EINVAL)) && left[1][0] == 8 && deleted)
+}
+
+fn timer_signal() -> Result<bool> {
+    const SIGNAL: u32 = 40;
+    handle(SIGNAL, 0, 0)?;
+    let (before, value) = (handled(), 0x1234_5678_9abc);
+    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL, value, 0)?;
+    set_timer(id, Duration::from_millis(2), Duration::from_millis(2))?;
+    for _ in 0..3 {
+        _ = nanosleep(Duration::from_secs(1));
+    }
+    delete_timer(id)?;
+    let origin = HANDLED.origin.load(Ordering::Relaxed) as u32;
+    let is_timer = HANDLED.code.load(Ordering::Relaxed) as i32 == abi::SI_TIMER;
+    Ok(handled() >= before + 3 && is_timer && origin == id)
+}
+
+/// The other thread would have it, too, if it were for the process.
+fn timer_for_thread() -> Result<bool> {
+    const SIGNAL: u32 = 41;
+    handle(SIGNAL, 0, 0)?;
+    let before = handled();
+    let mask = set_blocked(set_of(SIGNAL))?;
+    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, gettid())?;
+    set_timer(id, Duration::from_millis(1), Duration::ZERO)?;
+    spawn(|| {
+        _ = set_blocked(0);
+        spin_for(Duration::from_millis(20));
+    })?
+    .join();
+    let waited = handled() == before;
+    set_blocked(mask)?;
+    delete_timer(id)?;
+    Ok(waited && handled() == before + 1)
+}
+
+fn overrun() -> Result<bool> {
+    const SIGNAL: u32 = 42;
+    handle(SIGNAL, 0, 0)?;
+    let before = handled();
+    let mask = set_blocked(set_of(SIGNAL))?;
+    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL, 0, 0)?;
+    set_timer(id, Duration::from_millis(2), Duration::from_millis(1))?;
+    nanosleep(Duration::from_millis(20))?;
+    set_timer(id, Duration::ZERO, Duration::ZERO)?;
+    set_blocked(mask)?;
+    let once = handled() == before + 1;
+    // As often as user mode could never hear of.
+    set_timer(id, NANOSECOND, NANOSECOND)?;
+    spin_for(Duration::from_millis(5));
+    let overrun = plain(abi::__NR_timer_getoverrun, [id as usize])?;
+    delete_timer(id)?;
+    set_action(SIGNAL, 1, 0, 0)?;
+    Ok(once && overrun > 1000)
+}
+
+fn cpu_time() -> Result<bool> {
+    let (long, short) = (Duration::from_millis(40), Duration::from_millis(10));
+    let before = now(abi::CLOCK_THREAD_CPUTIME_ID)?;
+    nanosleep(long)?;
+    let asleep = now(abi::CLOCK_THREAD_CPUTIME_ID)? - before;
+    let (before, process) = (now(abi::CLOCK_THREAD_CPUTIME_ID)?, now(abi::CLOCK_PROCESS_CPUTIME_ID)?);
+    let start = monotonic()?;
+    spin_for(long);
+    let (passed, ran) = (monotonic()? - start, now(abi::CLOCK_THREAD_CPUTIME_ID)? - before);
+    let all = now(abi::CLOCK_PROCESS_CPUTIME_ID)? - process;
+    // Others may have run meanwhile, on this CPU.
+    Ok(asleep < short && ran > short && ran <= passed + short && all + short > ran)
+}
+
+/// In microseconds: user, system.
+fn rusage(whose: i32) -> Result<[u64; 2]> {
+    let mut words = [0_u64; 18];
+    plain(abi::__NR_getrusage, [whose as usize, &raw mut words as usize])?;
+    Ok([words[0] * 1_000_000 + words[1], words[2] * 1_000_000 + words[3]])
+}
+
+fn usage() -> Result<bool> {
+    let time = Duration::from_millis(60);
+    let before = rusage(0)?;
+    spawn(move || spin_for(time))?.join();
+    let after = rusage(0)?;
+    let of_thread = after[0].saturating_sub(before[0]);
+
+    let before = rusage(abi::RUSAGE_CHILDREN)?;
+    let child = fork(move || {
+        spin_for(time);
+        0
+    })?;
+    let (mut status, mut words) = (0_i32, [0_u64; 18]);
+    plain(abi::__NR_wait4, [child, &raw mut status as usize, 0, &raw mut words as usize])?;
+    let after = rusage(abi::RUSAGE_CHILDREN)?;
+    let of_child = after[0].saturating_sub(before[0]);
+    let told = words[0] * 1_000_000 + words[1];
+
+    let mut ticks = [0_u64; 4];
+    plain(abi::__NR_times, [&raw mut ticks as usize])?;
+    Ok(of_thread > 10_000 && of_child > 10_000 && told > 10_000 && ticks[0] > 1 && ticks[2] > 1)
+}

@@ -69,7 +69,7 @@ pub struct Process {
     /// The last task has left.
     ended: AtomicBool,
     /// What its parent is sent then.
-    exit_signal: Option<Signal>,
+    exit_signal: IrqLock<Option<Signal>>,
     /// What it does with signals.
     pub actions: IrqLock<Actions>,
     /// Signals that any of its tasks may take.
@@ -115,7 +115,8 @@ impl Process {
         let files = if wish.shares_files { self.files.share() } else { self.files.fork() };
         let location = if wish.shares_place { self.location.clone() } else { self.location.fork() };
         let mut child = Process::with(id, self.name(), memory, files, location);
-        child.exit_signal = wish.exit_signal;
+        // A sibling's parent has not been asked what it wants to be sent.
+        child.exit_signal = IrqLock::new(if wish.is_sibling { *self.exit_signal.lock() } else { wish.exit_signal });
         child.borrows_memory = AtomicBool::new(wish.lends_memory);
         child.parent = AtomicU32::new(parent.id);
         child.group = AtomicU32::new(self.group());
@@ -148,7 +149,7 @@ impl Process {
             survivor: AtomicU32::new(0),
             status: AtomicI32::new(RUNS),
             ended: AtomicBool::new(false),
-            exit_signal: None,
+            exit_signal: IrqLock::new(None),
             actions: IrqLock::new(Actions::DEFAULT),
             pending: Pending::new(),
             job: Job::new(),

@@ -8,7 +8,7 @@ use vestibule::Process as ProcessContext;
 
 use super::{NOBODY, Process, RUNS, Status};
 use crate::reference::Cpu;
-use crate::signals::{self, Info, Origin};
+use crate::signals::{self, Info, Origin, Signal};
 use crate::task::Task;
 use crate::terminal::TERMINAL;
 use crate::{cpu_time, power, println, processes, statistics, user_tables};
@@ -83,6 +83,7 @@ impl Process {
         let Some(first) = processes::find(processes::FIRST) else { return };
         for child in children {
             child.parent.store(first.id, Ordering::Relaxed);
+            *child.exit_signal.lock() = Some(Signal::SIGCHLD);
             child.family.lock().parent = Arc::downgrade(&first);
             first.family.lock().children.push(child);
         }
@@ -99,7 +100,8 @@ impl Process {
         let usage = self.usage();
         let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
         let origin = Origin::Child { process: self.id, status, times };
-        _ = self.exit_signal.map(|signal| signals::send(&parent, Info { signal, code, origin }));
+        let signal = *self.exit_signal.lock();
+        _ = signal.map(|signal| signals::send(&parent, Info { signal, code, origin }));
         if unwanted {
             parent.bury(self);
         }

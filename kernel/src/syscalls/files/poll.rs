@@ -38,8 +38,8 @@ impl Watch {
 /// `ppoll(entries, count, time, signals, size)`
 pub(super) fn ppoll(call: &mut Call) -> Result {
     const SIZE: usize = 8;
-    let (table, count) = (call.argument(0), call.argument(1));
-    if count as u32 as usize > LIMIT {
+    let (table, count) = (call.argument(0), call.argument(1) as u32 as usize);
+    if count > LIMIT {
         return Err(Errno::EINVAL);
     }
     let limit = Limit::read(call.argument(2))?;

@@ -57,4 +57,5 @@ target_only! {
     clocks;
     processes;
     signals;
+    fuzz;
 }

@@ -1,0 +1,113 @@
+//! `fuzz SEED SECONDS [FIRST]`: system calls with random arguments and signal frames full of lies, in children that may die
+//! of them, while the kernel must not.
+//!
+//! Each child is a round with a number; seed and number say what it does, so that `FIRST` begins again at a round that was
+//! not survived. Rounds run in threes, at once. What is left of the children in the end must be nothing.
+
+mod arguments;
+mod calls;
+mod frames;
+mod random;
+
+use core::time::Duration;
+
+use crate::runtime::clock::now;
+use crate::runtime::print::println;
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{abi, errno};
+use calls::{fork, plain};
+use random::Random;
+
+/// How many rounds run at once.
+const AT_ONCE: usize = 3;
+/// For how long a round may run before it is killed, and how long it may take to die of that.
+const PATIENCE: Duration = Duration::from_millis(400);
+const DEATH: Duration = Duration::from_secs(10);
+/// Every so many rounds it says how far it is.
+const PROGRESS: usize = 60;
+
+/// The program.
+pub fn main(arguments: Arguments) -> u8 {
+    let (Some(seed), Some(seconds)) = (arguments.number(1), arguments.number(2)) else {
+        println!("usage: fuzz SEED SECONDS [FIRST]");
+        return 2;
+    };
+    let first = arguments.number(3).unwrap_or(0);
+    println!("fuzz: seed {seed}, {seconds} s, from round {first}");
+    let end = now() + Duration::from_secs(seconds as u64);
+    calls::ignore_terminal();
+    let mut tally = Tally::default();
+    let mut round = first;
+    while now() < end {
+        if (round - first).is_multiple_of(PROGRESS) {
+            println!("fuzz: round {round}");
+        }
+        if let Err(why) = run_some(seed, round, &mut tally) {
+            println!("fuzz: round {round}: {why}");
+            return 1;
+        }
+        round += AT_ONCE;
+    }
+    let Tally { exited, died, killed } = tally;
+    println!("fuzz: {} rounds, {exited} to their ends, {died} died, {killed} killed", round - first);
+    0
+}
+
+/// How rounds ended.
+#[derive(Default)]
+struct Tally {
+    exited: usize,
+    died: usize,
+    killed: usize,
+}
+
+fn run_some(seed: usize, round: usize, tally: &mut Tally) -> Result<(), &'static str> {
+    let mut children = [0; AT_ONCE];
+    for (index, child) in children.iter_mut().enumerate() {
+        match fork() {
+            0 => live(seed, round + index),
+            pid if pid > 0 => *child = pid as usize,
+            _ => return Err("no child"),
+        }
+    }
+    wait_for(&mut children, PATIENCE, tally);
+    for child in children.iter().filter(|child| **child != 0) {
+        tally.killed += 1;
+        plain(abi::__NR_kill, [*child, abi::SIGKILL as usize]);
+    }
+    wait_for(&mut children, DEATH, tally);
+    calls::restore_terminal();
+    if children == [0; AT_ONCE] { Ok(()) } else { Err("a child does not die") }
+}
+
+/// Waits until `children` have ended, each of which is zero then, or for so long. Grandchildren that nobody waits for any
+/// more are taken in by the way.
+fn wait_for(children: &mut [usize; AT_ONCE], limit: Duration, tally: &mut Tally) {
+    let end = now() + limit;
+    while children.iter().any(|child| *child != 0) && now() < end {
+        let mut status = 0_u32;
+        let pid = plain(abi::__NR_wait4, [usize::MAX, &raw mut status as usize, abi::WNOHANG as usize]);
+        match pid {
+            0 => calls::sleep_a_little(),
+            _ if pid == -(errno::ECHILD as isize) => return,
+            _ => {
+                if let Some(child) = children.iter_mut().find(|child| **child == pid as usize) {
+                    *child = 0;
+                    *if status & 0x7f == 0 { &mut tally.exited } else { &mut tally.died } += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A child's life.
+fn live(seed: usize, round: usize) -> ! {
+    let mut random = Random::new((seed as u64) << 32 ^ round as u64);
+    calls::leave_family();
+    if random.one_in(4) {
+        frames::tell_lies(&mut random);
+    } else {
+        calls::make_many(&mut random);
+    }
+    crate::runtime::syscall::exit_group(0)
+}

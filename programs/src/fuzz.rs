@@ -1,4 +1,4 @@
-//! `fuzz SEED SECONDS [FIRST]`: system calls with random arguments and signal frames full of lies, in children that may die
+//! `fuzz SECONDS [SEED [FIRST]]`: system calls with random arguments and signal frames full of lies, in children that may die
 //! of them, while the kernel must not.
 //!
 //! Each child is a round with a number; seed and number say what it does, so that `FIRST` begins again at a round that was
@@ -28,10 +28,11 @@ const PROGRESS: usize = 60;
 
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
-    let (Some(seed), Some(seconds)) = (arguments.number(1), arguments.number(2)) else {
-        println!("usage: fuzz SEED SECONDS [FIRST]");
+    let Some(seconds) = arguments.number(1) else {
+        println!("usage: fuzz SECONDS [SEED [FIRST]]");
         return 2;
     };
+    let seed = arguments.number(2).unwrap_or(1);
     let first = arguments.number(3).unwrap_or(0);
     println!("fuzz: seed {seed}, {seconds} s, from round {first}");
     let end = now() + Duration::from_secs(seconds as u64);

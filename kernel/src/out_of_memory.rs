@@ -8,6 +8,7 @@ use crate::process::Process;
 use crate::reference::Cpu;
 use crate::signals::{self, Info, Signal};
 use crate::task::Task;
+use crate::wait::Mutex;
 use crate::{frames, println, processes, sleep, timer};
 
 /// Whom it hits.
@@ -34,21 +35,30 @@ pub fn make_room(cpu: &mut Cpu<ProcessContext>) -> Chosen {
         if !frames::is_low() {
             return Chosen::Another;
         }
-        let all = processes::all();
-        let with_memory = || all.iter().filter(|process| pages(process) > 0);
-        if !with_memory().any(|process| process.is_ending()) {
-            // Without the first process, nobody else is anything.
-            let victim = with_memory().max_by_key(|process| (process.id() != processes::FIRST, pages(process)));
-            victim.inspect(|process| end(process));
+        if choose(cpu) {
             continue;
         }
-        drop(all);
         sleep::until(cpu, timer::nanoseconds() + WAIT_NANOSECONDS, ends);
     }
     // Whoever ends holds on to what it has, or has next to nothing: the next one.
     let running = processes::all().into_iter().filter(|process| !process.is_ending());
     running.max_by_key(pages).inspect(end);
     Chosen::Another
+}
+
+/// Ends somebody, unless somebody ends already; whether it did.
+fn choose(cpu: &mut Cpu<ProcessContext>) -> bool {
+    // One at a time: who comes second finds that somebody ends.
+    static CHOICE: Mutex<()> = Mutex::new(());
+    let _choice = CHOICE.lock(cpu);
+    let all = processes::all();
+    let with_memory = || all.iter().filter(|process| pages(process) > 0);
+    if !frames::is_low() || with_memory().any(|process| process.is_ending()) {
+        return false;
+    }
+    // Without the first process, nobody else is anything.
+    let victim = with_memory().max_by_key(|process| (process.id() != processes::FIRST, pages(process)));
+    victim.inspect(|process| end(process)).is_some()
 }
 
 fn end(process: &Arc<Process>) {

@@ -53,6 +53,7 @@ target_only! {
     futex;
     sleep;
     memory;
+    hunger;
     rcu;
     clocks;
     processes;

@@ -7,7 +7,7 @@ use crate::runtime::clock::spin_until;
 use crate::runtime::print::println;
 use crate::runtime::process::{HANDLED, fork, handle, handled, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, call, check, errno, sched_yield};
+use crate::runtime::syscall::{Result, abi, call, check, errno, getpid, kill, sched_yield};
 use crate::runtime::test_calls::frames_in_use;
 use crate::runtime::thread;
 
@@ -315,12 +315,13 @@ fn snapshots(checks: &mut Checks, rounds: usize) -> Result<()> {
 /// As many frames as before are in use when children have come and gone.
 fn nothing_lost(checks: &mut Checks, rounds: usize) -> Result<()> {
     let lives = |count: usize| {
-        (0..count).try_for_each(|_| {
+        (0..count).try_for_each(|number| {
             child(|| {
                 let room = map(0, 64 * PAGE, WRITE, PRIVATE).unwrap_or(0);
                 (0..64).for_each(|page| store(room + page * PAGE, 1));
                 COUNTER.fetch_add(1, Ordering::Relaxed);
-                0
+                // Every other one is ended.
+                if number % 2 == 0 { 0 } else { _ = kill(getpid(), abi::SIGKILL); 1 }
             })
             .map(|_| ())
         })

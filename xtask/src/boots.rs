@@ -189,6 +189,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "who takes too much memory ends, and the others do not",
+        cpus: 4,
+        command_line: "preempt=full -- hunger",
+        lines: &["hunger: who took too much is gone, and all memory is back"],
+        status: 0,
+    },
+    BootTest {
         name: "a crash ends the process alone: read-null",
         cpus: 2,
         command_line: "preempt=full -- crash read-null",

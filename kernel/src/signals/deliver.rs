@@ -12,12 +12,23 @@ use crate::reference::Cpu;
 use crate::task::Task;
 use crate::{futex, processes, scheduler};
 
+/// The task is to end.
+struct Ends;
+
 /// The task's flag says that something is there for it.
 pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
-    let task = Task::current_shared(&cpu);
-    let Some(process) = task.process() else { return cpu };
+    // A task that ends does not come back: counts that its stack held would be lost, and with them the task.
+    if let Err(Ends) = deliver_all(&mut cpu, frame) {
+        exit_task(&mut cpu);
+    }
+    cpu
+}
+
+fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), Ends> {
+    let task = Task::current_shared(cpu);
+    let Some(process) = task.process() else { return Ok(()) };
     let mut interrupted = Interrupted::of(frame, &task);
-    while let Some(info) = next(&mut cpu, &task, process) {
+    while let Some(info) = next(cpu, &task, process)? {
         let disposition = process.actions.lock().of(info.signal);
         match disposition {
             Disposition::Ignore | Disposition::Default(Default::Ignore | Default::Continue) => {}
@@ -28,7 +39,7 @@ pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessCo
                     interrupted.handled(&action, frame);
                 }
                 process.actions.lock().used(info.signal);
-                if call::handler(&cpu, &task, frame, &info, &action).is_err() {
+                if call::handler(cpu, &task, frame, &info, &action).is_err() {
                     process.end(Status::killed(Signal::SIGSEGV));
                 }
             }
@@ -38,14 +49,14 @@ pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessCo
         interrupted.not_handled(frame);
     }
     task.signals.unsuspend();
-    cpu
+    Ok(())
 }
 
-/// The next one to deliver. A process that is stopped waits here, one that ends does not come back.
-fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>) -> Option<Info> {
+/// The next one to deliver. A process that is stopped waits here.
+fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>) -> Result<Option<Info>, Ends> {
     loop {
         if process.is_ending_task(task) {
-            exit_task(cpu);
+            return Err(Ends);
         }
         if !process.job.is_stopped() {
             break;
@@ -53,7 +64,7 @@ fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>)
         process.stay_stopped(cpu);
     }
     let wanted = SignalSet::from_bits(!task.signals.blocked().bits());
-    task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted))
+    Ok(task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted)))
 }
 
 /// Only SIGSTOP stops a process that no shell looks after: nobody would let it go on.

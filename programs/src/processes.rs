@@ -77,7 +77,8 @@ fn stopped_and_continued() -> Result<bool> {
     let [from, to] = pipe()?;
     let child = fork(|| {
         let mut byte = [0];
-        u8::from(!matches!(read(from, &mut byte), Ok(1)))
+        let mut reads = || matches!(read(from, &mut byte), Ok(1));
+        u8::from(!(reads() && reads()))
     })?;
     kill(child, abi::SIGSTOP)?;
     let stopped = wait(child as isize, abi::WUNTRACED)?.1;
@@ -85,6 +86,8 @@ fn stopped_and_continued() -> Result<bool> {
     let silent = wait(child as isize, abi::WNOHANG)? == (0, 0);
     kill(child, abi::SIGCONT)?;
     let continued = wait(child as isize, abi::WCONTINUED)?.1;
+    // It could have ended meanwhile, and then that would have been the news.
+    write(to, &[2])?;
     let end = ended(child)?;
     Ok(stopped == 0x7f | (abi::SIGSTOP as i32) << 8 && silent && continued == 0xffff && end == 0)
 }

@@ -60,7 +60,6 @@ impl Process {
             TERMINAL.leave_session(self.id);
         }
         self.leave_children();
-        self.ended.store(true, Ordering::Release);
         self.tell_parent();
     }
 
@@ -92,19 +91,21 @@ impl Process {
 
     fn tell_parent(self: &Arc<Self>) {
         let Some(parent) = self.parent() else {
+            self.ended.store(true, Ordering::Release);
             processes::remove(self.id);
             return;
         };
-        let unwanted = parent.actions.lock().drop_children();
+        // A child that nobody is to wait for goes before it can be found.
+        if parent.actions.lock().drop_children() {
+            parent.bury(self);
+        }
+        self.ended.store(true, Ordering::Release);
         let (code, status) = Status::from_word(self.status.load(Ordering::Acquire)).for_parent();
         let usage = self.usage();
         let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
         let origin = Origin::Child { process: self.id, status, times };
         let signal = *self.exit_signal.lock();
         _ = signal.map(|signal| signals::send(&parent, Info { signal, code, origin }));
-        if unwanted {
-            parent.bury(self);
-        }
         parent.children_changed.wake_all();
     }
 

@@ -5,7 +5,9 @@ use core::ops::AddAssign;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::{Flags, Hardirq, Process, Why};
+use vestibule_arm64::this_cpu;
 
+use crate::percpu::MAX_CPUS;
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
 use crate::timer;
@@ -130,9 +132,20 @@ pub fn switch(from: &Task, to: &Task, why: Why) {
     add(switches, 1);
 }
 
+/// For how many ticks each CPU had a program to run.
+static BUSY: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+
+/// For how many ticks that CPU had a program to run.
+pub fn busy(cpu: usize) -> u64 {
+    BUSY[cpu].load(Ordering::Relaxed)
+}
+
 /// A tick came while the current task ran, in user mode or not. From the interrupt's body.
 pub fn tick(cpu: &Cpu<Hardirq>, from_user: bool) {
     let task = Task::current(cpu);
+    if task.process().is_some() {
+        BUSY[this_cpu(cpu).number()].fetch_add(1, Ordering::Relaxed);
+    }
     let times = &task.cpu_time;
     times.charge(timer::counter());
     add(if from_user { &times.user_ticks } else { &times.system_ticks }, 1);

@@ -36,10 +36,12 @@ pub mod open;
 #[cfg(target_os = "none")]
 pub mod pipe;
 #[cfg(target_os = "none")]
+pub mod proc;
+#[cfg(target_os = "none")]
 pub mod table;
 
 #[cfg(target_os = "none")]
-pub use fill::{fill, find, first_table, root};
+pub use fill::{fill, find, first_table, locate, root};
 
 /// Named pipes on the host: an inode has one, and nobody opens it.
 #[cfg(not(target_os = "none"))]

@@ -30,6 +30,7 @@ use crate::lock::IrqLock;
 use crate::processes;
 use crate::signals::{Actions, Pending, Signal};
 use crate::task::Task;
+use crate::timer;
 use crate::wait::WaitQueue;
 
 /// A process.
@@ -82,6 +83,10 @@ pub struct Process {
     past: IrqLock<Past>,
     /// Timers that send it signals.
     pub alarms: Alarms,
+    /// When it was made.
+    started: u64,
+    /// The path of its program's file.
+    executable: IrqLock<Arc<[u8]>>,
 }
 
 /// Whom it stems from, and who stems from it.
@@ -105,6 +110,7 @@ impl Process {
     ) -> Arc<Process> {
         let mut process = Process::with(processes::FIRST, program.name(), Memory::new(memory), files, location);
         process.command = IrqLock::new(program.arguments);
+        process.executable = IrqLock::new(program.file_path);
         let process = Arc::new(process);
         processes::add(&process);
         process
@@ -117,6 +123,7 @@ impl Process {
         let mut child = Process::with(id, self.name(), memory, files, location);
         // A sibling's parent has not been asked what it wants to be sent.
         child.exit_signal = IrqLock::new(if wish.is_sibling { *self.exit_signal.lock() } else { wish.exit_signal });
+        child.executable = IrqLock::new(self.executable());
         child.borrows_memory = AtomicBool::new(wish.lends_memory);
         child.parent = AtomicU32::new(parent.id);
         child.group = AtomicU32::new(self.group());
@@ -156,6 +163,8 @@ impl Process {
             children_changed: WaitQueue::new(),
             past: Past::none(),
             alarms: Alarms::new(),
+            started: timer::nanoseconds(),
+            executable: IrqLock::new(Arc::from(&b""[..])),
         }
     }
 
@@ -245,6 +254,16 @@ impl Process {
 
     fn has_returned_memory(&self) -> bool {
         !self.borrows_memory.load(Ordering::Acquire)
+    }
+
+    /// When it was made, by the clock since the boot.
+    pub fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// The path of its program's file, from the root.
+    pub fn executable(&self) -> Arc<[u8]> {
+        self.executable.lock().clone()
     }
 
     /// Takes in a new task.

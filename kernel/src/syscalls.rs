@@ -6,6 +6,7 @@ mod files;
 mod futex;
 mod identity;
 mod machine;
+pub use machine::{RELEASE, VERSION, host_name};
 mod memory;
 mod processes;
 mod signals;

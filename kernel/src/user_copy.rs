@@ -174,8 +174,8 @@ user_copy_in:
     b.ne    3b
 4:  mov     x0, x2
     ret
-5:  add     x0, x2, #8
-    ret
+5:  add     x2, x2, #8                  // the word's bytes, as far as they are there
+    b       3b
 
     // In: x0 = user destination, x1 = kernel source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x3.
     // Context: Process or any other in which a fault may be handled.
@@ -197,8 +197,9 @@ user_copy_out:
     b.ne    8b
 9:  mov     x0, x2
     ret
-14: add     x0, x2, #8
-    ret
+14: add     x2, x2, #8
+    sub     x1, x1, #8
+    b       8b
 
     // In: x0 = user address, aligned, w1 = old value, w2 = new value, x3 = where the value that was seen goes. Out: x0 = 0, or
     // 1 after a fault. Clobbers w1. No instruction does this as the user, so PAN is clear for one; what the user may not

@@ -50,6 +50,7 @@ target_only! {
     faulting_copy;
     crash;
     pipes;
+    files;
     futex;
     sleep;
     memory;

@@ -196,6 +196,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "files do what Linux's do",
+        cpus: 2,
+        command_line: "preempt=full -- files",
+        lines: &["files: 9 parts, 0 failed"],
+        status: 0,
+    },
+    BootTest {
         name: "a crash ends the process alone: read-null",
         cpus: 2,
         command_line: "preempt=full -- crash read-null",

@@ -11,6 +11,9 @@ use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
 use crate::{random, terminal};
 
+/// The terminal's number.
+pub const CONSOLE_NUMBER: DeviceNumber = DeviceNumber { major: TERMINAL, minor: CONSOLE };
+
 /// The devices that there are: name, number, permissions.
 pub const ALL: [(&str, DeviceNumber, u32); 7] = [
     ("null", DeviceNumber { major: MEMORY, minor: NULL }, 0o666),
@@ -19,7 +22,7 @@ pub const ALL: [(&str, DeviceNumber, u32); 7] = [
     ("random", DeviceNumber { major: MEMORY, minor: RANDOM }, 0o666),
     ("urandom", DeviceNumber { major: MEMORY, minor: URANDOM }, 0o666),
     ("tty", DeviceNumber { major: TERMINAL, minor: TTY }, 0o666),
-    ("console", DeviceNumber { major: TERMINAL, minor: CONSOLE }, 0o600),
+    ("console", CONSOLE_NUMBER, 0o600),
 ];
 
 const MEMORY: u32 = 1;

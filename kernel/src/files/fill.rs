@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use linux_raw_sys::general as linux;
@@ -12,7 +13,7 @@ use super::devices;
 use super::node::Node;
 use super::open::{Name, OpenFile};
 use super::page;
-use super::path::{Last, walk};
+use super::path::{Last, Walked, walk};
 use super::stat::{Change, DeviceNumber, Timestamp, Type};
 use super::table::FileTable;
 use super::tmpfs::{self, Inode, New};
@@ -68,6 +69,17 @@ pub fn find(path: &[u8], from: &Node) -> Result<Node> {
     walk(&root(), from, path, Last::Follow)?.found()
 }
 
+/// Finds what a path names, from a directory on, and its path from the root without links.
+pub fn locate(path: &[u8], from: &Node) -> Result<(Node, Vec<u8>)> {
+    let Walked { directory, name, place, .. } = walk(&root(), from, path, Last::Follow)?;
+    let node = place.ok_or(Errno::ENOENT)?;
+    let path = match name {
+        Some(name) => directory.path_of(&name)?,
+        None => node.path()?,
+    };
+    Ok((node, path))
+}
+
 /// What the first process has open: the console, three times.
 pub fn first_table() -> Result<Arc<FileTable>> {
     let node = find(b"/dev/console", &root())?;
@@ -103,6 +115,7 @@ pub fn fill(archive: &'static [u8], program: &[u8]) -> core::result::Result<(), 
     for name in ["dev", "proc", "tmp"] {
         folder(&root, name.as_bytes(), if name == "tmp" { 0o1777 } else { 0o755 })?;
     }
+    root.lookup(b"proc")?.cover()?;
     let folder = root.lookup(b"dev")?;
     for (name, number, permissions) in devices::ALL {
         match folder.create(name.as_bytes(), New::Special(Type::Character, number), permissions) {

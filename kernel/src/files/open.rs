@@ -89,12 +89,7 @@ impl OpenFile {
     pub fn path(&self) -> Option<Vec<u8>> {
         let name = self.name.as_ref()?;
         let Some((directory, last)) = &name.within else { return name.node.path().ok() };
-        let mut path = directory.path().ok()?;
-        if path.last() != Some(&b'/') {
-            path.push(b'/');
-        }
-        path.extend(last);
-        Some(path)
+        directory.path_of(last).ok()
     }
 }
 

@@ -104,7 +104,10 @@ pub enum New<'a> {
 impl Inode {
     /// A root: a directory that is in no other.
     pub fn root() -> Result<Arc<Inode>> {
-        Inode::new(New::Directory, 0o755)
+        let root = Inode::new(New::Directory, 0o755)?;
+        // Its own parent.
+        root.add_links(1);
+        Ok(root)
     }
 
     /// An inode without a name.

@@ -34,6 +34,7 @@ impl Process {
         self.files.close_on_exec();
         self.rename(program.name());
         *self.command.lock() = program.arguments;
+        *self.executable.lock() = program.file_path;
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);
         fpsimd::set_registers(cpu, &Fpsimd::default());

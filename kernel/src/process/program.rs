@@ -19,8 +19,10 @@ pub struct Program {
     file: Arc<dyn Contents>,
     /// The path that it was asked for by.
     asked: Vec<u8>,
-    /// The path of the file that runs, from the root or from where it was looked for.
+    /// The path of the file that runs, as it was given.
     path: Vec<u8>,
+    /// The path of the file that runs, from the root, without links.
+    pub file_path: Arc<[u8]>,
     /// Its arguments, its name first.
     pub arguments: Vec<Vec<u8>>,
 }
@@ -31,11 +33,12 @@ impl Program {
         let asked = path.clone();
         let (mut path, mut arguments) = (path, arguments);
         for _ in 0..SCRIPTS {
-            let file = files::find(&path, from)?.program()?;
+            let (node, file_path) = files::locate(&path, from)?;
+            let file = node.program()?;
             let mut line = [0; FIRST_LINE];
             let count = file.read_at(0, &mut line);
             match script::interpreter(&line[..count]).map_err(|script::NoInterpreter| Errno::ENOEXEC)? {
-                None => return Ok(Program { file, asked, path, arguments }),
+                None => return Ok(Program { file, asked, path, file_path: file_path.into(), arguments }),
                 Some(interpreter) => path = take_over(interpreter, path, &mut arguments),
             }
         }

@@ -1,5 +1,6 @@
 //! The machine: its name, its memory, and chance.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use linux_raw_sys::general as linux;
@@ -41,6 +42,14 @@ pub(super) fn uname(call: &mut Call) -> Result {
     }
     copy_to_user(call.argument(0), &bytes)?;
     Ok(0)
+}
+
+/// The machine's name, as a line.
+pub fn host_name() -> Vec<u8> {
+    let (name, length) = *NAME.lock();
+    let mut line = name[..length].to_vec();
+    line.push(b'\n');
+    line
 }
 
 /// `sethostname(name, length)`

@@ -43,10 +43,6 @@ impl Names {
         self.entries.is_empty()
     }
 
-    pub(super) fn is_covered(&self) -> bool {
-        self.covered
-    }
-
     pub(super) fn get(&self, name: &[u8]) -> Option<&Arc<Inode>> {
         self.places.get(name).map(|place| &self.entries[place].1)
     }

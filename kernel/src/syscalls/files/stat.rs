@@ -109,6 +109,7 @@ pub(super) fn fstatfs(call: &mut Call) -> Result {
 
 fn statfs_of(node: Option<&Node>) -> linux::statfs {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
+    const PROC_MAGIC: i64 = 0x9fa0;
     const PIPEFS_MAGIC: i64 = 0x5049_5045;
     // SAFETY: zeros are a value of it.
     let mut statfs: linux::statfs = unsafe { mem::zeroed() };
@@ -125,7 +126,8 @@ fn statfs_of(node: Option<&Node>) -> linux::statfs {
             statfs.f_files = tmpfs::inode_limit() as i64;
             statfs.f_ffree = tmpfs::inode_limit().saturating_sub(tmpfs::inodes()) as i64;
         }
-        None => statfs.f_type = PIPEFS_MAGIC,
+        Some(Node::Proc(_)) => statfs.f_type = PROC_MAGIC,
+        Some(Node::Open(_)) | None => statfs.f_type = PIPEFS_MAGIC,
     }
     statfs
 }

@@ -43,6 +43,11 @@ impl Errno {
     /// Restart what is left of it, by `restart_syscall`, unless a handler runs.
     pub const ERESTART_RESTARTBLOCK: Errno = Errno(516);
 
+    /// Is it one of those?
+    pub const fn is_internal(self) -> bool {
+        self.0 >= Errno::ERESTARTSYS.0
+    }
+
     /// The number.
     pub const fn number(self) -> u32 {
         self.0

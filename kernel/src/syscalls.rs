@@ -17,12 +17,12 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_raw_sys::general as linux;
-use vestibule::Process as ProcessContext;
+use vestibule::{Flags, Process as ProcessContext};
 use vestibule_arm64::Frame;
 
 use crate::errno::{Errno, Result};
 use crate::process::{Memory, Process};
-use crate::reference::Cpu;
+use crate::reference::{Cpu, Machine};
 use crate::task::Task;
 use crate::{frames, heap, out_of_memory, println, rcu, statistics, test_hooks};
 
@@ -69,7 +69,13 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
     frame.regs[0] = match result {
         Ok(value) => value as u64,
-        Err(errno) => errno.to_register(),
+        Err(errno) => {
+            // A signal is seen before its flag is set; the answer must not reach user mode as it is.
+            if errno.is_internal() {
+                Task::current(cpu).word().set::<Machine>(Flags::SIGNAL);
+            }
+            errno.to_register()
+        }
     };
 }
 

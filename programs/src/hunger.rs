@@ -63,8 +63,8 @@ fn run(count: usize) -> Result<bool> {
 
 /// Hungry children, at most.
 const MOST: usize = 8;
-/// Tables of kernel stacks, and pages of this program that it has not touched before.
-const SLACK: usize = 16;
+/// Tables of kernel stacks, which stay, and pages of this program that it has not touched before.
+const SLACK: usize = 64;
 
 /// Takes memory for ever: pages, or children that take it.
 fn take(number: usize) -> u8 {

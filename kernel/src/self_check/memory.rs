@@ -64,9 +64,14 @@ fn fork() {
     for page in [start, end] {
         parent.write(page, b"parent").expect("memory for a page");
     }
+    // SAFETY: it is inactive again below.
+    unsafe { user_tables::activate(parent.ttbr0()) };
+    assert_eq!(copy_to_user(start, b"parent"), Ok(()), "a page of one's own");
     let free = frames::free_count();
     let mut child = parent.fork().expect("memory for an address space");
     assert!(free - frames::free_count() <= 4, "a fork copies tables, not pages");
+    assert_eq!(copy_to_user(start, b"PARENT"), Err(Fault), "this CPU remembers how it was before the fork");
+    user_tables::deactivate();
 
     stores_in(&mut child, start, b"child!");
     stores_in(&mut child, untouched, b"child!");

@@ -6,6 +6,7 @@
 use alloc::vec;
 use core::mem;
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bitmap::Bitmap;
 use crate::frames::{self, OutOfMemory};
@@ -25,6 +26,14 @@ const _: () = assert!(STACK_BASE.is_multiple_of(SLOT_SIZE) && STACK_BASE + SLOTS
 
 static SLOTS_IN_USE: IrqLock<Option<Bitmap<'static>>> = IrqLock::new(None);
 
+/// How many there are.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many stacks there are: one for each task that is not gone, and those of the CPUs.
+pub fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
 /// A kernel stack, mapped until dropped.
 pub struct Stack {
     slot: usize,
@@ -34,6 +43,7 @@ impl Stack {
     /// Takes a stack from the region and memory for it.
     pub fn new() -> Result<Self, OutOfMemory> {
         let slot = take_slot()?;
+        COUNT.fetch_add(1, Ordering::Relaxed);
         let stack = Self { slot };
         for page in stack.range().step_by(PAGE_SIZE) {
             // On failure `stack` is dropped, which unmaps what was mapped so far.
@@ -74,6 +84,7 @@ impl Drop for Stack {
                 unsafe { frames::free(frame) };
             }
         }
+        COUNT.fetch_sub(1, Ordering::Relaxed);
         if let Some(slots) = SLOTS_IN_USE.lock().as_mut() {
             slots.release(self.slot, 1);
         }

@@ -87,7 +87,7 @@ fn start_program(options: &Options, archive: Option<PhysicalRange>) -> Result<()
     let range = archive.ok_or_else(|| boxed("no program: the boot loader passed no initial RAM disk"))?;
     // SAFETY: `frames` reserved the RAM disk, so that nobody writes to it.
     let archive = unsafe { device_tree::bytes(&range) };
-    files::fill(archive, options.arguments.first().map_or(b"program", Vec::as_slice)).map_err(boxed)?;
+    files::fill(archive).map_err(boxed)?;
 
     let arguments = options.arguments.clone();
     let name = arguments.first().cloned().unwrap_or_else(|| b"program".to_vec());

@@ -33,6 +33,10 @@ pub const RCU_WRITER: u32 = 0x1006;
 
 /// How many frames are in use, but for the heap's.
 pub const FRAMES_IN_USE: u32 = 0x1007;
+/// How many tasks there are, as `stacks` counts them.
+pub const TASKS: u32 = 0x1008;
+/// How many open files there are.
+pub const OPEN_FILES: u32 = 0x1009;
 
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);

@@ -30,6 +30,8 @@ macro_rules! program {
     };
 }
 
+pub mod shell;
+
 /// The modules that are for the target only.
 macro_rules! target_only {
     ($($(#[$doc:meta])* $module:ident;)*) => {
@@ -41,6 +43,7 @@ target_only! {
     runtime;
 
     hello;
+    soak;
     exit_with;
     syscalls;
     registers;

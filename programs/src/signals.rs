@@ -12,9 +12,11 @@ use crate::runtime::syscall::{
     Result, abi, call, check, errno, getpid, gettid, kill, mmap, nanosleep, pipe, read, tgkill, write,
 };
 
+type Test = fn() -> Result<bool>;
+
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let tests: [(&str, fn() -> Result<bool>); 9] = [
+    let tests: [(&str, Test); 9] = [
         ("a handler is called and comes back", handler),
         ("blocked signals wait", blocked),
         ("the handler's signal is blocked meanwhile, and not afterwards", mask),

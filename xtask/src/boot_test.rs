@@ -1,6 +1,6 @@
 //! One boot test: what to boot, and what must come of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -29,11 +29,11 @@ pub struct BootTest {
 
 impl BootTest {
     /// Boots the kernel and compares; an error says what differs and shows what it said.
-    pub fn run(&self, kernel: &Kernel, programs: &Programs, qemu: &Qemu, limit: Duration) -> Result<()> {
+    pub fn run(&self, kernel: &Kernel, programs: &Programs, initrd: &Path, qemu: &Qemu, limit: Duration) -> Result<()> {
         let program = programs.find(self.program())?;
         let machine = Machine {
             kernel: &kernel.elf,
-            initrd: program,
+            initrd,
             program: Some(program),
             command_line: self.command_line,
             cpus: self.cpus,

@@ -66,6 +66,16 @@ impl Programs {
         Ok(Self { executables: executables(toolchain, PROGRAMS, profile, &[])? })
     }
 
+    /// Adds programs that were built elsewhere.
+    pub fn add(&mut self, more: Vec<(String, PathBuf)>) {
+        self.executables.extend(more);
+    }
+
+    /// Each with its name and its ELF file.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.executables.iter().map(|(name, path)| (name.as_str(), path.as_path()))
+    }
+
     /// The ELF file of the program `name`.
     pub fn find(&self, name: &str) -> Result<&Path> {
         let found = self.executables.iter().find(|(program, _)| program == name);

@@ -17,7 +17,7 @@ pub enum Preempt {
 }
 
 /// The line for a kernel that preempts so and starts the program `words[0]` with these words as its arguments.
-pub fn command_line(preempt: Preempt, words: &[String]) -> String {
+pub fn command_line(preempt: Preempt, words: &[&str]) -> String {
     let preempt = preempt.to_possible_value().expect("no preemption model is hidden");
     let mut line = format!("preempt={} --", preempt.get_name());
     for word in words {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn line(words: &[&str]) -> String {
-        command_line(Preempt::Lazy, &words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
+        command_line(Preempt::Lazy, words)
     }
 
     #[test]

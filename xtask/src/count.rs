@@ -14,6 +14,7 @@ use crate::budget::Budgets;
 use crate::build::{self, Programs};
 use crate::counter::Counter;
 use crate::counter_test;
+use crate::initrd::Root;
 use crate::machine::Machine;
 use crate::qemu::Qemu;
 use crate::table::Table;
@@ -45,7 +46,7 @@ pub fn check(kernel: &Path, programs: &Programs, qemu: &Qemu, counter: &Counter)
     let program = programs.find(PROGRAM)?;
     let machine = Machine {
         kernel,
-        initrd: program,
+        initrd: &Root::of_programs(programs)?.write("programs")?,
         program: Some(program),
         command_line: COMMAND_LINE,
         cpus: 1,

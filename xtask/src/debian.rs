@@ -24,15 +24,32 @@ pub fn library_folder() -> String {
 pub struct Archive {
     /// apt's lists and caches, apart from the system's.
     state: PathBuf,
+    /// The release that packages are taken from.
     codename: String,
+    /// What else apt is told.
+    options: &'static [&'static str],
 }
+
+/// The release that the packages of the machine in QEMU come from, so that they are the same everywhere.
+const ARM64_RELEASE: &str = "bookworm";
+
+/// Packages for that machine, whatever is installed on this one.
+const ARM64: &[&str] = &["APT::Architecture=arm64", "APT::Architectures=arm64", "Dir::State::status=/dev/null"];
 
 impl Archive {
     /// Opens the archive with fresh package lists; fails on what is not Debian.
     pub fn open() -> Result<Self> {
-        let codename = codename(&fs::read_to_string("/etc/os-release").unwrap_or_default())
-            .context("this is not Debian, whose packages would do in place of what is missing")?;
-        let archive = Self { state: cache::folder()?.join("apt"), codename };
+        let codename = this_release()?;
+        Self::update(Self { state: cache::folder()?.join("apt"), codename, options: &[] })
+    }
+
+    /// Opens the archive of arm64 packages, to [`download`](Self::download).
+    pub fn open_arm64() -> Result<Self> {
+        let codename = ARM64_RELEASE.into();
+        Self::update(Self { state: cache::folder()?.join("apt-arm64"), codename, options: ARM64 })
+    }
+
+    fn update(archive: Self) -> Result<Self> {
         archive.write_sources()?;
         let _spinner = progress::spinner("fetching Debian's package lists");
         process::output(archive.apt("apt-get").args(["-q", "update"]))?;
@@ -47,9 +64,19 @@ impl Archive {
     /// Fetches `packages`, and all they need that is not installed here, as `.deb` files into the empty `folder`;
     /// returns them. Takes each from `suite` where that has it, if one is named.
     pub fn fetch(&self, packages: &[&str], suite: Option<&str>, folder: &Path) -> Result<Vec<PathBuf>> {
-        let wanted = self.closure(packages, suite)?;
-        let uris = process::output(self.apt("apt-get").args(["download", "--print-uris"]).args(&wanted))?;
-        self.download(&wanted, total_size(&uris), folder)?;
+        self.download(&self.closure(packages, suite)?, folder)
+    }
+
+    /// The packages that `package` names as those it needs.
+    pub fn needs(&self, package: &str) -> Result<Vec<String>> {
+        let said = process::output(self.apt("apt-cache").args(["depends", package]))?;
+        Ok(said.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect())
+    }
+
+    /// Fetches exactly these packages as `.deb` files into the empty `folder`; returns them.
+    pub fn download(&self, packages: &[String], folder: &Path) -> Result<Vec<PathBuf>> {
+        let uris = process::output(self.apt("apt-get").args(["download", "--print-uris"]).args(packages))?;
+        self.download_files(packages, total_size(&uris), folder)?;
         fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect()
     }
 
@@ -71,7 +98,7 @@ impl Archive {
         Ok(wanted)
     }
 
-    fn download(&self, wanted: &[String], total: u64, folder: &Path) -> Result<()> {
+    fn download_files(&self, wanted: &[String], total: u64, folder: &Path) -> Result<()> {
         let bar = progress::download(&format!("fetching {} Debian packages", wanted.len()), total);
         let mut download = self.apt("apt-get");
         download.arg("-q").arg("download").args(wanted).current_dir(folder);
@@ -106,6 +133,7 @@ impl Archive {
         ] {
             command.args(["-o", &option]);
         }
+        command.args(self.options.iter().flat_map(|option| ["-o", option]));
         command.env("LC_ALL", "C");
         command
     }
@@ -116,9 +144,10 @@ impl Archive {
         }
         let system = process::output(Command::new("apt-get").args(["update", "--print-uris"]))
             .context("cannot ask apt for this machine's package sources")?;
-        let sources = sources(&system, &self.codename);
+        let here = this_release()?;
+        let sources = sources(&system, &here).replace(&here, &self.codename);
         if sources.is_empty() {
-            bail!("apt has no source for Debian {} on this machine", self.codename);
+            bail!("apt has no source for Debian {here} on this machine");
         }
         fs::write(self.state.join("sources.list"), sources)?;
         Ok(())
@@ -141,6 +170,18 @@ pub fn unpack(package: &Path, selection: &[&str], folder: &Path) -> Result<()> {
     // tar may stop reading early, which the package's reader then reports as a failure of its own.
     reader.wait()?;
     written.with_context(context)
+}
+
+/// The version in the name of a package's file, as Debian writes it elsewhere.
+pub fn version(package: &Path) -> Option<String> {
+    let version = package.file_name()?.to_str()?.split('_').nth(1)?;
+    Some(version.replace("%3a", ":"))
+}
+
+/// The code name of this machine's Debian release.
+fn this_release() -> Result<String> {
+    codename(&fs::read_to_string("/etc/os-release").unwrap_or_default())
+        .context("this is not Debian, whose packages would do in place of what is missing")
 }
 
 /// The code name of the Debian release that `/etc/os-release` describes.
@@ -237,6 +278,13 @@ mod tests {
         let newer = "Inst libc6 [2.36-9] (2.36-10 Debian:12.15/oldstable [amd64]) []";
         assert_eq!(planned_package(newer).as_deref(), Some("libc6=2.36-10"));
         assert_eq!(planned_package("Conf libc6 (2.36-10 Debian:12.15/oldstable [amd64])"), None);
+    }
+
+    #[test]
+    fn reads_versions_of_package_files() {
+        let file = Path::new("/tmp/busybox-static_1%3a1.35.0-4+b1_arm64.deb");
+        assert_eq!(version(file).as_deref(), Some("1:1.35.0-4+b1"));
+        assert_eq!(version(Path::new("notes")), None);
     }
 
     #[test]

@@ -31,8 +31,10 @@ const LONGEST_LINE: usize = 2048;
 pub enum Keyboard {
     /// A person at our terminal.
     Keys,
-    /// A pipe, a file, or nobody.
+    /// A pipe or a file.
     Bytes,
+    /// Nobody: there is not even an end.
+    Nobody,
 }
 
 /// The keyboard in use. Ends with it: the modes of our terminal.
@@ -54,6 +56,7 @@ impl Keyboard {
                 thread::spawn(move || pass_on(machine, Keys::default(), quit));
                 Ok(typing)
             }
+            Self::Nobody => Ok(Typing(None)),
             Self::Bytes => {
                 thread::spawn(move || pass_on(machine, Bytes::default(), || ()));
                 Ok(Typing(None))

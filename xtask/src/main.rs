@@ -14,15 +14,21 @@ mod boot_test;
 mod boots;
 mod budget;
 mod build;
+mod busybox;
+mod c_library;
 mod cache;
 mod command_line;
+mod compare;
 mod conformance;
 mod count;
 mod counter;
 mod counter_test;
 mod debian;
 mod image;
+mod initrd;
 mod keyboard;
+mod linux;
+mod long_run;
 mod machine;
 mod minimal_kernel;
 mod model;
@@ -33,6 +39,7 @@ mod progress;
 mod qemu;
 mod run;
 mod serial;
+mod shell_lines;
 mod standard_library;
 mod symbols;
 mod table;
@@ -57,6 +64,12 @@ enum Task {
     Test(test::Options),
     /// Count what exception entry and exit cost in instructions, and hold it against budgets.toml
     Count,
+    /// Ask Debian's busybox the same on our kernel and on Debian's Linux
+    Compare(compare::Options),
+    /// Run processes that do what processes do, for minutes, and see that nothing is lost and nothing is left
+    Soak(long_run::Options),
+    /// Make system calls with random arguments, for minutes, and see that the kernel lives
+    Fuzz(long_run::FuzzOptions),
     /// Check what the compiler made of entry and exit code, in both kernels
     Binary,
     /// Hold the model's CPU against QEMU: random programs of mask writes, exceptions and exception returns on both
@@ -74,6 +87,9 @@ fn main() -> ExitCode {
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
         Task::Count => count::count(),
+        Task::Compare(options) => compare::compare(&options),
+        Task::Soak(options) => long_run::soak(&options),
+        Task::Fuzz(options) => long_run::fuzz(&options),
         Task::Binary => binary::binary(),
         Task::Conformance(options) => conformance::conformance(&options),
         Task::Model(options) => model::model(&options),

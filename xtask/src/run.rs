@@ -1,20 +1,21 @@
-//! `cargo xtask run`: one program on the kernel, with its console on this terminal.
+//! `cargo xtask run`: a shell on the kernel, or one program, with its terminal on ours.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::build::{self, Programs};
 use crate::command_line::{Preempt, command_line};
+use crate::initrd::{self, Root};
 use crate::keyboard::Keyboard;
 use crate::machine::{Boot, End, Machine};
 use crate::qemu::Qemu;
 use crate::serial::Show;
 use crate::toolchain::Toolchain;
 
-const DEFAULT_PROGRAM: &str = "hello";
+const SHELL: &str = "sh";
 
 /// The exit code when the machine had to be ended, as that of `timeout`.
 const HUNG: u8 = 124;
@@ -31,9 +32,9 @@ pub struct Options {
     /// When the kernel preempts what runs in it
     #[arg(long, value_enum, default_value_t = Preempt::Full)]
     preempt: Preempt,
-    /// The ELF file of the program to run, or the name of one in programs/
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_PROGRAM)]
-    program: PathBuf,
+    /// Run this static arm64 ELF file, or the program of that name in programs/, in place of a shell
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// The ELF file of the kernel, in place of the one built from kernel/
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
@@ -46,7 +47,7 @@ pub struct Options {
     /// Show the kernel's log on standard error while it runs
     #[arg(long, short)]
     verbose: bool,
-    /// The program's arguments
+    /// The arguments of the shell, or of the program
     #[arg(last = true)]
     arguments: Vec<String>,
 }
@@ -57,13 +58,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let qemu = Qemu::ready()?;
     let profile = if options.dev { "dev" } else { "release" };
     let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile), Ok)?;
-    let program = program(&options.program, &toolchain, profile)?;
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let words: Vec<_> = std::iter::once(name).chain(options.arguments.iter().cloned()).collect();
+    let programs = Programs::new(&toolchain, profile)?;
+    let mut root = Root::with_shell(&programs)?;
+    let program = options.program.as_ref().map(|named| program(named, &programs)).transpose()?;
+    let name = match &program {
+        Some(program) => file_name(program)?,
+        None => SHELL,
+    };
+    if let Some(program) = &program {
+        root.add_program(&format!("{}/{name}", initrd::PROGRAMS), program)?;
+    }
+    let words: Vec<_> = std::iter::once(name).chain(options.arguments.iter().map(String::as_str)).collect();
     let machine = Machine {
         kernel: &kernel,
-        initrd: &program,
-        program: Some(&program),
+        initrd: &root.write("run")?,
+        program: program.as_deref(),
         command_line: &command_line(options.preempt, &words),
         cpus: options.cpus,
         limit: options.timeout.map(Duration::from_secs),
@@ -98,11 +107,16 @@ fn exit_code(boot: &Boot) -> u8 {
 }
 
 /// The file `named`, or the program of that name in programs/.
-fn program(named: &Path, toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
+fn program(named: &Path, programs: &Programs) -> Result<PathBuf> {
     match named.to_str() {
-        Some(name) if !named.exists() => Ok(Programs::new(toolchain, profile)?.find(name)?.to_owned()),
+        Some(name) if !named.exists() => Ok(programs.find(name)?.to_owned()),
         _ => Ok(named.to_owned()),
     }
+}
+
+fn file_name(program: &Path) -> Result<&str> {
+    let name = program.file_name().and_then(|name| name.to_str());
+    name.with_context(|| format!("{} has no name that the kernel can be told", program.display()))
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use crate::boot_test::{BootTest, Kernel};
 use crate::boots::BOOT_TESTS;
 use crate::build::{self, Programs};
 use crate::counter::Counter;
+use crate::initrd::Root;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{conformance, count, counter_test, minimal_kernel, model, workspace};
+use crate::{c_library, conformance, count, counter_test, minimal_kernel, model, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
@@ -196,9 +197,13 @@ fn boot_kernels(
         Kernel { name: "checked", elf: build::kernel(toolchain, "release")? },
         Kernel { name: "plain", elf: build::plain_kernel(toolchain)? },
     ];
-    let programs = Programs::new(toolchain, "release")?;
+    let mut programs = Programs::new(toolchain, "release")?;
+    if tests.iter().any(|test| c_library::is_one(test.program())) {
+        programs.add(c_library::programs()?);
+    }
+    let initrd = Root::of_programs(&programs)?.write("programs")?;
     for (kernel, test) in kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test))) {
-        let run = test.run(kernel, &programs, qemu, limit);
+        let run = test.run(kernel, &programs, &initrd, qemu, limit);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     Ok(())

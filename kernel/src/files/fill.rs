@@ -94,20 +94,14 @@ pub fn first_table() -> Result<Arc<FileTable>> {
 }
 
 /// Makes the tree, with what is in `archive`. Once.
-pub fn fill(archive: &'static [u8], program: &[u8]) -> core::result::Result<(), FillError> {
+pub fn fill(archive: &'static [u8]) -> core::result::Result<(), FillError> {
     // As on Linux: half of the memory for what files hold, and an inode for each two pages.
     page::set_limit(frames::free_count() / 2);
     tmpfs::set_inode_limit(frames::free_count() / 2);
     let root = Inode::root()?;
     *ROOT.lock() = Some(root.clone());
     let mut links = BTreeMap::new();
-    // One program, as it is.
-    let is_program = archive.starts_with(b"\x7fELF");
-    if is_program {
-        let folder = root.create(b"bin", New::Directory, 0o755)?;
-        folder.create(program, New::Regular(archive), 0o755)?;
-    }
-    for entry in cpio::entries(if is_program { &[] } else { archive }).filter(|_| !is_program) {
+    for entry in cpio::entries(archive) {
         let entry = entry.map_err(FillError::Archive)?;
         let refused = |why| FillError::Entry { at: entry.at, name: text(entry.name), why };
         add(&entry, &mut links).map_err(refused)?;

@@ -1,12 +1,10 @@
 //! How a process ended: Linux's wait status.
 
-use crate::signals::{Default, Signal};
+use crate::signals::Signal;
 
 /// A wait status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Status(i32);
-
-const CORE: i32 = 0x80;
 
 impl Status {
     /// By itself, with this code.
@@ -14,10 +12,9 @@ impl Status {
         Status((code as i32 & 0xff) << 8)
     }
 
-    /// By a signal.
+    /// By a signal. No core is written, as on Linux whose limit for its size is 0.
     pub const fn killed(signal: Signal) -> Status {
-        let core = matches!(signal.default(), Default::EndWithCore);
-        Status(signal.number() as i32 | if core { CORE } else { 0 })
+        Status(signal.number() as i32)
     }
 
     /// It has not: it is stopped by a signal.
@@ -55,10 +52,8 @@ impl Status {
     pub const fn for_parent(self) -> (i32, i32) {
         const CLD_EXITED: i32 = 1;
         const CLD_KILLED: i32 = 2;
-        const CLD_DUMPED: i32 = 3;
         match self.signal() {
             None => (CLD_EXITED, self.0 >> 8),
-            Some(signal) if self.0 & CORE != 0 => (CLD_DUMPED, signal.number() as i32),
             Some(signal) => (CLD_KILLED, signal.number() as i32),
         }
     }

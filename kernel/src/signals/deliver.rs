@@ -33,7 +33,7 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
         match disposition {
             Disposition::Ignore | Disposition::Default(Default::Ignore | Default::Continue) => {}
             Disposition::Default(Default::Stop) => stop(process, info.signal),
-            Disposition::Default(Default::End | Default::EndWithCore) => process.end(Status::killed(info.signal)),
+            Disposition::Default(Default::End) => process.end(Status::killed(info.signal)),
             Disposition::Handle(action) => {
                 if let Some(interrupted) = interrupted.take() {
                     interrupted.handled(&action, frame);

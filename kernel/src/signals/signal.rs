@@ -11,8 +11,6 @@ pub struct Signal(u8);
 pub enum Default {
     /// It ends.
     End,
-    /// It ends, and Linux might write a core file.
-    EndWithCore,
     /// Nothing.
     Ignore,
     /// It stops.
@@ -48,15 +46,15 @@ macro_rules! signals {
 signals! {
     SIGHUP = 1, End;
     SIGINT = 2, End;
-    SIGQUIT = 3, EndWithCore;
-    SIGILL = 4, EndWithCore;
-    SIGTRAP = 5, EndWithCore;
-    SIGABRT = 6, EndWithCore;
-    SIGBUS = 7, EndWithCore;
-    SIGFPE = 8, EndWithCore;
+    SIGQUIT = 3, End;
+    SIGILL = 4, End;
+    SIGTRAP = 5, End;
+    SIGABRT = 6, End;
+    SIGBUS = 7, End;
+    SIGFPE = 8, End;
     SIGKILL = 9, End;
     SIGUSR1 = 10, End;
-    SIGSEGV = 11, EndWithCore;
+    SIGSEGV = 11, End;
     SIGUSR2 = 12, End;
     SIGPIPE = 13, End;
     SIGALRM = 14, End;
@@ -69,14 +67,14 @@ signals! {
     SIGTTIN = 21, Stop;
     SIGTTOU = 22, Stop;
     SIGURG = 23, Ignore;
-    SIGXCPU = 24, EndWithCore;
-    SIGXFSZ = 25, EndWithCore;
+    SIGXCPU = 24, End;
+    SIGXFSZ = 25, End;
     SIGVTALRM = 26, End;
     SIGPROF = 27, End;
     SIGWINCH = 28, Ignore;
     SIGIO = 29, End;
     SIGPWR = 30, End;
-    SIGSYS = 31, EndWithCore;
+    SIGSYS = 31, End;
 }
 
 impl Signal {

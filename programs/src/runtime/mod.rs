@@ -1,6 +1,7 @@
 //! What every program needs: a beginning, system calls, threads, a clock and something to print with.
 
 pub mod clock;
+pub mod file;
 pub mod print;
 pub mod process;
 pub mod start;

@@ -40,7 +40,10 @@ pub static HANDLED: Handled = Handled {
 const PC: usize = 176 + 264;
 
 /// A handler that writes down what it was called with, and has the interrupted code go on [`Handled::skip`] bytes further.
-pub extern "C" fn note(signal: c_int, information: *const u64, context: *mut u8) {
+///
+/// # Safety
+/// The kernel calls it, as the handler of a signal.
+pub unsafe extern "C" fn note(signal: c_int, information: *const u64, context: *mut u8) {
     let here = 0_u64;
     HANDLED.stack.store(from_ref(&here) as u64, Ordering::Relaxed);
     HANDLED.signal.store(signal as u64, Ordering::Relaxed);

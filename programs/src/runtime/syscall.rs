@@ -115,6 +115,14 @@ pub fn mmap(length: usize) -> Result<*mut u8> {
     Ok(address as *mut u8)
 }
 
+/// Fresh memory that children share, zero.
+pub fn mmap_shared(length: usize) -> Result<*mut u8> {
+    let protection = abi::PROT_READ | abi::PROT_WRITE;
+    let flags = abi::MAP_SHARED | abi::MAP_ANONYMOUS;
+    let address = safe(abi::__NR_mmap, [0, length, protection as usize, flags as usize, usize::MAX, 0])?;
+    Ok(address as *mut u8)
+}
+
 /// Gives memory back.
 ///
 /// # Safety

@@ -13,6 +13,8 @@ const BUG: u32 = 0x1004;
 const RCU_READER: u32 = 0x1005;
 const RCU_WRITER: u32 = 0x1006;
 const FRAMES_IN_USE: u32 = 0x1007;
+const TASKS: u32 = 0x1008;
+const OPEN_FILES: u32 = 0x1009;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -68,4 +70,16 @@ pub fn rcu_writer(waits: bool) -> Result<usize> {
 pub fn frames_in_use() -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(FRAMES_IN_USE, [0; 6]) })
+}
+
+/// `tasks()`, number 0x1008: how many tasks are not gone, those of the kernel included.
+pub fn tasks() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(TASKS, [0; 6]) })
+}
+
+/// `open_files()`, number 0x1009: how many files, pipe ends and the like somebody has open.
+pub fn open_files() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(OPEN_FILES, [0; 6]) })
 }

@@ -1,0 +1,175 @@
+//! `soak SECONDS`: processes that do what processes do, all at once and for as long as one likes; each checks what it gets.
+//!
+//! Every ten seconds it says how often each of them did it. None may stop doing it: that would be a wake-up that was lost.
+//! When all have ended, the kernel must have as much of everything as before.
+
+mod memory;
+mod processes;
+mod threads;
+
+use core::array::from_fn;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+
+use crate::runtime::clock::now;
+use crate::runtime::print::println;
+use crate::runtime::process::{fork, wait};
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Result, mmap_shared, nanosleep};
+use crate::runtime::test_calls::{frames_in_use, open_files, tasks};
+
+/// What goes on, and what does it: it returns when it is told to stop, or with what was wrong.
+const ACTIVITIES: [(&str, Activity); 9] = [
+    ("forks", processes::forks),
+    ("programs", processes::programs),
+    ("pipes", processes::pipes),
+    ("signals", processes::signals),
+    ("files", memory::files),
+    ("mappings", memory::mappings),
+    ("faults", memory::faults),
+    ("threads", threads::threads),
+    ("sleeps", threads::sleeps),
+];
+
+type Activity = fn(&Progress) -> Result<bool>;
+
+const REPORT: Duration = Duration::from_secs(10);
+/// Long enough for the kernel to have seen and freed everything once.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// Nothing takes that long, however busy the machine is.
+const STUCK: Duration = Duration::from_secs(60);
+/// What dead tasks had comes back a little later.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// What all processes share.
+pub struct Shared {
+    counts: [AtomicU64; ACTIVITIES.len()],
+    stop: AtomicBool,
+}
+
+/// One activity's part of it.
+pub struct Progress<'a> {
+    shared: &'a Shared,
+    index: usize,
+}
+
+impl Progress<'_> {
+    /// It has been done once more; true if it is to be done again.
+    pub fn again(&self) -> bool {
+        self.shared.counts[self.index].fetch_add(1, Ordering::Relaxed);
+        !self.shared.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// The program.
+pub fn main(arguments: Arguments) -> u8 {
+    if arguments.get(1) == Some(processes::AS_CHILD) {
+        return processes::STATUS;
+    }
+    let Some(seconds) = arguments.number(1) else {
+        println!("usage: soak SECONDS");
+        return 2;
+    };
+    match soak(Duration::from_secs(seconds as u64)) {
+        Ok(true) => 0,
+        Ok(false) => 1,
+        Err(why) => {
+            println!("soak: system call failed: {why:?}");
+            1
+        }
+    }
+}
+
+fn soak(time: Duration) -> Result<bool> {
+    // SAFETY: zeros are counts and a flag, and the memory stays for ever.
+    let shared = unsafe { &*mmap_shared(size_of::<Shared>())?.cast::<Shared>() };
+    if !run(shared, WARM_UP)? {
+        return Ok(false);
+    }
+    let before = Figures::now()?;
+    println!("soak: before {before:?}");
+    let right = run(shared, time)?;
+    let end = now() + SETTLE;
+    let mut after = Figures::now()?;
+    while after.are_more_than(&before) && now() < end {
+        nanosleep(Duration::from_millis(50))?;
+        after = Figures::now()?;
+    }
+    println!("soak: after {after:?}");
+    let leaked = after.are_more_than(&before);
+    if leaked {
+        println!("soak: something has not come back");
+    }
+    if right && !leaked {
+        println!("soak: all as it should be");
+    }
+    Ok(right && !leaked)
+}
+
+/// What the kernel counts of what it has given out.
+#[derive(Debug, PartialEq, Eq)]
+struct Figures {
+    frames: usize,
+    tasks: usize,
+    open_files: usize,
+}
+
+impl Figures {
+    fn now() -> Result<Self> {
+        Ok(Self { frames: frames_in_use()?, tasks: tasks()?, open_files: open_files()? })
+    }
+
+    fn are_more_than(&self, before: &Self) -> bool {
+        self.frames > before.frames || self.tasks > before.tasks || self.open_files > before.open_files
+    }
+}
+
+/// Has all activities go on for some time; false if one of them was wrong or got stuck.
+fn run(shared: &'static Shared, time: Duration) -> Result<bool> {
+    shared.stop.store(false, Ordering::Relaxed);
+    let mut children = [0; ACTIVITIES.len()];
+    for (index, (name, activity)) in ACTIVITIES.iter().enumerate() {
+        children[index] = fork(|| match activity(&Progress { shared, index }) {
+            Ok(true) => 0,
+            Ok(false) => {
+                println!("soak: {name}: wrong");
+                1
+            }
+            Err(why) => {
+                println!("soak: {name}: system call failed: {why:?}");
+                1
+            }
+        })?;
+    }
+    let right = watch(shared, time)?;
+    shared.stop.store(true, Ordering::Relaxed);
+    let mut statuses = 0;
+    for child in children {
+        statuses |= wait(child as isize, 0)?.1;
+    }
+    Ok(right && statuses == 0)
+}
+
+/// Reports until the time is over; false if an activity got stuck.
+fn watch(shared: &Shared, time: Duration) -> Result<bool> {
+    let (start, mut reported) = (now(), now());
+    let mut seen = [(0, start); ACTIVITIES.len()];
+    while now() - start < time {
+        nanosleep(Duration::from_millis(100))?;
+        for (index, (count, since)) in seen.iter_mut().enumerate() {
+            let current = shared.counts[index].load(Ordering::Relaxed);
+            if current != *count {
+                (*count, *since) = (current, now());
+            } else if now() - *since > STUCK {
+                println!("soak: {} stopped at {count}", ACTIVITIES[index].0);
+                return Ok(false);
+            }
+        }
+        if now() - reported >= REPORT {
+            reported = now();
+            let counts: [_; ACTIVITIES.len()] = from_fn(|index| (ACTIVITIES[index].0, seen[index].0));
+            println!("soak: {} s {counts:?}", (reported - start).as_secs());
+        }
+    }
+    Ok(true)
+}

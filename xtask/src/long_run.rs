@@ -1,0 +1,83 @@
+//! `cargo xtask soak` and `cargo xtask fuzz`: programs that run for minutes, on as many CPUs as one likes, with every check of
+//! the kernel on.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::build::{self, Programs};
+use crate::command_line::{Preempt, command_line};
+use crate::initrd::Root;
+use crate::keyboard::Keyboard;
+use crate::machine::{End, Machine};
+use crate::qemu::Qemu;
+use crate::serial::Show;
+use crate::toolchain::Toolchain;
+
+/// How much longer than it was asked to a program may take: for its beginning, its end, and a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// How long
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    minutes: u64,
+    /// How many CPUs the machine has
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=8))]
+    cpus: u32,
+    /// When the kernel preempts what runs in it
+    #[arg(long, value_enum, default_value_t = Preempt::Full)]
+    preempt: Preempt,
+}
+
+#[derive(clap::Args)]
+pub struct FuzzOptions {
+    #[command(flatten)]
+    options: Options,
+    /// What the rounds are random after
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// The round to begin with
+    #[arg(long, value_name = "ROUND", default_value_t = 0)]
+    first: u64,
+}
+
+/// Processes that do what processes do, until the time is over: nothing is lost, and nothing is left.
+pub fn soak(options: &Options) -> Result<ExitCode> {
+    run(options, &["soak", &seconds(options)])
+}
+
+/// System calls with random arguments and signal frames with random changes.
+pub fn fuzz(options: &FuzzOptions) -> Result<ExitCode> {
+    let (seed, first) = (options.seed.to_string(), options.first.to_string());
+    run(&options.options, &["fuzz", &seed, &seconds(&options.options), &first])
+}
+
+fn seconds(options: &Options) -> String {
+    (options.minutes * 60).to_string()
+}
+
+fn run(options: &Options, words: &[&str]) -> Result<ExitCode> {
+    let toolchain = Toolchain::ready()?;
+    let qemu = Qemu::ready()?;
+    let programs = Programs::new(&toolchain, "release")?;
+    let machine = Machine {
+        kernel: &build::kernel(&toolchain, "release")?,
+        initrd: &Root::of_programs(&programs)?.write("programs")?,
+        program: Some(programs.find(words[0])?),
+        command_line: &command_line(options.preempt, words),
+        cpus: options.cpus,
+        limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),
+    };
+    let boot = machine.boot_on_terminal(&qemu, Show::Terminal, Keyboard::Nobody)?;
+    // What the kernel counted is part of the result.
+    eprint!("{}", boot.log);
+    match &boot.end {
+        End::Exited(0) if boot.is_regular() => Ok(ExitCode::SUCCESS),
+        end => {
+            eprintln!("xtask: error: {end}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

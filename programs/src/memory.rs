@@ -7,7 +7,7 @@ use crate::runtime::clock::spin_until;
 use crate::runtime::print::println;
 use crate::runtime::process::{HANDLED, fork, handle, handled, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, call, check, errno, getpid, kill, sched_yield};
+use crate::runtime::syscall::{Result, abi, call, check, errno, getpid, kill, pipe, sched_yield};
 use crate::runtime::test_calls::frames_in_use;
 use crate::runtime::thread;
 
@@ -37,6 +37,7 @@ fn run(checks: &mut Checks, rounds: usize) -> Result<()> {
     forks(checks)?;
     faults(checks)?;
     stack(checks)?;
+    files(checks)?;
     snapshots(checks, rounds)?;
     nothing_lost(checks, rounds)
 }
@@ -275,6 +276,52 @@ fn faults(checks: &mut Checks) -> Result<()> {
     unmap(room, 3 * PAGE)?;
     Ok(())
 }
+
+/// A file of a page and a half, mapped in every way.
+fn files(checks: &mut Checks) -> Result<()> {
+    const SIZE: usize = PAGE + PAGE / 2;
+    let open = |flags: u32| {
+        let here = abi::AT_FDCWD as usize;
+        plain(abi::__NR_openat, [here, c"/memory".as_ptr() as usize, flags as usize, 0o600])
+    };
+    let at = |file: usize, size: usize, protection: u32, kind: u32, offset: usize| {
+        plain(abi::__NR_mmap, [0, size, protection as usize, kind as usize, file, offset])
+    };
+    let file = open(abi::O_RDWR | abi::O_CREAT)?;
+    plain(abi::__NR_pwrite64, [file, [7_u8; SIZE].as_ptr() as usize, SIZE, 0])?;
+    let own = at(file, 3 * PAGE, WRITE, abi::MAP_PRIVATE, 0)?;
+    let shared = at(file, 3 * PAGE, WRITE, abi::MAP_SHARED, 0)?;
+    let sevens = u64::from_ne_bytes([7; 8]);
+    checks.that("a file's bytes", [own, shared].iter().all(|room| load(*room) == sevens));
+    checks.that("zeros behind a file's bytes", load(own + SIZE) == 0);
+    store(own, 1);
+    checks.that("a store to a copy", (load(own), load(shared)) == (1, sevens));
+    store(shared + 8, 2);
+    let mut read = 0_u64;
+    plain(abi::__NR_pread64, [file, &raw mut read as usize, 8, 8])?;
+    checks.that("a store to a file", read == 2);
+    plain(abi::__NR_pwrite64, [file, &raw const SEVENTY as usize, 8, 16])?;
+    checks.that("a file that is written", load(shared + 16) == SEVENTY);
+    checks.that("a child's store to a file", child(|| stores(shared + 24))? == 0 && load(shared + 24) == 1);
+    let beyond = own + 2 * PAGE;
+    fault(checks, "a load behind a file", (abi::SIGBUS, abi::BUS_ADRERR, beyond), || _ = load(beyond));
+    let second = at(file, PAGE, READ, abi::MAP_SHARED, PAGE)?;
+    checks.that("a file's second page", load(second) == sevens && load(second + PAGE / 2) == 0);
+    let read_only = open(abi::O_RDONLY)?;
+    checks.refused("stores to what is only read", at(read_only, PAGE, WRITE, abi::MAP_SHARED, 0), errno::EACCES);
+    let constant = at(read_only, PAGE, READ, abi::MAP_SHARED, 0)?;
+    checks.refused("stores to it later", protect(constant, PAGE, WRITE), errno::EACCES);
+    let [from, _] = pipe()?;
+    checks.refused("a pipe that is mapped", at(from as usize, PAGE, READ, abi::MAP_PRIVATE, 0), errno::ENODEV);
+    for room in [own, shared] {
+        unmap(room, 3 * PAGE)?;
+    }
+    plain(abi::__NR_close, [file])?;
+    checks.that("a file that is closed and mapped", load(constant + 8) == 2);
+    Ok(())
+}
+
+static SEVENTY: u64 = 70;
 
 /// A megabyte of stack, and then all of it.
 fn stack(checks: &mut Checks) -> Result<()> {

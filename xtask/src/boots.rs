@@ -287,6 +287,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 137,
     },
     BootTest {
+        name: "whatever programs ask for, and whatever frames they return by, they alone die of it",
+        cpus: 4,
+        command_line: "preempt=full -- fuzz 5 1",
+        lines: &["fuzz: seed 1", " rounds, ", "--- entries by class"],
+        status: 0,
+    },
+    BootTest {
         name: "a kernel stack that overflows is found and told",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-stack",

@@ -5,17 +5,22 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use tempfile::TempDir;
 
 use crate::keyboard::Keyboard;
 use crate::monitor::Monitor;
 use crate::qemu::Qemu;
 use crate::serial::{self, Ports, Said, Show, Silence};
 use crate::symbols::Symbols;
+use crate::typist::Typist;
 use crate::{build, process};
 
 /// What the kernel's log says last when the first process has ended, and the machine with it.
 const LAST_WORDS: &str = "--- exit status";
+
+/// The monitor's socket in its folder.
+const SOCKET: &str = "monitor";
 
 /// A kernel, what it runs, and on how many CPUs.
 pub struct Machine<'a> {
@@ -66,6 +71,21 @@ impl Machine<'_> {
         self.boot_for(qemu, show, Some(keyboard), |_| {})
     }
 
+    /// Boots with somebody at the terminal who does `work`, and returns when the machine has ended. An error of the work ends
+    /// it, and tells what the machine had to say.
+    pub fn boot_with_typist(&self, qemu: &Qemu, work: impl FnOnce(&mut Typist) -> Result<()>) -> Result<Boot> {
+        let folder = socket_folder()?;
+        let socket = folder.path().join(SOCKET);
+        let mut command = self.command(qemu, &socket)?;
+        let mut child = Running(spawn(command.stdin(Stdio::piped()))?);
+        let ports = Ports::listen(&mut child.0, Show::Nothing);
+        let mut typist = Typist::new(child.0.stdin.take().expect("its input is piped"), &ports);
+        let worked = work(&mut typist);
+        let said = typist.leave();
+        worked.map_err(|why| anyhow!("{why:#}\nthe log:\n{}", String::from_utf8_lossy(&said.log)))?;
+        self.wait_for_end(&mut child, &ports, said, &socket)
+    }
+
     fn boot_for(
         &self,
         qemu: &Qemu,
@@ -73,19 +93,22 @@ impl Machine<'_> {
         keyboard: Option<Keyboard>,
         add: impl FnOnce(&mut Command),
     ) -> Result<Boot> {
-        let folder = tempfile::tempdir().context("cannot make a folder for the monitor's socket")?;
-        let socket = folder.path().join("monitor");
+        let folder = socket_folder()?;
+        let socket = folder.path().join(SOCKET);
         let mut command = self.command(qemu, &socket)?;
         add(&mut command);
         command.stdin(if keyboard.is_some() { Stdio::piped() } else { Stdio::null() });
-        let mut child = Running(spawn(command)?);
+        let mut child = Running(spawn(&mut command)?);
         let ports = Ports::listen(&mut child.0, show);
         let _typing = keyboard.map(|keyboard| keyboard.connect(&mut child.0, &ports)).transpose()?;
-        let mut said = Said::default();
-        let silence = ports.keep_until(self.limit.map(|limit| Instant::now() + limit), &mut said);
+        self.wait_for_end(&mut child, &ports, Said::default(), &socket)
+    }
+
+    fn wait_for_end(&self, child: &mut Running, ports: &Ports, mut said: Said, socket: &Path) -> Result<Boot> {
+        let silence = ports.keep_all(self.limit.map(|limit| Instant::now() + limit), &mut said);
         let end = match (silence, self.limit) {
             (Silence::TooLate, Some(limit)) => {
-                let report = self.end_hung(&socket).unwrap_or_else(|error| format!("no registers: {error:#}\n"));
+                let report = self.end_hung(socket).unwrap_or_else(|error| format!("no registers: {error:#}\n"));
                 End::Hung { limit, report }
             }
             (Silence::Quit, _) => End::Quit,
@@ -145,10 +168,10 @@ impl fmt::Display for End {
 /// Runs a QEMU that boots something else than a kernel with a program; an error if it has not ended after `limit`.
 pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = Running(spawn(command)?);
+    let mut child = Running(spawn(&mut command)?);
     let ports = Ports::listen(&mut child.0, Show::Nothing);
     let mut said = Said::default();
-    let silence = ports.keep_until(Some(Instant::now() + limit), &mut said);
+    let silence = ports.keep_all(Some(Instant::now() + limit), &mut said);
     if silence != Silence::Ended {
         let Boot { terminal, log, .. } = Boot::new(said, End::Quit);
         bail!("no end within {} s; what it said:\n{log}{terminal}", limit.as_secs());
@@ -157,8 +180,13 @@ pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
     Ok(Boot::new(said, End::Exited(status)))
 }
 
-fn spawn(mut command: Command) -> Result<Child> {
-    process::tied(&mut command).spawn().with_context(|| format!("cannot start {}", process::describe(&command)))
+/// For the monitor's socket.
+fn socket_folder() -> Result<TempDir> {
+    tempfile::tempdir().context("cannot make a folder for the monitor's socket")
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    process::tied(command).spawn().with_context(|| format!("cannot start {}", process::describe(command)))
 }
 
 /// A QEMU that does not outlive its owner.

@@ -26,6 +26,7 @@ mod counter_test;
 mod debian;
 mod image;
 mod initrd;
+mod interactive;
 mod keyboard;
 mod linux;
 mod long_run;
@@ -45,6 +46,7 @@ mod symbols;
 mod table;
 mod test;
 mod toolchain;
+mod typist;
 mod version;
 mod workspace;
 

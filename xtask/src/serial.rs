@@ -1,6 +1,7 @@
 //! The machine's two serial ports as QEMU gives them to us: the first is the terminal of the programs, on QEMU's standard
 //! output; the second is the kernel's log, on its standard error, where QEMU's own complaints come too.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -51,6 +52,8 @@ pub enum Silence {
 pub struct Ports {
     events: Receiver<Event>,
     sender: Sender<Event>,
+    /// How many of the two may still say something.
+    open: Cell<u32>,
 }
 
 /// Has QEMU connect its ports to the standard output and error of what `command` starts.
@@ -68,7 +71,7 @@ impl Ports {
         forward(terminal, shown, sender.clone(), Event::Terminal);
         let log = child.stderr.take().expect("its errors are piped");
         forward(log, (show == Show::TerminalAndLog).then(io::stderr), sender.clone(), Event::Log);
-        Self { events, sender }
+        Self { events, sender, open: Cell::new(2) }
     }
 
     /// What whoever types calls to end the machine.
@@ -78,9 +81,21 @@ impl Ports {
     }
 
     /// Adds to `said` until there is nothing more to hear, or it is too late.
-    pub fn keep_until(&self, deadline: Option<Instant>, said: &mut Said) -> Silence {
-        let mut open = 2;
-        while open > 0 {
+    pub fn keep_all(&self, deadline: Option<Instant>, said: &mut Said) -> Silence {
+        self.keep_until(deadline, said, |_| false).unwrap_or(Silence::Ended)
+    }
+
+    /// Adds to `said` until that is `enough`; if it never is, why there is nothing more.
+    pub fn keep_until(
+        &self,
+        deadline: Option<Instant>,
+        said: &mut Said,
+        enough: impl Fn(&Said) -> bool,
+    ) -> Option<Silence> {
+        while self.open.get() > 0 {
+            if enough(said) {
+                return None;
+            }
             let event = match deadline {
                 Some(deadline) => self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())),
                 None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -88,13 +103,13 @@ impl Ports {
             match event {
                 Ok(Event::Terminal(bytes)) => said.terminal.extend(bytes),
                 Ok(Event::Log(bytes)) => said.log.extend(bytes),
-                Ok(Event::Closed) => open -= 1,
-                Ok(Event::Quit) => return Silence::Quit,
-                Err(RecvTimeoutError::Timeout) => return Silence::TooLate,
+                Ok(Event::Closed) => self.open.set(self.open.get() - 1),
+                Ok(Event::Quit) => return Some(Silence::Quit),
+                Err(RecvTimeoutError::Timeout) => return Some(Silence::TooLate),
                 Err(RecvTimeoutError::Disconnected) => unreachable!("we have a sender ourselves"),
             }
         }
-        Silence::Ended
+        Some(Silence::Ended)
     }
 }
 

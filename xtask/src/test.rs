@@ -17,7 +17,7 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{c_library, conformance, count, counter_test, minimal_kernel, model, workspace};
+use crate::{c_library, conformance, count, counter_test, interactive, minimal_kernel, model, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
@@ -167,7 +167,8 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
     let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
-    if let (Some(name), true, None) = (&options.boot, tests.is_empty(), &minimal) {
+    let interactive = options.boot.as_ref().is_none_or(|name| interactive::NAME.contains(name));
+    if let (Some(name), true, None, false) = (&options.boot, tests.is_empty(), &minimal, interactive) {
         bail!("no boot test has {name:?} in its name");
     }
     say("boot tests");
@@ -175,6 +176,10 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let (toolchain, qemu, limit) = (Toolchain::ready()?, Qemu::ready()?, Duration::from_secs(options.timeout));
     if minimal.is_some() {
         let run = minimal_kernel::check(&toolchain, &qemu, limit);
+        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+    }
+    if interactive {
+        let run = interactive::check(&toolchain, &qemu);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     if !tests.is_empty() {

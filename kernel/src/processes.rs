@@ -1,12 +1,14 @@
-//! All processes, by their numbers, and where numbers come from.
+//! All processes, by their numbers, and where numbers come from. Who looks takes no lock (RCU).
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::lock::IrqLock;
+use vestibule::IrqsSaved;
+
 use crate::process::Process;
+use crate::rcu::{Reader, Table};
+use crate::reference::Reference;
 use crate::task::Task;
 
 /// The first process's number, and its first task's.
@@ -14,8 +16,8 @@ pub const FIRST: u32 = 1;
 /// One more than the highest number.
 pub const LIMIT: u32 = 1 << 22;
 
-static PROCESSES: IrqLock<BTreeMap<u32, Arc<Process>>> = IrqLock::new(BTreeMap::new());
-static TASKS: IrqLock<BTreeMap<u32, Arc<Task>>> = IrqLock::new(BTreeMap::new());
+static PROCESSES: Table<Process> = Table::new();
+static TASKS: Table<Task> = Table::new();
 
 /// A number for a task, and so for a process, that nobody has.
 pub fn take_number() -> u32 {
@@ -23,7 +25,7 @@ pub fn take_number() -> u32 {
     let following = |number| Some(if number + 1 < LIMIT { number + 1 } else { FIRST + 1 });
     loop {
         let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, following).unwrap_or(FIRST);
-        if !PROCESSES.lock().contains_key(&number) && !TASKS.lock().contains_key(&number) {
+        if find(number).is_none() && find_task(number).is_none() {
             return number;
         }
     }
@@ -31,44 +33,50 @@ pub fn take_number() -> u32 {
 
 /// Makes a new process known.
 pub fn add(process: &Arc<Process>) {
-    PROCESSES.lock().insert(process.id(), process.clone());
+    PROCESSES.insert(process.id(), process.clone());
 }
 
 /// Nobody can find it any more.
 pub fn remove(id: u32) {
-    let removed = PROCESSES.lock().remove(&id);
-    drop(removed);
+    PROCESSES.remove(id);
 }
 
 /// Makes a new task known.
 pub fn add_task(task: &Arc<Task>) {
-    TASKS.lock().insert(task.id(), task.clone());
+    TASKS.insert(task.id(), task.clone());
 }
 
 /// Nobody can find it any more.
 pub fn remove_task(id: u32) {
-    let removed = TASKS.lock().remove(&id);
-    drop(removed);
+    TASKS.remove(id);
 }
 
 /// The process of that number, running or ended.
 pub fn find(id: u32) -> Option<Arc<Process>> {
-    PROCESSES.lock().get(&id).cloned()
+    reading(|reader| PROCESSES.find(reader, id).cloned())
 }
 
 /// The task of that number, which has not ended.
 pub fn find_task(id: u32) -> Option<Arc<Task>> {
-    TASKS.lock().get(&id).cloned()
+    reading(|reader| TASKS.find(reader, id).cloned())
 }
 
 /// All, in the order of their numbers.
 pub fn all() -> Vec<Arc<Process>> {
-    PROCESSES.lock().values().cloned().collect()
+    let mut all: Vec<_> = reading(|reader| PROCESSES.all(reader).cloned().collect());
+    all.sort_unstable_by_key(|process| process.id());
+    all
 }
 
 /// Those of one process group.
 pub fn of_group(group: u32) -> Vec<Arc<Process>> {
-    PROCESSES.lock().values().filter(|process| process.group() == group).cloned().collect()
+    reading(|reader| PROCESSES.all(reader).filter(|process| process.group() == group).cloned().collect())
+}
+
+/// Reads for a moment, in whatever context: an alarm's soft interrupt looks for processes, too.
+fn reading<R>(section: impl for<'r> FnOnce(&'r Reader<'r>) -> R) -> R {
+    let here = IrqsSaved::<Reference>::save();
+    section(&Reader::of(here.cpu()))
 }
 
 /// Nobody who could let it go on looks after that group: no member has a parent in another group of its session.

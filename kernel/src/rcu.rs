@@ -14,6 +14,8 @@
 //! for this. Sections are short look-ups; were they to be preempted, each switch would have to look for readers instead.
 
 mod grace;
+mod replaced;
+mod table;
 pub mod torture;
 
 use alloc::boxed::Box;
@@ -28,6 +30,8 @@ use crate::reference::{Cpu, Reference};
 use crate::wait::WaitQueue;
 
 pub use grace::{frees_early, switched, synchronize, watch};
+pub use replaced::Replaced;
+pub use table::Table;
 
 /// Proof that its holder reads: what it reads stays as long as this does.
 #[derive(Debug)]

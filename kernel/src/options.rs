@@ -15,6 +15,8 @@ pub struct Options {
     pub preemption: Preemption,
     /// `rcu=frees-early`, a bug for tests to find; not if it says nothing.
     pub frees_early: bool,
+    /// `terminal=plain`: it is no terminal to programs; it is one if it says nothing.
+    pub plain_terminal: bool,
     /// The first process's name and arguments.
     pub arguments: Vec<Vec<u8>>,
 }
@@ -32,7 +34,7 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                let there_is = "preempt=none, preempt=lazy, preempt=full, rcu=frees-early";
+                let there_is = "preempt=none, preempt=lazy, preempt=full, rcu=frees-early, terminal=plain";
                 write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
@@ -46,19 +48,20 @@ impl Options {
     /// Reads the whole line.
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
-        let (mut preemption, mut frees_early) = (Preemption::Full, false);
+        let (mut preemption, mut frees_early, mut plain_terminal) = (Preemption::Full, false, false);
         for word in own.split_ascii_whitespace() {
             match word {
                 "preempt=none" => preemption = Preemption::None,
                 "preempt=lazy" => preemption = Preemption::Lazy,
                 "preempt=full" => preemption = Preemption::Full,
                 "rcu=frees-early" => frees_early = true,
+                "terminal=plain" => plain_terminal = true,
                 _ => return Err(BadOption::Unknown(word)),
             }
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, frees_early, arguments })
+        Ok(Options { preemption, frees_early, plain_terminal, arguments })
     }
 }
 
@@ -115,7 +118,12 @@ mod tests {
     #[test]
     fn nothing_is_full_preemption_and_no_arguments() {
         for line in ["", "--", "preempt=full --"] {
-            let nothing = Options { preemption: Preemption::Full, frees_early: false, arguments: Vec::new() };
+            let nothing = Options {
+                preemption: Preemption::Full,
+                frees_early: false,
+                plain_terminal: false,
+                arguments: Vec::new(),
+            };
             assert_eq!(Options::parse(line), Ok(nothing));
         }
     }
@@ -128,6 +136,12 @@ mod tests {
         for word in ["100%", "%4", "%zz", "%00", "%%41"] {
             assert_eq!(Options::parse(&format!("-- a {word}")), Err(BadOption::Encoding(word)));
         }
+    }
+
+    #[test]
+    fn a_terminal_may_be_plain() {
+        let options = Options::parse("terminal=plain preempt=none -- sh").unwrap();
+        assert_eq!((options.plain_terminal, options.preemption), (true, Preemption::None));
     }
 
     #[test]

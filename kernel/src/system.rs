@@ -23,6 +23,9 @@ type Failure = Box<dyn Display>;
 /// The first CPU: the first process, and then its idle task's life.
 pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_interrupt: u32) -> Result<(), Failure> {
     scheduler::set_model(options.preemption);
+    if options.plain_terminal {
+        terminal::TERMINAL.make_plain();
+    }
     if options.frees_early {
         rcu::frees_early();
     }

@@ -16,10 +16,20 @@ pub enum Preempt {
     Lazy,
 }
 
+/// What the machine's terminal is to programs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// A terminal.
+    Whole,
+    /// No terminal: what they write comes out as it is, as through a pipe.
+    Plain,
+}
+
 /// The line for a kernel that preempts so and starts the program `words[0]` with these words as its arguments.
-pub fn command_line(preempt: Preempt, words: &[&str]) -> String {
+pub fn command_line(preempt: Preempt, terminal: Terminal, words: &[&str]) -> String {
     let preempt = preempt.to_possible_value().expect("no preemption model is hidden");
-    let mut line = format!("preempt={} --", preempt.get_name());
+    let terminal = if terminal == Terminal::Plain { " terminal=plain" } else { "" };
+    let mut line = format!("preempt={}{terminal} --", preempt.get_name());
     for word in words {
         line.push(' ');
         line.push_str(&encode(word));
@@ -46,12 +56,17 @@ mod tests {
     use super::*;
 
     fn line(words: &[&str]) -> String {
-        command_line(Preempt::Lazy, words)
+        command_line(Preempt::Lazy, Terminal::Whole, words)
     }
 
     #[test]
     fn the_first_processs_words_follow_the_kernels_options() {
         assert_eq!(line(&["hello", "one", "--two"]), "preempt=lazy -- hello one --two");
+    }
+
+    #[test]
+    fn a_terminal_may_be_plain() {
+        assert_eq!(command_line(Preempt::Full, Terminal::Plain, &["sh"]), "preempt=full terminal=plain -- sh");
     }
 
     #[test]

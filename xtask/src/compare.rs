@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::build;
 use crate::busybox::Busybox;
-use crate::command_line::{Preempt, command_line};
+use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
 use crate::linux::Linux;
 use crate::machine::Machine;
@@ -115,7 +115,7 @@ fn ask(
         kernel,
         initrd: &root(busybox, lines)?.write("compare")?,
         program: None,
-        command_line: &command_line(preempt, &["sh", DRIVER]),
+        command_line: &command_line(preempt, Terminal::Whole, &["sh", DRIVER]),
         cpus,
         limit: Some(LIMIT),
     };

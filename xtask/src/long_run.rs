@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::build::{self, Programs};
-use crate::command_line::{Preempt, command_line};
+use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
 use crate::keyboard::Keyboard;
 use crate::machine::{End, Machine};
@@ -66,7 +66,7 @@ fn run(options: &Options, words: &[&str]) -> Result<ExitCode> {
         kernel: &build::kernel(&toolchain, "release")?,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),
-        command_line: &command_line(options.preempt, words),
+        command_line: &command_line(options.preempt, Terminal::Plain, words),
         cpus: options.cpus,
         limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::build::{self, Programs};
-use crate::command_line::{Preempt, command_line};
+use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::{self, Root};
 use crate::keyboard::Keyboard;
 use crate::machine::{Boot, End, Machine};
@@ -69,16 +69,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         root.add_program(&format!("{}/{name}", initrd::PROGRAMS), program)?;
     }
     let words: Vec<_> = std::iter::once(name).chain(options.arguments.iter().map(String::as_str)).collect();
+    let keyboard = Keyboard::ours();
+    let terminal = if keyboard == Keyboard::Keys { Terminal::Whole } else { Terminal::Plain };
     let machine = Machine {
         kernel: &kernel,
         initrd: &root.write("run")?,
         program: program.as_deref(),
-        command_line: &command_line(options.preempt, &words),
+        command_line: &command_line(options.preempt, terminal, &words),
         cpus: options.cpus,
         limit: options.timeout.map(Duration::from_secs),
     };
     let show = if options.verbose { Show::TerminalAndLog } else { Show::Terminal };
-    let boot = machine.boot_on_terminal(&qemu, show, Keyboard::ours())?;
+    let boot = machine.boot_on_terminal(&qemu, show, keyboard)?;
     if !options.verbose && needs_log(&boot) {
         eprint!("{}", boot.log);
     }

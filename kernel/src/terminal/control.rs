@@ -1,5 +1,7 @@
 //! What programs ask a terminal by `ioctl`.
 
+use core::sync::atomic::Ordering;
+
 use linux_raw_sys::{general as linux, ioctl};
 use vestibule::Process as ProcessContext;
 
@@ -27,6 +29,9 @@ impl Terminal {
     pub fn control(&self, cpu: &mut Cpu<ProcessContext>, request: u32, argument: usize) -> Result {
         let current = Task::current_shared(cpu);
         let Some(process) = current.process() else { return Err(Errno::ENOTTY) };
+        if self.plain.load(Ordering::Relaxed) && request != ioctl::FIONREAD {
+            return Err(Errno::ENOTTY);
+        }
         match request {
             ioctl::TCGETS => self.get_termios(argument, termios::SHORT_BYTES),
             ioctl::TCGETS2 => self.get_termios(argument, termios::BYTES),

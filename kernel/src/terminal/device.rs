@@ -1,6 +1,6 @@
 //! The machine's terminal.
 
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::discipline::Discipline;
 use crate::lock::IrqLock;
@@ -15,6 +15,7 @@ pub static TERMINAL: Terminal = Terminal {
     session: AtomicU32::new(processes::FIRST),
     foreground: AtomicU32::new(processes::FIRST),
     window: IrqLock::new([0; 8]),
+    plain: AtomicBool::new(false),
 };
 
 /// A terminal.
@@ -29,4 +30,17 @@ pub struct Terminal {
     pub(super) foreground: AtomicU32,
     /// Its size: a `struct winsize`.
     pub(super) window: IrqLock<[u8; 8]>,
+    /// See [`Terminal::make_plain`].
+    pub(super) plain: AtomicBool,
+}
+
+impl Terminal {
+    /// From here on it is no terminal to programs, but a place to read from and write to: nothing is echoed, nothing is
+    /// changed on its way out, and there are no settings. What comes in are still lines, so that it can come to an end.
+    pub fn make_plain(&self) {
+        let mut discipline = self.discipline.lock();
+        let plain = discipline.termios().plain();
+        discipline.set_termios(plain);
+        self.plain.store(true, Ordering::Relaxed);
+    }
 }

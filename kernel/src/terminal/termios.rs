@@ -64,6 +64,11 @@ impl Termios {
         }
     }
 
+    /// The same without echo, signals and changes of what comes in or goes out: lines alone are left, and what edits them.
+    pub fn plain(self) -> Self {
+        Self { input: 0, output: 0, local: linux::ICANON | linux::IEXTEN, ..self }
+    }
+
     /// As programs see it: all of it, or with its first [`SHORT_BYTES`] the shorter structure.
     pub fn to_bytes(self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule::Why;
 use vestibule_arm64::classes::TABLE;
 
-use crate::{address_space, frames, heap, println, user_tables};
+use crate::{address_space, files, frames, heap, println, user_tables};
 
 /// Something that is counted.
 pub struct Counter(AtomicU64);
@@ -110,4 +110,8 @@ pub fn print() {
     println!("{:<16}{:>12}", "the heap's", heap::frames());
     println!("{:<16}{:>12}", "tables", user_tables::table_frames());
     println!("{:<16}{:>12}", "address spaces", address_space::alive());
+    println!("--- files");
+    println!("{:<16}{:>12}", "open", files::open::count());
+    println!("{:<16}{:>12}", "inodes", files::tmpfs::inodes());
+    println!("{:<16}{:>12}", "pages", files::tmpfs::usage().0);
 }

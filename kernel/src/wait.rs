@@ -30,19 +30,16 @@ impl WaitQueue {
     /// the task is in the queue and asleep by name before it looks.
     pub fn wait_until(&self, cpu: &mut Cpu<Process>, holds: impl Fn() -> bool) {
         let task = Task::current_shared(cpu);
+        self.add(&task);
         loop {
-            self.0.lock().push_back(task.clone());
             task.set(State::Sleeping);
-            let done = holds();
-            if !done {
-                cpu.schedule();
+            if holds() {
+                break;
             }
-            task.set(State::Runnable);
-            self.0.lock().retain(|waiter| !Arc::ptr_eq(waiter, &task));
-            if done {
-                return;
-            }
+            cpu.schedule();
         }
+        task.set(State::Runnable);
+        self.remove(&task);
     }
 
     /// The same, until a signal comes for the task. What holds goes before a signal.
@@ -66,9 +63,18 @@ impl WaitQueue {
 
     /// Wakes everybody; who still has to wait sleeps again.
     pub fn wake_all(&self) {
-        // One by one: a waiter on its way out takes this lock, and waking takes a run queue's.
-        let waiting = self.0.lock().clone();
-        waiting.iter().for_each(scheduler::wake);
+        // Without the lock: a waiter on its way out takes it, and waking takes a run queue's. Mostly there is nobody, or one.
+        let queue = self.0.lock();
+        if queue.len() > 1 {
+            let waiting = queue.clone();
+            drop(queue);
+            return waiting.iter().for_each(scheduler::wake);
+        }
+        let waiting = queue.front().cloned();
+        drop(queue);
+        if let Some(task) = waiting {
+            scheduler::wake(&task);
+        }
     }
 }
 

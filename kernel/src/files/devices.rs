@@ -82,6 +82,11 @@ impl File for Device {
         Ok(to.len())
     }
 
+    fn has_places(&self) -> bool {
+        // Programs may seek, to no effect.
+        true
+    }
+
     fn write(&self, _: &mut Cpu<Process>, _: At, from: &[u8], _: Wait) -> Result {
         match self.kind {
             Kind::Full => return Err(Errno::ENOSPC),

@@ -107,6 +107,16 @@ pub struct Times {
 }
 
 impl Times {
+    /// It is read now: noted as Linux's default `relatime` has it, after a change and once a day.
+    pub fn note_access(&mut self) {
+        const DAY: i64 = 24 * 60 * 60;
+        let is_stale = self.accessed <= self.modified || self.accessed <= self.changed;
+        let now = Timestamp::now();
+        if is_stale || now.seconds - self.accessed.seconds >= DAY {
+            self.accessed = now;
+        }
+    }
+
     /// All of them.
     pub fn all(time: Timestamp) -> Self {
         Self { accessed: time, modified: time, changed: time }

@@ -211,7 +211,7 @@ impl Inode {
     /// Fills `to` with what stands from `at` on; how many bytes there were. It is a regular file.
     pub fn read(&self, at: u64, to: &mut [u8]) -> Result {
         let count = self.data()?.lock().read(at, to);
-        self.about.lock().times.accessed = Timestamp::now();
+        self.about.lock().times.note_access();
         Ok(count)
     }
 

@@ -48,6 +48,7 @@ pub(super) fn run(number: u32, call: &mut Call) -> Option<Result> {
         linux::__NR_ioctl => descriptors::ioctl(call),
         linux::__NR_fsync | linux::__NR_fdatasync | linux::__NR_syncfs => descriptors::sync(call),
         linux::__NR_sync => Ok(0),
+        linux::__NR_fadvise64 => descriptors::advise(call),
         linux::__NR_getdents64 => names::list(call),
         linux::__NR_readlinkat => names::readlink(call),
         linux::__NR_mkdirat => names::mkdir(call),

@@ -89,7 +89,7 @@ impl Inode {
         self.directory()?.names.lock().get(name).cloned().ok_or(Errno::ENOENT)
     }
 
-    /// The directory that this one is in; none for a root, and for one that has been removed.
+    /// The directory that this one is in, or was in before it was removed; none for a root.
     pub fn parent(&self) -> Option<Arc<Inode>> {
         self.directory().ok()?.parent.lock().upgrade()
     }
@@ -215,7 +215,6 @@ impl Inode {
         }
         drop(names);
         self.add_links(-2);
-        *directory.parent.lock() = alloc::sync::Weak::new();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::frames;
 use crate::layout::{self, PAGE_SIZE, PhysicalAddress};
 
 /// What fits on the stack, where no frame needs to be found for it.
-const FEW: usize = 128;
+const FEW: usize = 64;
 
 /// Room for some bytes.
 pub struct Buffer {

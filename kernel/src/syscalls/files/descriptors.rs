@@ -110,6 +110,16 @@ pub(super) fn sync(call: &mut Call) -> Result {
     if is_synced { Ok(0) } else { Err(Errno::EINVAL) }
 }
 
+/// `fadvise64(number, offset, length, advice)`: everything is in memory already.
+pub(super) fn advise(call: &mut Call) -> Result {
+    let open = call.file(0)?;
+    match call.argument(3) as u32 {
+        _ if !open.file.has_places() => Err(Errno::ESPIPE),
+        0..=linux::POSIX_FADV_NOREUSE => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 /// `ioctl(number, command, argument)`
 pub(super) fn ioctl(call: &mut Call) -> Result {
     let (command, argument) = (call.argument(1) as u32, call.argument(2));

@@ -1,5 +1,7 @@
 //! Reading and writing.
 
+use alloc::sync::Arc;
+
 use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
 
@@ -11,71 +13,84 @@ use crate::files::file::{At, Wait};
 use crate::files::open::OpenFile;
 use crate::files::stat::{Type, checked_size};
 use crate::reference::Cpu;
+use crate::task::Task;
 use crate::user_copy::{read_user, write_user};
 
 pub(super) fn read(call: &mut Call) -> Result {
-    let segments = Segments::one(call.argument(1), call.argument(2));
-    read_to(call, segments, None)
+    let open = to_read(call)?;
+    let mut segments = Segments::one(call.argument(1), call.argument(2))?;
+    read_to(call.cpu, &open, &mut segments, None)
 }
 
 pub(super) fn write(call: &mut Call) -> Result {
-    let segments = Segments::one(call.argument(1), call.argument(2));
-    write_from(call, segments, None)
+    let open = to_write(call)?;
+    let mut segments = Segments::one(call.argument(1), call.argument(2))?;
+    write_from(call.cpu, &open, &mut segments, None)
 }
 
 pub(super) fn readv(call: &mut Call) -> Result {
-    let segments = Segments::many(call.argument(1), call.argument(2));
-    read_to(call, segments, None)
+    let open = to_read(call)?;
+    let mut segments = Segments::many(call.argument(1), call.argument(2))?;
+    read_to(call.cpu, &open, &mut segments, None)
 }
 
 pub(super) fn writev(call: &mut Call) -> Result {
-    let segments = Segments::many(call.argument(1), call.argument(2));
-    write_from(call, segments, None)
+    let open = to_write(call)?;
+    let mut segments = Segments::many(call.argument(1), call.argument(2))?;
+    write_from(call.cpu, &open, &mut segments, None)
 }
 
 pub(super) fn pread(call: &mut Call) -> Result {
-    let segments = Segments::one(call.argument(1), call.argument(2));
-    let place = place(call)?;
-    read_to(call, segments, Some(place))
+    let (place, open) = (place(call)?, to_read(call)?);
+    let mut segments = Segments::one(call.argument(1), call.argument(2))?;
+    read_to(call.cpu, &open, &mut segments, Some(place))
 }
 
 pub(super) fn pwrite(call: &mut Call) -> Result {
-    let segments = Segments::one(call.argument(1), call.argument(2));
-    let place = place(call)?;
-    write_from(call, segments, Some(place))
+    let (place, open) = (place(call)?, to_write(call)?);
+    let mut segments = Segments::one(call.argument(1), call.argument(2))?;
+    write_from(call.cpu, &open, &mut segments, Some(place))
 }
 
 pub(super) fn preadv(call: &mut Call) -> Result {
-    let segments = Segments::many(call.argument(1), call.argument(2));
-    let place = place(call)?;
-    read_to(call, segments, Some(place))
+    let (place, open) = (place(call)?, to_read(call)?);
+    let mut segments = Segments::many(call.argument(1), call.argument(2))?;
+    read_to(call.cpu, &open, &mut segments, Some(place))
 }
 
 pub(super) fn pwritev(call: &mut Call) -> Result {
-    let segments = Segments::many(call.argument(1), call.argument(2));
-    let place = place(call)?;
-    write_from(call, segments, Some(place))
+    let (place, open) = (place(call)?, to_write(call)?);
+    let mut segments = Segments::many(call.argument(1), call.argument(2))?;
+    write_from(call.cpu, &open, &mut segments, Some(place))
 }
 
 fn place(call: &Call) -> errno::Result<u64> {
     checked_size(call.argument(3) as i64).ok_or(Errno::EINVAL)
 }
 
-/// A number that is none comes before an address that is none.
-fn read_to(call: &mut Call, segments: errno::Result<Segments>, place: Option<u64>) -> Result {
+fn to_read(call: &Call) -> errno::Result<Arc<OpenFile>> {
     let open = call.file(0)?;
     open.check_readable()?;
-    let mut segments = segments?;
+    Ok(open)
+}
+
+fn to_write(call: &Call) -> errno::Result<Arc<OpenFile>> {
+    let open = call.file(0)?;
+    open.check_writable()?;
+    Ok(open)
+}
+
+fn read_to(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Segments, place: Option<u64>) -> Result {
     match place {
-        None if !open.file.has_places() => read_pieces(call.cpu, &open, &mut segments, 0),
+        None if !open.file.has_places() => read_pieces(cpu, open, segments, 0),
         None => {
-            let mut position = open.position.lock(call.cpu);
-            let count = read_pieces(call.cpu, &open, &mut segments, *position)?;
+            let mut position = open.position.lock(cpu);
+            let count = read_pieces(cpu, open, segments, *position)?;
             *position += count as u64;
             Ok(count)
         }
         Some(_) if !open.file.has_places() => Err(Errno::ESPIPE),
-        Some(place) => read_pieces(call.cpu, &open, &mut segments, place),
+        Some(place) => read_pieces(cpu, open, segments, place),
     }
 }
 
@@ -105,7 +120,7 @@ fn read_pieces(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Se
             open.file.unread(&piece[copied..got]);
             return if done > 0 { Ok(done) } else { Err(Errno::EFAULT) };
         }
-        if got < wanted {
+        if got < wanted || is_ending(cpu) {
             break;
         }
         // Who has something does not wait for more.
@@ -114,22 +129,19 @@ fn read_pieces(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Se
     Ok(done)
 }
 
-fn write_from(call: &mut Call, segments: errno::Result<Segments>, place: Option<u64>) -> Result {
-    let open = call.file(0)?;
-    open.check_writable()?;
-    let mut segments = segments?;
+fn write_from(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Segments, place: Option<u64>) -> Result {
     if !open.file.has_places() {
         return match place {
-            None => write_pieces(call.cpu, &open, &mut segments, At::Place(0)),
+            None => write_pieces(cpu, open, segments, At::Place(0)),
             Some(_) => Err(Errno::ESPIPE),
         };
     }
     let end = open.appends().then_some(At::End);
     if let Some(place) = place {
-        return write_pieces(call.cpu, &open, &mut segments, end.unwrap_or(At::Place(place)));
+        return write_pieces(cpu, open, segments, end.unwrap_or(At::Place(place)));
     }
-    let mut position = open.position.lock(call.cpu);
-    let count = write_pieces(call.cpu, &open, &mut segments, end.unwrap_or(At::Place(*position)))?;
+    let mut position = open.position.lock(cpu);
+    let count = write_pieces(cpu, open, segments, end.unwrap_or(At::Place(*position)))?;
     *position = if end.is_some() { open.file.metadata().size } else { *position + count as u64 };
     Ok(count)
 }
@@ -147,7 +159,7 @@ fn write_pieces(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut S
         match open.file.write(cpu, at.behind(done), &buffer[..copied], open.wait()) {
             Ok(written) => {
                 done += written;
-                if written < wanted {
+                if written < wanted || is_ending(cpu) {
                     break;
                 }
             }
@@ -157,6 +169,11 @@ fn write_pieces(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut S
         }
     }
     Ok(done)
+}
+
+/// The process is to end: it need not have all that it asked for.
+fn is_ending(cpu: &Cpu<ProcessContext>) -> bool {
+    Task::current(cpu).process().is_some_and(|process| process.is_ending())
 }
 
 pub(super) fn seek(call: &mut Call) -> Result {
@@ -264,7 +281,7 @@ fn copy_pieces(
             Ok((0, _)) => break,
             Ok((got, written)) => {
                 done += written;
-                if written < got {
+                if written < got || is_ending(cpu) {
                     break;
                 }
             }

@@ -2,7 +2,7 @@
 //! of them, while the kernel must not.
 //!
 //! Each child is a round with a number; seed and number say what it does, so that `FIRST` begins again at a round that was
-//! not survived. Rounds run in threes, at once. What is left of the children in the end must be nothing.
+//! not survived. Several run at once. What is left of the children in the end must be nothing.
 
 mod arguments;
 mod calls;
@@ -19,7 +19,7 @@ use calls::{fork, plain};
 use random::Random;
 
 /// How many rounds run at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 6;
 /// For how long a round may run before it is killed, and how long it may take to die of that.
 const PATIENCE: Duration = Duration::from_millis(400);
 const DEATH: Duration = Duration::from_secs(10);

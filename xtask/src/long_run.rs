@@ -51,7 +51,7 @@ pub fn soak(options: &Options) -> Result<ExitCode> {
 /// System calls with random arguments and signal frames with random changes.
 pub fn fuzz(options: &FuzzOptions) -> Result<ExitCode> {
     let (seed, first) = (options.seed.to_string(), options.first.to_string());
-    run(&options.options, &["fuzz", &seed, &seconds(&options.options), &first])
+    run(&options.options, &["fuzz", &seconds(&options.options), &seed, &first])
 }
 
 fn seconds(options: &Options) -> String {

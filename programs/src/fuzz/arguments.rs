@@ -32,7 +32,7 @@ const NUMBERS: [usize; 20] = [
     1000,
 ];
 
-const PATHS: [&[u8]; 16] = [
+const PATHS: [&[u8]; 17] = [
     b"a\0",
     b"b\0",
     b"a/b\0",
@@ -46,6 +46,7 @@ const PATHS: [&[u8]; 16] = [
     b"/dev/zero\0",
     b"/dev/tty\0",
     b"/proc/self/stat\0",
+    b"/proc/self/exe\0",
     b"/proc/self/fd/0\0",
     b"/nowhere/at/all\0",
     b"/proc/1/maps\0",

@@ -73,8 +73,8 @@ pub fn leave_family() {
     plain(abi::__NR_pipe2, [ends.as_mut_ptr() as usize, 0]);
     let action = [do_nothing as *const () as usize, 0, 0, 0];
     plain(abi::__NR_rt_sigaction, [abi::SIGALRM as usize, action.as_ptr() as usize, 0, 8]);
-    let every_20_ms = [0_i64, 20_000, 0, 20_000];
-    plain(abi::__NR_setitimer, [abi::ITIMER_REAL as usize, every_20_ms.as_ptr() as usize]);
+    let every_5_ms = [0_i64, 5000, 0, 5000];
+    plain(abi::__NR_setitimer, [abi::ITIMER_REAL as usize, every_5_ms.as_ptr() as usize]);
 }
 
 extern "C" fn do_nothing() {}

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::build;
 use crate::busybox::Busybox;
-use crate::command_line::{Preempt, command_line};
+use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
 use crate::machine::{Boot, End, Machine};
 use crate::progress::say;
@@ -181,7 +181,7 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
         kernel: &build::kernel(toolchain, "release")?,
         initrd: &root.write("interactive")?,
         program: None,
-        command_line: &command_line(Preempt::Full, &["sh"]),
+        command_line: &command_line(Preempt::Full, Terminal::Whole, &["sh"]),
         cpus: 2,
         limit: Some(LIMIT),
     };

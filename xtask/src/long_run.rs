@@ -45,20 +45,20 @@ pub struct FuzzOptions {
 
 /// Processes that do what processes do, until the time is over: nothing is lost, and nothing is left.
 pub fn soak(options: &Options) -> Result<ExitCode> {
-    run(options, &["soak", &seconds(options)])
+    run(options, Terminal::Plain, &["soak", &seconds(options)])
 }
 
-/// System calls with random arguments and signal frames with random changes.
+/// System calls with random arguments and signal frames with random changes; the terminal's calls too.
 pub fn fuzz(options: &FuzzOptions) -> Result<ExitCode> {
     let (seed, first) = (options.seed.to_string(), options.first.to_string());
-    run(&options.options, &["fuzz", &seconds(&options.options), &seed, &first])
+    run(&options.options, Terminal::Whole, &["fuzz", &seconds(&options.options), &seed, &first])
 }
 
 fn seconds(options: &Options) -> String {
     (options.minutes * 60).to_string()
 }
 
-fn run(options: &Options, words: &[&str]) -> Result<ExitCode> {
+fn run(options: &Options, terminal: Terminal, words: &[&str]) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let programs = Programs::new(&toolchain, "release")?;
@@ -66,7 +66,7 @@ fn run(options: &Options, words: &[&str]) -> Result<ExitCode> {
         kernel: &build::kernel(&toolchain, "release")?,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),
-        command_line: &command_line(options.preempt, Terminal::Plain, words),
+        command_line: &command_line(options.preempt, terminal, words),
         cpus: options.cpus,
         limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),
     };

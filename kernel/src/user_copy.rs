@@ -10,6 +10,7 @@ use core::arch::global_asm;
 use core::mem::{MaybeUninit, size_of};
 use core::slice;
 
+use crate::errno::{self, Errno};
 use crate::layout::{PAGE_SIZE, USER_END};
 
 /// User memory could not be read or written: EFAULT.
@@ -118,16 +119,19 @@ pub fn compare_exchange_user(word: usize, old: u32, new: u32) -> Result<u32, Fau
 }
 
 /// Reads a string that ends in zero, without the zero; none if there is no zero in the first `limit` bytes.
-pub fn read_user_string(from: usize, limit: usize) -> Result<Option<Vec<u8>>, Fault> {
+pub fn read_user_string(from: usize, limit: usize) -> errno::Result<Option<Vec<u8>>> {
+    const PIECE: usize = 64;
     let mut string = Vec::new();
     while string.len() < limit {
         let at = from.wrapping_add(string.len());
-        // Up to the end of the page at most: what lies behind the string need not be there.
-        let mut piece = [0; 64];
-        let count = piece.len().min(limit - string.len()).min(PAGE_SIZE - at % PAGE_SIZE);
-        copy_from_user(&mut piece[..count], at)?;
-        let end = piece[..count].iter().position(|byte| *byte == 0);
-        string.extend_from_slice(&piece[..end.unwrap_or(count)]);
+        // Not into the next page, which the string may not reach.
+        let mut piece = [0; PIECE];
+        let piece = &mut piece[..PIECE.min(PAGE_SIZE - at % PAGE_SIZE).min(limit - string.len())];
+        copy_from_user(piece, at)?;
+        let end = piece.iter().position(|byte| *byte == 0);
+        let piece = &piece[..end.unwrap_or(piece.len())];
+        string.try_reserve(piece.len()).map_err(|_| Errno::ENOMEM)?;
+        string.extend_from_slice(piece);
         if end.is_some() {
             return Ok(Some(string));
         }

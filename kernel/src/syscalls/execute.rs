@@ -67,6 +67,7 @@ fn strings(from: usize, left: &mut usize) -> errno::Result<Vec<Vec<u8>>> {
         }
         let string = read_user_string(pointer, ONE)?.ok_or(Errno::E2BIG)?;
         *left = left.checked_sub(string.len() + 1 + size_of::<usize>()).ok_or(Errno::E2BIG)?;
+        all.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         all.push(string);
     }
 }

@@ -151,11 +151,16 @@ fn status(cpu: &mut Cpu<ProcessContext>, process: &Arc<Process>, task: Option<u3
     Ok(text.into_bytes())
 }
 
+/// Bytes that a mapping takes without its name, and more.
+const LINE: usize = 96;
+
 fn maps(cpu: &mut Cpu<ProcessContext>, process: &Arc<Process>, _: Option<u32>) -> Result<Vec<u8>> {
     let Some(memory) = process.memory() else { return Ok(Vec::new()) };
     let memory = memory.lock(cpu);
     let mut text = Vec::new();
     for (region, name) in memory.mappings() {
+        // There can be many.
+        text.try_reserve(LINE + name.len()).map_err(|_| super::Errno::ENOMEM)?;
         text.extend(mapping(region).into_bytes());
         if !name.is_empty() {
             text.push(b' ');

@@ -1,16 +1,25 @@
 //! `files`: what calls about files do, by what Linux does: names, contents, positions, pipes, `/proc`.
 
+mod calls;
+
 use core::ffi::CStr;
 use core::ptr::from_ref;
 
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Errno, Result, abi, call, check, errno};
+use crate::runtime::syscall::{Errno, Result, abi, errno};
 use crate::runtime::thread::spawn;
+use calls::{
+    HERE, close, equal, link, make, mkdir, open, pipe, read, refused, rename, seek, stat, stat_open, symlink, text, unlink, write,
+    wrong,
+};
+
+/// What is tried together.
+type Part = (&'static str, fn() -> Result<()>);
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let parts: [(&str, fn() -> Result<()>); 9] = [
+    let parts: [Part; 9] = [
         ("names", names),
         ("contents", contents),
         ("large files", large_files),
@@ -28,98 +37,9 @@ pub fn main(_: Arguments) -> u8 {
             failed += 1;
         }
     }
-    // SAFETY: one thread alone counts and reads.
-    let wrong = unsafe { WRONG };
-    println!("files: {} parts, {} failed", parts.len(), failed + wrong);
-    u8::from(failed + wrong > 0)
-}
-
-static mut WRONG: u32 = 0;
-
-fn equal<T: PartialEq + core::fmt::Debug>(what: &str, got: T, expected: T) {
-    if got != expected {
-        println!("files: {what}: {got:?}, not {expected:?}");
-        // SAFETY: as in `main`.
-        unsafe { WRONG += 1 };
-    }
-}
-
-fn refused<T>(what: &str, got: Result<T>, error: u32) {
-    equal(what, got.map(|_| 0), Err(Errno(error)));
-}
-
-const HERE: usize = abi::AT_FDCWD as usize;
-
-/// A call whose other arguments are zero.
-fn make<const N: usize>(number: u32, arguments: [usize; N]) -> Result<usize> {
-    let mut six = [0; 6];
-    six[..N].copy_from_slice(&arguments);
-    // SAFETY: what is passed here is memory of the caller's, held for the time of the call, or is refused.
-    check(unsafe { call(number, six) })
-}
-
-fn text(path: &CStr) -> usize {
-    path.as_ptr() as usize
-}
-
-fn open(path: &CStr, flags: u32) -> Result<usize> {
-    make(abi::__NR_openat, [HERE, text(path), flags as usize, 0o644])
-}
-
-fn close(number: usize) -> Result<usize> {
-    make(abi::__NR_close, [number])
-}
-
-fn write(number: usize, bytes: &[u8]) -> Result<usize> {
-    make(abi::__NR_write, [number, bytes.as_ptr() as usize, bytes.len()])
-}
-
-fn read(number: usize, bytes: &mut [u8]) -> Result<usize> {
-    make(abi::__NR_read, [number, bytes.as_mut_ptr() as usize, bytes.len()])
-}
-
-fn seek(number: usize, offset: isize, whence: u32) -> Result<usize> {
-    make(abi::__NR_lseek, [number, offset as usize, whence as usize])
-}
-
-fn mkdir(path: &CStr) -> Result<usize> {
-    make(abi::__NR_mkdirat, [HERE, text(path), 0o755])
-}
-
-fn unlink(path: &CStr, flags: u32) -> Result<usize> {
-    make(abi::__NR_unlinkat, [HERE, text(path), flags as usize])
-}
-
-fn link(old: &CStr, new: &CStr) -> Result<usize> {
-    make(abi::__NR_linkat, [HERE, text(old), HERE, text(new), 0])
-}
-
-fn symlink(target: &CStr, path: &CStr) -> Result<usize> {
-    make(abi::__NR_symlinkat, [text(target), HERE, text(path)])
-}
-
-fn rename(old: &CStr, new: &CStr, flags: u32) -> Result<usize> {
-    make(abi::__NR_renameat2, [HERE, text(old), HERE, text(new), flags as usize])
-}
-
-fn stat(path: &CStr, flags: u32) -> Result<abi::stat> {
-    // SAFETY: zeros are a value of it.
-    let mut stat: abi::stat = unsafe { core::mem::zeroed() };
-    make(abi::__NR_newfstatat, [HERE, text(path), &raw mut stat as usize, flags as usize])?;
-    Ok(stat)
-}
-
-fn stat_open(number: usize) -> Result<abi::stat> {
-    // SAFETY: zeros are a value of it.
-    let mut stat: abi::stat = unsafe { core::mem::zeroed() };
-    make(abi::__NR_fstat, [number, &raw mut stat as usize])?;
-    Ok(stat)
-}
-
-fn pipe(flags: u32) -> Result<[usize; 2]> {
-    let mut ends = [0_i32; 2];
-    make(abi::__NR_pipe2, [ends.as_mut_ptr() as usize, flags as usize])?;
-    Ok(ends.map(|end| end as usize))
+    failed += wrong();
+    println!("files: {} parts, {failed} failed", parts.len());
+    u8::from(failed > 0)
 }
 
 const CREATE: u32 = abi::O_CREAT | abi::O_RDWR;

@@ -13,6 +13,7 @@ impl Kernel for ThisKernel {
     type ContextTracking = ();
     type IrqTracing = ();
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }

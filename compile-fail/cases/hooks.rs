@@ -21,6 +21,7 @@ impl Kernel for ThisKernel {
     #[cfg(not(bad = "not_named"))]
     type IrqTracing = ThisKernel;
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ThisKernel;
     type Checks = ();
 }

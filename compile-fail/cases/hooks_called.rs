@@ -13,6 +13,7 @@ impl Kernel for Mine {
     type ContextTracking = Tracked;
     type IrqTracing = Mine;
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }

@@ -19,6 +19,7 @@ impl Kernel for SomeKernel {
     type ContextTracking = ();
     type IrqTracing = ();
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }
@@ -40,6 +41,7 @@ impl Kernel for OtherKernel {
     type ContextTracking = ();
     type IrqTracing = ();
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }

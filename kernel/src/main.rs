@@ -95,8 +95,9 @@ mod processes;
 #[cfg(target_os = "none")]
 mod psci;
 #[cfg(target_os = "none")]
-mod random;
+mod ptrace;
 #[cfg(target_os = "none")]
+mod random;
 mod rcu;
 #[cfg(target_os = "none")]
 mod reference;

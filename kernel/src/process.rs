@@ -87,6 +87,8 @@ pub struct Process {
     started: u64,
     /// The path of its program's file.
     executable: IrqLock<Arc<[u8]>>,
+    /// The tasks of others that it traces.
+    pub tracees: IrqLock<Vec<Arc<Task>>>,
 }
 
 /// Whom it stems from, and who stems from it.
@@ -165,6 +167,7 @@ impl Process {
             alarms: Alarms::new(),
             started: timer::nanoseconds(),
             executable: IrqLock::new(Arc::from(&b""[..])),
+            tracees: IrqLock::new(Vec::new()),
         }
     }
 

@@ -7,7 +7,7 @@
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
 use vestibule_arm64::{Arm64, Daif, On};
 
-use crate::{alarms, scheduler, signals, softirqs};
+use crate::{alarms, ptrace, scheduler, signals, softirqs};
 
 /// The kernel.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ impl Kernel for Reference {
     #[cfg(feature = "checked")]
     type IrqTracing = vestibule::TrackedIrqs;
     type UserWork = Work;
+    type SyscallWork = ptrace::SyscallWork;
     type Softirqs = softirqs::Softirqs;
     type Checks = Loud;
 }

@@ -138,6 +138,19 @@ pub fn kick(task: &Arc<Task>) {
     }
 }
 
+/// Runs `look` while a task that sleeps is on no CPU, and cannot come to one; does nothing if it is on its way to sleep still.
+pub fn while_off_cpu<R>(task: &Arc<Task>, look: impl FnOnce() -> R) -> Option<R> {
+    loop {
+        let number = task.cpu();
+        // Who wakes it takes this lock first; who switches from it has it until that is done.
+        let queue = QUEUES[number].lock();
+        if task.cpu() == number {
+            let runs = queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task));
+            return (!runs).then(look);
+        }
+    }
+}
+
 /// The tick, from the interrupt's body: whoever runs has had its time if somebody waits.
 pub fn tick(cpu: &Cpu<Hardirq>) {
     let number = this_cpu(cpu).number();

@@ -13,7 +13,6 @@ mod deliver;
 mod info;
 mod layout;
 mod pending;
-mod restart;
 mod send;
 mod signal;
 

@@ -25,7 +25,7 @@ use crate::files::open;
 use crate::process::{Memory, Process};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{frames, heap, out_of_memory, println, rcu, stacks, statistics, test_hooks};
+use crate::{frames, heap, out_of_memory, println, ptrace, rcu, stacks, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -61,7 +61,6 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     let task = core::ptr::from_ref(Task::current(cpu));
     // SAFETY: the current task lives as long as this call, which it makes, and so does its process.
     let Some(process) = unsafe { &*task }.process() else { unreachable!("a kernel thread made a system call") };
-    Task::current(cpu).set_first_argument(frame.regs[0]);
     // What the kernel itself needs for a call may come from the reserve, so nobody begins one on it.
     if frames::is_low() {
         out_of_memory::make_room(cpu);
@@ -133,6 +132,9 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_rt_sigtimedwait => signals::wait(call),
         linux::__NR_rt_sigreturn => signals::back(call),
         linux::__NR_sigaltstack => signals::alternate_stack(call),
+        linux::__NR_ptrace => {
+            ptrace::request(call.cpu, call.process, core::array::from_fn(|n| call.frame.regs[n] as usize))
+        }
         linux::__NR_sched_yield => tasks::sched_yield(call),
         linux::__NR_sched_setaffinity => tasks::sched_setaffinity(call),
         linux::__NR_sched_getaffinity => tasks::sched_getaffinity(call),

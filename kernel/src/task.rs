@@ -10,6 +10,7 @@ use crate::cpu_time::CpuTime;
 use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
 use crate::process::Process;
+use crate::ptrace::Traced;
 use crate::reference::{Cpu, Port};
 use crate::registers::write_register;
 use crate::restart::Restart;
@@ -42,10 +43,10 @@ pub struct Task {
     pub cpu_time: CpuTime,
     /// What is left to do of a system call that was interrupted.
     pub restart: IrqLock<Option<Restart>>,
-    /// X0 of the system call that it makes, before that is the result.
-    first_argument: AtomicU64,
     /// What it does not want to hear of now, and what waits for it alone.
     pub signals: TaskSignals,
+    /// Who traces it, and where it stopped for that.
+    pub traced: Traced,
     /// It ends, and does without its process's memory.
     has_left_memory: AtomicBool,
     process: Option<Arc<Process>>,
@@ -113,8 +114,8 @@ impl Task {
             futex: futex::Place::new(),
             cpu_time: CpuTime::new(),
             restart: IrqLock::new(None),
-            first_argument: AtomicU64::new(0),
             signals: TaskSignals::new(),
+            traced: Traced::new(),
             has_left_memory: AtomicBool::new(false),
             process,
             start: IrqLock::new(None),
@@ -210,16 +211,6 @@ impl Task {
     pub fn reset_user_registers(&self) {
         // SAFETY: a user register, of the task that runs.
         unsafe { write_register!("tpidr_el0", 0_u64) };
-    }
-
-    /// X0 of the system call that it makes, or made last.
-    pub fn first_argument(&self) -> u64 {
-        self.first_argument.load(Ordering::Relaxed)
-    }
-
-    /// It makes one.
-    pub fn set_first_argument(&self, value: u64) {
-        self.first_argument.store(value, Ordering::Relaxed);
     }
 
     /// What it is about.

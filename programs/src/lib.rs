@@ -61,6 +61,8 @@ target_only! {
     rcu;
     clocks;
     processes;
+    trace;
+    debug;
     signals;
     fuzz;
 }

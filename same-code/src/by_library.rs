@@ -3,8 +3,8 @@
 use crate::hooks;
 use core::marker::PhantomData;
 use vestibule::{
-    Atomic, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, Process,
-    Scheduler, Softirqs, Step, UserWork,
+    Atomic, Call, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, Process,
+    Scheduler, Softirqs, Step, SyscallWork, UserWork,
 };
 use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, Real, entry};
 
@@ -54,6 +54,7 @@ macro_rules! kernel {
             type ContextTracking = $tracking;
             type IrqTracing = $tracking;
             type UserWork = Others;
+            type SyscallWork = Others;
             type Softirqs = Others;
             type Checks = ();
         }
@@ -143,6 +144,19 @@ impl<K: Kernel<Machine = Arm64<Real>>> UserWork<K> for Others {
     #[inline(always)]
     fn other(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
         hooks::work_other(frame);
+        cpu
+    }
+}
+
+impl<K: Kernel<Machine = Arm64<Real>>> SyscallWork<K> for Others {
+    const ON: bool = true;
+    #[inline(always)]
+    fn entry(cpu: Cpu<K, Process>, frame: &mut Frame) -> (Cpu<K, Process>, Call) {
+        (cpu, hooks::trace_entry(frame))
+    }
+    #[inline(always)]
+    fn exit(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+        hooks::trace_exit(frame);
         cpu
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel does, somewhere else.
 
-use vestibule::Why;
+use vestibule::{Call, Why};
 use vestibule_arm64::Frame;
 
 unsafe extern "Rust" {
@@ -17,6 +17,8 @@ unsafe extern "Rust" {
     pub safe fn work_signal(frame: &mut Frame);
     pub safe fn work_notify_resume(frame: &mut Frame);
     pub safe fn work_other(frame: &mut Frame);
+    pub safe fn trace_entry(frame: &mut Frame) -> Call;
+    pub safe fn trace_exit(frame: &mut Frame);
     pub safe fn softirqs_pending() -> bool;
     pub safe fn softirqs_run();
     pub safe fn die(what: &'static str, frame: &Frame) -> !;

@@ -10,7 +10,9 @@ noinstr! {
     pub(crate) fn svc<P: Arm64Port>(taken: Taken<'_, P, El0Svc>) -> Restored<'_, P, El0Svc> {
         let x = taken.enter();
         let x = x.open();
-        let x = x.run(P::Kernel::syscall);
+        let x = x.trace_entry();
+        let x = x.call(P::Kernel::syscall);
+        let x = x.trace_exit();
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);

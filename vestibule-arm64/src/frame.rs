@@ -22,9 +22,10 @@ pub struct Frame {
     pub syndrome: u64,
     /// Which address (FAR), for aborts.
     pub fault_address: u64,
-    /// The system call's number, or [`NO_SYSCALL`] if user mode came otherwise (C115).
+    /// The system call's number, or [`NO_SYSCALL`] if user mode came otherwise (C115), or it is settled how the call ended.
     pub syscall: u64,
-    reserved: u64,
+    /// X0 as the system call came, before its result.
+    pub first_argument: u64,
 }
 
 /// [`Frame::syscall`] of what is none.

@@ -54,6 +54,7 @@
 //! | `machine` | the port's side of [`vestibule::Machine`], the backend |
 //! | [`hardware`], `real` | every access, and the CPU itself |
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
+//! | `restart` | system calls that a signal interrupted |
 //! | `thread` | what is kept for each task and each CPU |
 //! | [`fpsimd`] | the FP/SIMD registers |
 //! | [`switch`](mod@switch) | the task switch, the first token |
@@ -74,6 +75,7 @@ mod el0;
 mod el1;
 mod frame;
 mod machine;
+mod restart;
 mod syndrome;
 mod thread;
 
@@ -88,6 +90,7 @@ pub use hardware::Hardware;
 pub use machine::{Arm64, Daif, Key};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use real::Real;
+pub use restart::Interrupted;
 pub use thread::{CpuLocal, STACK_SHIFT, STACK_SIZE, Thread, current, this_cpu};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use vectors::{enter_user, install};

@@ -52,6 +52,9 @@ impl<H: Hardware> Machine for Arm64<H> {
     fn came_by_syscall(frame: &mut Frame, syscall: bool, _: Step<Self>) {
         let number = if syscall { H::read(&frame.regs[8]) } else { NO_SYSCALL };
         H::write(&mut frame.syscall, number);
+        if syscall {
+            H::write(&mut frame.first_argument, H::read(&frame.regs[0]));
+        }
     }
 
     #[inline(always)]

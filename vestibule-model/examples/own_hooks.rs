@@ -48,6 +48,7 @@ impl<S: Kind> Kernel for Mine<S> {
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     /// The library's own run-time checks, told to the model.
     type Checks = Chooses;

@@ -29,6 +29,8 @@ mod nmi;
 mod parts;
 #[cfg(vestibule_forge)]
 mod program;
+#[cfg(vestibule_forge)]
+mod syscall;
 #[cfg(all(test, vestibule_forge))]
 mod tests;
 
@@ -62,6 +64,7 @@ pub fn variants() -> &'static [Variant] {
                 nmi::VARIANTS,
                 idle::VARIANTS,
                 fpsimd::VARIANTS,
+                syscall::VARIANTS,
             ]
             .concat()
         });

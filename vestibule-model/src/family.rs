@@ -1,7 +1,7 @@
 //! Where everything begins: one family for each kind of code that can be interrupted. A family's program goes round for as
 //! long as the search wants.
 
-use vestibule::{ContextTracking, Cpu, IrqTracing, Kernel, Process, Tracked, TrackedIrqs};
+use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Kernel, Process, Tracked, TrackedIrqs};
 use vestibule_arm64::{Arm64Port, Bodies, switch};
 
 use crate::event::Exception;
@@ -11,6 +11,9 @@ use crate::shadow::Shadow;
 use crate::step::{choose, step};
 use crate::vector::{first, take};
 use crate::world::{IDLE, TASKS, World, stack_top, with};
+
+/// Somebody traces the task's system calls.
+const TRACED: u64 = Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT).bits();
 
 /// What is interrupted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -27,6 +30,8 @@ pub enum Family {
     PreemptOff,
     /// A copy from user memory, in a system call.
     Copy,
+    /// System calls: traced, skipped, interrupted by signals.
+    Call,
     /// An interrupt's handler.
     Handler,
     /// The idle task.
@@ -37,13 +42,14 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::User,
         Family::First,
         Family::Kernel,
         Family::IrqsOff,
         Family::PreemptOff,
         Family::Copy,
+        Family::Call,
         Family::Handler,
         Family::Idle,
         Family::Overflow,
@@ -58,6 +64,7 @@ impl Family {
             Family::IrqsOff => "irqs-off",
             Family::PreemptOff => "preempt-off",
             Family::Copy => "copy",
+            Family::Call => "call",
             Family::Handler => "handler",
             Family::Idle => "idle",
             Family::Overflow => "overflow",
@@ -66,12 +73,17 @@ impl Family {
 
     /// Its program goes to user mode.
     pub const fn is_user(self) -> bool {
-        matches!(self, Family::User | Family::First | Family::Copy)
+        matches!(self, Family::User | Family::First | Family::Copy | Family::Call)
     }
 
-    /// Bodies do nothing that could be interrupted by itself: that is `Copy`'s subject.
-    pub const fn is_plain(self) -> bool {
-        matches!(self, Family::User | Family::First)
+    /// How many things bodies and work may do for a task, nothing among them. What could be interrupted by itself is `Copy`'s
+    /// subject; signals, while another is delivered, are `Call`'s.
+    pub const fn works(self) -> u8 {
+        match self {
+            Family::User | Family::First => 1,
+            Family::Call => 2,
+            _ => 5,
+        }
     }
 
     /// The task that begins.
@@ -141,7 +153,7 @@ where
     P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
 {
     match family {
-        Family::User | Family::Copy => {
+        Family::User | Family::Copy | Family::Call => {
             first::<P>(cpu);
             live();
             in_user_mode(family);
@@ -211,11 +223,14 @@ fn faults(place: u64) -> bool {
 fn in_user_mode(family: Family) {
     loop {
         again(4);
+        if family == Family::Call && choose(2) == 1 {
+            with(|world| world.set_remotely(world.current, TRACED));
+        }
         with(World::compute);
         step(Op::Kernel("user code"), 0);
         let exceptions =
             [Exception::Svc, Exception::DataAbort, Exception::Brk, Exception::Undefined, Exception::Unhandled];
-        let of = if family == Family::Copy { 1 } else { exceptions.len() as u8 };
+        let of = if matches!(family, Family::Copy | Family::Call) { 1 } else { exceptions.len() as u8 };
         match choose(of + 1) {
             0 => break,
             chosen => take(exceptions[usize::from(chosen) - 1]),

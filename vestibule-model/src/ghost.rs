@@ -91,6 +91,30 @@ pub struct Ghost {
     pub looks: u8,
     /// Which work it has come to, on the way to user mode.
     pub work: u8,
+    /// Who traces it has seen it come: 1, and end: 2.
+    pub traced: u8,
+    /// What is to become of it.
+    pub outcome: Outcome,
+}
+
+/// What a system call, or any other exception, is to end with.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Everything as it came.
+    #[default]
+    AsItCame,
+    /// It was made, and has its result.
+    Made,
+    /// It was not made, and has the tracer's result.
+    Skipped,
+    /// A signal interrupted it, and nobody has decided yet.
+    Interrupted,
+    /// It failed with EINTR.
+    Failed,
+    /// It is made again.
+    Again,
+    /// It was a signal's return, to code whose X0 looks like an interrupted call's.
+    Returned,
 }
 
 impl Ghost {
@@ -100,6 +124,7 @@ impl Ghost {
         flags << 32
             ^ u64::from(self.work) << 24
             ^ u64::from(self.looks) << 28
+            ^ (self.outcome as u64 | u64::from(self.traced) << 4) << 48
             ^ self.looked.map_or(0, |word| (word >> 32) << 1 | 1)
     }
 }

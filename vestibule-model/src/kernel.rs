@@ -4,16 +4,17 @@
 use std::marker::PhantomData;
 
 use vestibule::{
-    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
-    IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, Tracked, TrackedIrqs, UserWork, Why,
+    Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
+    IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs, UserWork, Why,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, Thread, current, fpsimd, switch};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, Interrupted, On, Thread, current, fpsimd, switch};
 
 use crate::event::Exception;
 use crate::family::Family;
+use crate::ghost::Outcome;
 use crate::hardware::Simulated;
 use crate::machine::{acknowledge, end_of_interrupt};
-use crate::observe::{Promise, forget, hook, scheduling, within};
+use crate::observe::{Promise, becomes, changing, forget, hook, scheduling, traces_entry, traces_exit, within};
 use crate::op::Op;
 use crate::step::{choose, step};
 use crate::vector::take;
@@ -32,6 +33,14 @@ pub trait Flavour: Sized + 'static {
     unsafe fn switch(cpu: Cpu<Reference<Self>, NoIrq>, to: &Thread) -> Cpu<Reference<Self>, NoIrq> {
         // SAFETY: the caller's.
         unsafe { switch::switch(cpu, to) }
+    }
+    /// Whether a system call was interrupted: as shipped.
+    fn interrupted(frame: &mut Frame) -> Option<Interrupted> {
+        frame.interrupted_syscall()
+    }
+    /// A signal's return makes the frame nobody's result: as shipped.
+    fn forget_syscall(frame: &mut Frame) {
+        frame.forget_syscall();
     }
 }
 
@@ -54,6 +63,7 @@ impl<F: Flavour> Kernel for Reference<F> {
     type ContextTracking = F::Tracking;
     type IrqTracing = F::Tracing;
     type UserWork = Chooses;
+    type SyscallWork = Chooses;
     type Softirqs = Chooses;
     type Checks = Chooses;
 }
@@ -98,15 +108,84 @@ fn sleeps_or_not<F: Flavour>(resolved: &Resolved<Reference<F>>) -> u64 {
 fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
     forget(
         |()| 0,
-        || match choose(if with(|world| world.limits.reduced && world.design.family.is_plain()) { 1 } else { 5 }) {
-            1 => take(Exception::DataAbort),
-            2 => guards(&mut cpu),
-            3 => cpu.schedule(),
-            4 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL),
+        || match choose(with(|world| if world.limits.reduced { world.design.family.works() } else { 5 })) {
+            1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL),
+            2 => take(Exception::DataAbort),
+            3 => guards(&mut cpu),
+            4 => cpu.schedule(),
             _ => {}
         },
     );
     cpu
+}
+
+/// The result of a call that was interrupted (ERESTARTSYS), as X0 has it.
+pub(crate) const RESTART: u64 = 512_u64.wrapping_neg();
+/// The result of one that failed.
+pub(crate) const EINTR: u64 = 4_u64.wrapping_neg();
+/// The result of one that was made.
+pub(crate) const MADE: u64 = 0;
+/// The result that a tracer gave.
+pub(crate) const SKIPPED: u64 = 38_u64.wrapping_neg();
+
+/// What a system call may be and end with, where it is the family's subject: somebody begins to trace the task, a signal has
+/// interrupted it, or it was a signal's return.
+fn calls<F: Flavour>(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
+    frame.regs[0] = MADE;
+    becomes(Outcome::Made);
+    if with(|world| world.design.family != Family::Call) {
+        return cpu;
+    }
+    match choose(4) {
+        1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SYSCALL_EXIT),
+        2 => {
+            frame.regs[0] = RESTART;
+            becomes(Outcome::Interrupted);
+            cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL);
+        }
+        3 => {
+            F::forget_syscall(frame);
+            frame.regs[0] = RESTART;
+            becomes(Outcome::Returned);
+            cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL);
+        }
+        _ => {}
+    }
+    cpu
+}
+
+/// Whether the interrupted system call is made again. A handler may run first.
+fn decides<F: Flavour>(frame: &mut Frame) {
+    let interrupted = F::interrupted(frame);
+    with(|world| world.check_decision(interrupted.is_some()));
+    let Some(interrupted) = interrupted else { return };
+    if choose(2) == 1 {
+        interrupted.handled(false, frame);
+        becomes(Outcome::Failed);
+    } else {
+        interrupted.not_handled(frame);
+        becomes(Outcome::Again);
+    }
+}
+
+impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
+    const ON: bool = true;
+    fn entry(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> (Cpu<Reference<F>, Process>, Call) {
+        traces_entry(frame, |frame| match choose(3) {
+            1 => {
+                frame.regs[0] = SKIPPED;
+                (cpu, Call::Skip)
+            }
+            2 => {
+                cpu.task_word().clear::<Arm64<Simulated>>(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
+                (cpu, Call::Make)
+            }
+            _ => (cpu, Call::Make),
+        })
+    }
+    fn exit(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
+        traces_exit(frame, || cpu)
+    }
 }
 
 impl<F: Flavour> Bodies for Reference<F> {
@@ -117,7 +196,7 @@ impl<F: Flavour> Bodies for Reference<F> {
     }
 
     fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        within("system call", Promise::User, frame, || works(cpu))
+        changing("system call", Promise::User, frame, |frame| calls(works(cpu), frame))
     }
     fn user_abort(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user abort", Promise::User, frame, || works(cpu))
@@ -226,8 +305,9 @@ fn pick() -> usize {
 
 impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     fn signal(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
-        hook("signal", frame, || {
+        hook("signal", frame, |frame| {
             cpu.task_word().clear::<Arm64<Simulated>>(Flags::SIGNAL);
+            decides::<F>(frame);
             let mut cpu = works(cpu);
             // Into the signal's frame, and back when it returns.
             let registers = fpsimd::registers(&cpu);
@@ -236,13 +316,13 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
         })
     }
     fn notify_resume(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
-        hook("notify-resume", frame, || {
+        hook("notify-resume", frame, |_| {
             cpu.task_word().clear::<Arm64<Simulated>>(Flags::NOTIFY_RESUME);
             cpu
         })
     }
     fn other(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
-        hook("other work", frame, || {
+        hook("other work", frame, |_| {
             cpu.task_word().clear::<Arm64<Simulated>>(Flags::OTHER);
             cpu
         })

@@ -1,11 +1,11 @@
 //! Where the kernel's own code begins and ends: what it was promised is looked at there, and what it did is forgotten,
 //! because nothing but the frame and the machine carries it to the code that called.
 
-use vestibule::{Broken, Why};
+use vestibule::{Broken, Call, Why};
 use vestibule_arm64::Frame;
 
 use crate::cpu::{A, D, DAIF, F, I};
-use crate::ghost::COUNTS;
+use crate::ghost::{COUNTS, Outcome};
 use crate::op::{Cell, Op};
 use crate::shadow::Shadow;
 use crate::step::step;
@@ -39,19 +39,47 @@ pub(crate) struct Begun {
 
 /// A body of the kernel, from its first instruction to its last.
 pub fn within<R>(what: &'static str, promise: Promise, frame: &mut Frame, body: impl FnOnce() -> R) -> R {
+    changing(what, promise, frame, |_| body())
+}
+
+/// One that changes its frame.
+pub fn changing<R>(what: &'static str, promise: Promise, frame: &mut Frame, body: impl FnOnce(&mut Frame) -> R) -> R {
     let begun = with(|world| world.begin_body(promise, frame));
     step(Op::Kernel(what), 0);
-    let result = body();
+    let result = body(frame);
     with(|world| world.end_body(begun, promise, frame));
     step(Op::Kernel("(done)"), 0);
     result
 }
 
 /// Work on the way to user mode.
-pub fn hook<R>(what: &'static str, frame: &mut Frame, work: impl FnOnce() -> R) -> R {
+pub fn hook<R>(what: &'static str, frame: &mut Frame, work: impl FnOnce(&mut Frame) -> R) -> R {
     with(World::begin_round);
     with(|world| world.check_work(what));
-    within(what, Promise::User, frame, work)
+    changing(what, Promise::User, frame, work)
+}
+
+/// Who traces a system call, before it is made.
+pub fn traces_entry<R>(frame: &mut Frame, work: impl FnOnce(&mut Frame) -> (R, Call)) -> (R, Call) {
+    let before = with(|world| world.begin_tracing(1));
+    step(Op::Kernel("traced: entry"), 0);
+    let (result, call) = work(frame);
+    with(|world| world.end_tracing(before, frame, call));
+    (result, call)
+}
+
+/// And when it is over.
+pub fn traces_exit<R>(frame: &mut Frame, work: impl FnOnce() -> R) -> R {
+    let before = with(|world| world.begin_tracing(2));
+    step(Op::Kernel("traced: exit"), 0);
+    let result = work();
+    with(|world| world.end_tracing(before, frame, Call::Make));
+    result
+}
+
+/// What is to become of the innermost exception from here on.
+pub fn becomes(outcome: Outcome) {
+    with(|world| world.top().ghost.outcome = outcome);
 }
 
 /// The scheduler, from its first instruction to its last: every kernel's calls itself so.
@@ -81,7 +109,7 @@ pub fn dies(what: &'static str, frame: &Frame) -> ! {
 
 /// Of a frame, what a body may change.
 fn told(frame: &Frame) -> u64 {
-    [frame.regs[0], frame.pc, frame.pstate, frame.sp]
+    [frame.regs[0], frame.pc, frame.pstate, frame.sp, frame.syscall]
         .iter()
         .fold(0, |told, value| (told ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31))
 }
@@ -118,6 +146,21 @@ impl World {
         let top = self.top();
         top.frame_left = told(frame);
         top.shadow = begun.shadow.and(top.frame_left).and(0xb0d1);
+    }
+
+    fn begin_tracing(&mut self, which: u8) -> Shadow {
+        self.check_traced(which);
+        self.top().ghost.traced |= which;
+        self.innermost().shadow
+    }
+
+    fn end_tracing(&mut self, before: Shadow, frame: &Frame, call: Call) {
+        let top = self.top();
+        top.frame_left = told(frame);
+        top.shadow = before.and(top.frame_left).and(call as u64 | 0x7ace_0000);
+        if call == Call::Skip {
+            (top.ghost.ran, top.ghost.outcome) = (true, Outcome::Skipped);
+        }
     }
 
     /// A round of an exit's loop begins.

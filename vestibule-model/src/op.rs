@@ -166,7 +166,7 @@ pub fn masks(daif: u8) -> String {
     "DAIF".chars().zip([8, 4, 2, 1]).map(|(letter, bit)| if daif & DAIF & bit != 0 { letter } else { '.' }).collect()
 }
 
-const FIELDS: [&str; 7] = ["sp", "pc", "pstate", "syndrome", "fault_address", "syscall", "reserved"];
+const FIELDS: [&str; 7] = ["sp", "pc", "pstate", "syndrome", "fault_address", "syscall", "first_argument"];
 
 fn field(offset: u8) -> String {
     match offset {

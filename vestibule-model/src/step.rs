@@ -183,7 +183,8 @@ impl World {
             return Next::Go;
         }
         let word = self.value(Cell::Word(self.current));
-        let user = self.design.user && !(self.limits.reduced && self.design.family == Family::Copy);
+        let user =
+            self.design.user && !(self.limits.reduced && matches!(self.design.family, Family::Copy | Family::Call));
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | 1 << 36)];
         let mut answers = 0;
@@ -220,7 +221,7 @@ impl World {
             return u8::MAX;
         }
         let deep = match self.design.family {
-            Family::User | Family::Copy => 2,
+            Family::User | Family::Copy | Family::Call => 2,
             Family::First => 1,
             _ => usize::MAX,
         };
@@ -251,7 +252,8 @@ impl World {
         match answer {
             Answer::This(chosen) => Some(chosen),
             Answer::Seen => {
-                self.end = Some(End::Seen);
+                // What was found before this question stays found.
+                self.end = self.end.or(Some(End::Seen));
                 None
             }
         }

@@ -114,7 +114,11 @@ impl World {
     }
 }
 
-/// What the interrupted code has in its general registers.
+/// What the interrupted code has in its general registers. X0, a system call's first argument, looks like the result of one that
+/// was interrupted.
 pub(crate) fn registers(token: u64) -> [u64; 31] {
-    std::array::from_fn(|number| token.wrapping_mul(number as u64 * 2 + 1))
+    const ERESTARTNOINTR: u64 = 513;
+    let mut registers = std::array::from_fn(|number| token.wrapping_mul(number as u64 * 2 + 1));
+    registers[0] = ERESTARTNOINTR.wrapping_neg();
+    registers
 }

@@ -26,6 +26,7 @@ impl<const WITH: u16> Kernel for Wrong<WITH> {
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = Chooses;
 }

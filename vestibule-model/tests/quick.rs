@@ -76,6 +76,7 @@ families! {
     irqs_off IrqsOff,
     preempt_off PreemptOff,
     copy Copy,
+    call Call,
     handler Handler,
     idle Idle,
     overflow Overflow,

@@ -48,6 +48,17 @@ pub trait Prepares: Accounting<AfterMask = Masked> {
     fn prepare<P: Port, X: Class>(noted: &Self::Noted, frame: &mut FrameOf<P::Kernel>, _: Step<Self>);
 }
 
+/// Accounting of what is no system call: its body is simply run.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` exception's body is not simply run",
+    label = "who traces system calls sees it first: `trace_entry`, `call`, `trace_exit`"
+)]
+pub trait Untraced: Accounting {}
+impl Untraced for Regular {}
+impl Untraced for User {}
+impl Untraced for NmiLike {}
+impl Untraced for Debug {}
+
 /// Accounting of what comes from user mode.
 pub trait FromUser: Sealed + 'static {
     /// By a system call?

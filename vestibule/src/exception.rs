@@ -7,6 +7,9 @@ use core::marker::PhantomData;
 
 #[cfg(vestibule_forge)]
 pub mod forge;
+mod syscall;
+
+pub use syscall::Traced;
 
 /// How far an exception has come. The stage says the context.
 pub trait Stage: Sealed + 'static {
@@ -31,6 +34,8 @@ stages! {
     Open<C> in C;
     /// In the body's context, after the body.
     Ran<C> in C;
+    /// In `Process`, after a system call; who traces it has not seen its end.
+    Called in Process;
     /// Everything masked after the body; something may be left to prepare.
     Masked in Critical;
     /// Everything masked; nothing left but to restore state.
@@ -174,7 +179,16 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Open<C>> {
     ) -> Exception<'f, P, X, Ran<C>>
     where
         C: Uncounted,
+        X::Counts: Untraced,
     {
+        self.run_body(body)
+    }
+
+    #[inline(always)]
+    fn run_body(
+        self,
+        body: impl FnOnce(Cpu<P::Kernel, C>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, C>,
+    ) -> Exception<'f, P, X, Ran<C>> {
         let Exception { frame, noted, cpu, unrestored } = self;
         let cpu = body(cpu, frame);
         check_body::<P, X, C>(frame);
@@ -194,7 +208,7 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Open<Hardirq>> {
     }
 }
 
-impl<'f, P: Port, X: Class<Counts: FromUser>> Exception<'f, P, X, Open<Error>> {
+impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Open<Error>> {
     /// A body that counts as NMI-like inside an exception that does not: an SError from user mode.
     #[inline(always)]
     pub fn run_nmi(

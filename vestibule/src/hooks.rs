@@ -16,6 +16,8 @@ pub trait Kernel: Sized + 'static {
     type IrqTracing: IrqTracing<Self>;
     /// What runs on the way back to user mode.
     type UserWork: UserWork<Self>;
+    /// Who looks at system calls before and after them.
+    type SyscallWork: SyscallWork<Self>;
     /// What runs when the last interrupt handler is done.
     type Softirqs: Softirqs<Self>;
     /// Whether each promise is held against the hardware as the code runs, and who hears of a broken one.
@@ -105,6 +107,27 @@ pub trait UserWork<K: Kernel> {
     fn other(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> Cpu<K, Process>;
 }
 
+/// What becomes of a system call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// It is made, as the frame has it now.
+    Make,
+    /// It is not; its result is what the frame has for one.
+    Skip,
+}
+
+/// Who looks at system calls before they are made and when they are over: tracers, filters, audit. Asked only about tasks whose
+/// word has [`Flags::SYSCALL_ENTRY`] or [`Flags::SYSCALL_EXIT`]; everything is open, and it may sleep.
+pub trait SyscallWork<K: Kernel> {
+    /// Neither flag is looked at if `false`.
+    const ON: bool;
+    /// Before the call: may change its number, its arguments and, of one that it keeps from being made, the result.
+    /// In this order: dispatch to user mode, tracer, filter, tracing, audit (C64).
+    fn entry(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> (Cpu<K, Process>, Call);
+    /// After it, made or not: audit, tracing, tracer. Signals come later.
+    fn exit(cpu: Cpu<K, Process>, frame: &mut FrameOf<K>) -> Cpu<K, Process>;
+}
+
 /// Soft interrupts: what handlers leave to be done with interrupts on.
 pub trait Softirqs<K: Kernel> {
     /// Is there any on this CPU?
@@ -183,6 +206,16 @@ impl<K: Kernel> UserWork<K> for () {
     }
     fn other(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
         cpu.task_word().clear::<K::Machine>(Flags::OTHER);
+        cpu
+    }
+}
+
+impl<K: Kernel> SyscallWork<K> for () {
+    const ON: bool = false;
+    fn entry(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> (Cpu<K, Process>, Call) {
+        (cpu, Call::Make)
+    }
+    fn exit(cpu: Cpu<K, Process>, _: &mut FrameOf<K>) -> Cpu<K, Process> {
         cpu
     }
 }

@@ -9,6 +9,7 @@
 //! Taken --enter--> Entered --open--> Open<C> --run--> Ran<C> --mask--> Masked --prepare--> Ready --restore--> Restored
 //!
 //!   a body in two contexts:    Ran<C> --then--> Ran<D>
+//!   a system call:             Open --trace_entry--> Traced --call--> Called --trace_exit--> Ran
 //!   NMI-like and debug:        mask leads to Ready at once
 //!   prepare:                   look; only if there is work: open, do it, mask, look again
 //! ```

@@ -1,11 +1,11 @@
 //! The task word: everything an exit looks at before it returns, in one word of the *task*.
 //!
 //! ```text
-//!  63    48 47        36 35 34 33 32 31      24 23  20 19     16 15      8 7       0
-//! +----+---+------------+--+--+--+--+----------+------+---------+---------+---------+
-//! |idle| - | kernel's   |N |S |L |R |    -     | NMI  | hardirq | softirq | preempt |
-//! +----+---+------------+--+--+--+--+----------+------+---------+---------+---------+
-//!   R reschedule   L reschedule, lazily   S signal   N notify-resume      63 = idle task
+//!  63    49  48  47        36 35 34 33 32 31      24 23  20 19     16 15      8 7       0
+//! +----+---+---+------------+--+--+--+--+----------+------+---------+---------+---------+
+//! |idle| X | E | kernel's   |N |S |L |R |    -     | NMI  | hardirq | softirq | preempt |
+//! +----+---+---+------------+--+--+--+--+----------+------+---------+---------+---------+
+//!   R reschedule   L reschedule, lazily   S signal   N notify-resume   E, X a system call's entry, exit   63 = idle task
 //! ```
 //!
 //! The low half counts why the task may not be preempted; only the CPU that runs the task changes it. The high half
@@ -48,6 +48,12 @@ impl Flags {
     /// Every flag of the architecture and the kernel.
     pub const OTHER: Flags = Flags(0x0000_fff0_0000_0000);
 
+    /// Somebody traces the task's system calls and wants to see each before it is made. Stays until it is cleared.
+    pub const SYSCALL_ENTRY: Flags = Flags(1 << 48);
+    /// And when it is over.
+    pub const SYSCALL_EXIT: Flags = Flags(1 << 49);
+
+    const TRACES: u64 = Flags::SYSCALL_ENTRY.0 | Flags::SYSCALL_EXIT.0;
     const WORK: u64 = 0x0000_ffff_0000_0000;
     const SCHEDULE: u64 = Flags::RESCHED.0 | Flags::RESCHED_LAZY.0;
 
@@ -60,6 +66,11 @@ impl Flags {
     /// Both.
     pub const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
+    }
+
+    /// As they stand in a task's word.
+    pub const fn bits(self) -> u64 {
+        self.0
     }
 
     /// Is any of `wanted` here?
@@ -90,6 +101,11 @@ impl Word {
     /// What must be done before the return to user mode: the user exit's look.
     pub const fn work(self) -> Flags {
         Flags(self.0 & Flags::WORK)
+    }
+
+    /// What of the task's system calls somebody wants to see.
+    pub const fn traces(self) -> Flags {
+        Flags(self.0 & Flags::TRACES)
     }
 
     /// Preemption is forbidden by nothing, and this is not the idle task: it may sleep (C71).

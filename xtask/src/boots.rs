@@ -175,6 +175,20 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "system calls are traced, CPUs: 2",
+        cpus: 2,
+        command_line: "preempt=full -- trace",
+        lines: &["trace: 6 system calls seen coming and ending, as they should be"],
+        status: 0,
+    },
+    BootTest {
+        name: "a debugger attaches, CPUs: 4",
+        cpus: 4,
+        command_line: "preempt=full -- debug",
+        lines: &["debug: registers, memory and a breakpoint are as they should be"],
+        status: 0,
+    },
+    BootTest {
         name: "signals are handled, blocked, restarted after and returned from, CPUs: 2",
         cpus: 2,
         command_line: "preempt=full -- signals",

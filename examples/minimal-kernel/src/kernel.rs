@@ -20,6 +20,7 @@ impl Kernel for Minimal {
     type ContextTracking = ();
     type IrqTracing = ();
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }

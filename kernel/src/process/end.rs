@@ -11,7 +11,7 @@ use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin, Signal};
 use crate::task::Task;
 use crate::terminal::TERMINAL;
-use crate::{cpu_time, power, println, processes, statistics, user_tables};
+use crate::{cpu_time, power, println, processes, ptrace, statistics, user_tables};
 
 impl Process {
     /// Its tasks are to end.
@@ -46,6 +46,7 @@ impl Process {
         cpu_time::charge(cpu);
         let task = Task::current(cpu);
         processes::remove_task(task.id());
+        ptrace::task_ended(task);
         self.forget(task);
         if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
             return self.task_left.wake_all();
@@ -60,6 +61,7 @@ impl Process {
             TERMINAL.leave_session(self.id);
         }
         self.leave_children();
+        ptrace::tracer_ended(self);
         self.tell_parent();
     }
 

@@ -8,6 +8,7 @@ use vestibule::Process as ProcessContext;
 use super::{Process, Status};
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
+use crate::task::Task;
 
 /// Which children.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,8 @@ pub struct Wanted {
 /// What is new.
 #[derive(Clone)]
 pub struct News {
+    /// The number of it, or of its task that a tracer is told about.
+    pub id: u32,
     /// About whom.
     pub child: Arc<Process>,
     /// What.
@@ -68,11 +71,18 @@ impl Process {
     }
 
     fn look_for_news(&self, which: Which, wanted: Wanted) -> Result<Option<News>> {
+        let tracees = self.tracees.lock().clone();
         let mut any = false;
+        for task in tracees.iter().filter(|task| which.has_task(task)) {
+            any = true;
+            if let (Some(child), Some(status)) = (task.process().cloned(), task.traced.take_news(wanted.only_look)) {
+                return Ok(Some(News { id: task.id(), child, status }));
+            }
+        }
         for child in self.children().into_iter().filter(|child| which.has(child)) {
             any = true;
             if let Some(status) = self.news_of(&child, wanted) {
-                return Ok(Some(News { child, status }));
+                return Ok(Some(News { id: child.id(), child, status }));
             }
         }
         if any { Ok(None) } else { Err(Errno::ECHILD) }
@@ -88,6 +98,13 @@ impl Process {
 }
 
 impl Which {
+    fn has_task(self, task: &Task) -> bool {
+        match self {
+            Which::One(id) => task.id() == id,
+            _ => task.process().is_some_and(|process| self.has(process)),
+        }
+    }
+
     fn has(self, child: &Process) -> bool {
         match self {
             Which::Any => true,

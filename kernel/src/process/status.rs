@@ -22,6 +22,11 @@ impl Status {
         Status((signal.number() as i32) << 8 | 0x7f)
     }
 
+    /// It has not: it is stopped at a system call, and its tracer asked to be told that from other traps.
+    pub const fn stopped_at_system_call() -> Status {
+        Status((Signal::SIGTRAP.number() as i32 | 0x80) << 8 | 0x7f)
+    }
+
     /// It has not: it goes on.
     pub const CONTINUED: Status = Status(0xffff);
 

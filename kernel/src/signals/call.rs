@@ -3,9 +3,9 @@
 use linux_raw_sys::general as linux;
 
 use vestibule::Process as ProcessContext;
+use vestibule_arm64::Frame;
 use vestibule_arm64::fpsimd::{self, Fpsimd};
 use vestibule_arm64::pstate::sanitise;
-use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::layout::{self, Context, FpsimdRecord, Head, RecordHead, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
@@ -56,7 +56,7 @@ pub fn handler(
     frame.sp = place.address() as u64;
     frame.pc = action.handler as u64;
     frame.pstate = layout::pstate_of_handler(frame.pstate);
-    frame.syscall = NO_SYSCALL;
+    frame.forget_syscall();
     Ok(())
 }
 
@@ -73,7 +73,7 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
     context.restore(frame);
     fpsimd::set_registers(cpu, &registers);
     frame.pstate = pstate;
-    frame.syscall = NO_SYSCALL;
+    frame.forget_syscall();
     task.signals.block(SignalSet::from_bits(head.mask()));
     // A stack that is none is no reason to give up a whole frame.
     _ = task.signals.alternate.change(head.stack(), frame.sp);

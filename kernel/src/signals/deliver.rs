@@ -2,15 +2,15 @@
 
 use alloc::sync::Arc;
 
+use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
-use super::restart::Interrupted;
 use super::{Default, Disposition, Info, Signal, SignalSet, call};
 use crate::process::{Process, Status};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{futex, processes, scheduler};
+use crate::{futex, processes, ptrace, scheduler};
 
 /// The task is to end.
 struct Ends;
@@ -27,8 +27,9 @@ pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessCo
 fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), Ends> {
     let task = Task::current_shared(cpu);
     let Some(process) = task.process() else { return Ok(()) };
-    let mut interrupted = Interrupted::of(frame, &task);
+    let mut interrupted = frame.interrupted_syscall();
     while let Some(info) = next(cpu, &task, process)? {
+        let Some(info) = ptrace::shown(cpu, &task, frame, info) else { continue };
         let disposition = process.actions.lock().of(info.signal);
         match disposition {
             Disposition::Ignore | Disposition::Default(Default::Ignore | Default::Continue) => {}
@@ -36,7 +37,7 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
             Disposition::Default(Default::End) => process.end(Status::killed(info.signal)),
             Disposition::Handle(action) => {
                 if let Some(interrupted) = interrupted.take() {
-                    interrupted.handled(&action, frame);
+                    interrupted.handled(action.has(linux::SA_RESTART), frame);
                 }
                 process.actions.lock().used(info.signal);
                 if call::handler(cpu, &task, frame, &info, &action).is_err() {

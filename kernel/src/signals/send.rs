@@ -57,7 +57,7 @@ pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, fram
         actions.forget(info.signal);
         task.signals.block(task.signals.blocked().without(SignalSet::of(&[info.signal])));
     }
-    let ends = !actions.is_handled(info.signal);
+    let ends = !actions.is_handled(info.signal) && task.traced.tracer().is_none();
     drop(actions);
     if ends {
         println!(
@@ -103,7 +103,9 @@ fn has_effect(process: &Process, signal: Signal, task: Option<&Task>) -> bool {
         Some(task) => task.signals.blocked().has(signal),
         None => process.tasks().iter().all(|task| task.signals.blocked().has(signal)),
     };
-    blocked || !process.actions.lock().ignore(signal)
+    let traced = |task: &Task| task.traced.tracer().is_some();
+    let is_traced = task.map_or_else(|| process.tasks().iter().any(|task| traced(task)), traced);
+    blocked || is_traced || !process.actions.lock().ignore(signal)
 }
 
 /// Whatever of these waits for a process or its tasks is forgotten.

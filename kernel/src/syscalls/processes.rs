@@ -177,14 +177,14 @@ pub(super) fn wait(call: &mut Call) -> Result {
         at_once: options & linux::WNOHANG != 0,
         only_look: false,
     };
-    let Some(News { child, status }) = call.process.wait_for_child(call.cpu, which, wanted)? else { return Ok(0) };
+    let Some(News { id, child, status }) = call.process.wait_for_child(call.cpu, which, wanted)? else { return Ok(0) };
     if status_to != 0 {
         write_user(status_to, &status.to_word())?;
     }
     if usage_to != 0 {
         write_usage(usage_to, &child.all_usage())?;
     }
-    Ok(child.id() as usize)
+    Ok(id as usize)
 }
 
 /// `waitid`.
@@ -216,11 +216,11 @@ pub(super) fn wait_id(call: &mut Call) -> Result {
     Ok(0)
 }
 
-fn about(News { child, status }: &News) -> Info {
+fn about(News { id, child, status }: &News) -> Info {
     let (code, status) = status.for_parent();
     let usage = child.usage();
     let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
-    let origin = Origin::Child { process: child.id(), status, times };
+    let origin = Origin::Child { process: *id, status, times };
     Info { signal: Signal::SIGCHLD, code, origin }
 }
 

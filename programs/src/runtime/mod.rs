@@ -4,6 +4,7 @@ pub mod clock;
 pub mod file;
 pub mod print;
 pub mod process;
+pub mod ptrace;
 pub mod start;
 pub mod syscall;
 pub mod test_calls;

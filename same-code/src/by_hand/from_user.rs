@@ -5,11 +5,13 @@ use super::cpu::{
 };
 use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SVC, UNKNOWN};
 use super::steps::{
-    AS_NMI, enter_anywhere, enter_from_user, irqs_off, irqs_on, leave_anywhere, leave_to_user, prepare_for_user,
+    AS_NMI, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced, leave_anywhere,
+    leave_to_user, prepare_for_user,
 };
 use super::{interrupt_on_irq_stack, serror_body};
 use crate::hooks;
 use core::hint::cold_path;
+use vestibule::Call;
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 #[unsafe(link_section = ".noinstr.text")]
@@ -33,6 +35,37 @@ pub unsafe extern "C" fn sync<const TRACKED: bool>(frame: &mut Frame) {
     put_back_user(frame);
 }
 
+#[unsafe(link_section = ".noinstr.text")]
+fn svc<const TRACKED: bool>(frame: &mut Frame) {
+    enter_from_user::<TRACKED>();
+    frame.syscall = frame.regs[8];
+    frame.first_argument = frame.regs[0];
+    irqs_on::<TRACKED>();
+    open!(15);
+    call(frame);
+    mask!(15);
+    irqs_off::<TRACKED>();
+    prepare_for_user::<TRACKED>(frame);
+    leave_to_user::<TRACKED>();
+}
+
+/// Seen by who traces the task before it is made and after.
+#[inline(always)]
+fn call(frame: &mut Frame) {
+    let mut made = Call::Make;
+    if is_traced(SYSCALL_ENTRY) {
+        cold_path();
+        made = hooks::trace_entry(frame);
+    }
+    if made == Call::Make {
+        hooks::body_syscall(frame);
+    }
+    if is_traced(SYSCALL_EXIT) {
+        cold_path();
+        hooks::trace_exit(frame);
+    }
+}
+
 macro_rules! handlers {
     ($($name:ident($frame:ident), $syscall:expr, $body:ident;)*) => {$(
         #[unsafe(link_section = ".noinstr.text")]
@@ -50,7 +83,6 @@ macro_rules! handlers {
     )*};
 }
 handlers! {
-    svc(frame), frame.regs[8], body_syscall;
     abort(frame), NO_SYSCALL, body_user_abort;
     brk(frame), NO_SYSCALL, body_user_brk;
     undefined(frame), NO_SYSCALL, body_user_undefined;

@@ -19,6 +19,8 @@ const RESCHEDULE_LAZILY: u64 = 1 << 33;
 const SIGNAL: u64 = 1 << 34;
 const NOTIFY_RESUME: u64 = 1 << 35;
 const OTHER: u64 = 0x0000_fff0_0000_0000;
+pub const SYSCALL_ENTRY: u64 = 1 << 48;
+pub const SYSCALL_EXIT: u64 = 1 << 49;
 const WORK: u64 = 0x0000_ffff_0000_0000;
 const SCHEDULE: u64 = RESCHEDULE | RESCHEDULE_LAZILY;
 const IDLE: u64 = 1 << 63;
@@ -95,6 +97,12 @@ pub fn enter_from_user<const TRACKED: bool>() {
         hooks::tracking_eqs_exit();
         hooks::irqs_off_finish();
     }
+}
+
+/// Somebody traces that of the task's system calls.
+#[inline(always)]
+pub fn is_traced(what: u64) -> bool {
+    word().load(Relaxed) & what != 0
 }
 
 /// Works until there is nothing left to do.

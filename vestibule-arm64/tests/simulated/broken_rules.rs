@@ -5,9 +5,9 @@ use crate::cpu::{ALL, IRQS, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{Test, Token, Watched, watched};
 use crate::memory::Cell;
-use crate::scenario::{at_text, change_masks, corrupt, record, simulate, simulate_task};
+use crate::scenario::{at_text, change_masks, corrupt, record, set, simulate, simulate_task};
 use crate::steps::Report;
-use vestibule::{Process, TaskWord};
+use vestibule::{Flags, Process, TaskWord};
 use vestibule_arm64::Frame;
 use vestibule_arm64::hardware::{A, D};
 
@@ -59,6 +59,24 @@ fn c1_exception_taken_with_debug_open() {
             take(exception);
         });
         broken(&report, &[at]);
+    }
+}
+
+#[test]
+fn c65_who_traces_a_system_call_left_irqs_masked() {
+    for hook in ["work trace entry", "work trace exit"] {
+        let report = simulate::<Watched>(move |cpu| {
+            in_user_mode(cpu, || {
+                set(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
+                record();
+                at_text(hook, || {
+                    change_masks(IRQS);
+                    at_text("!! C65", || change_masks(0));
+                });
+                take(Exception::Svc);
+            });
+        });
+        broken(&report, &["C65 at el0_svc"]);
     }
 }
 

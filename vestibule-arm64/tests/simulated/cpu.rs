@@ -86,6 +86,8 @@ pub struct State {
     pub pending: Vec<Exception>,
     pub taken: usize,
     pub softirqs: u32,
+    /// Who traces system calls keeps them from being made.
+    pub tracer_skips: bool,
     pub faults: Faults,
     pub report: Report,
     pub recording: bool,

@@ -150,6 +150,7 @@ mod bodies {
         type ContextTracking = ();
         type IrqTracing = ();
         type UserWork = ();
+        type SyscallWork = ();
         type Softirqs = ();
         type Checks = ();
     }

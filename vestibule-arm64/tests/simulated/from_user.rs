@@ -44,14 +44,18 @@ fn svc() {
           load watching
           read frame.x8
           write frame.syscall
+          read frame.x0
+          write frame.first_argument
           load watching
           belief := prepared
           read DAIF
           load belief
           belief := on
           DAIFClr DAIF
+          load word
           body syscall [....] on the task stack
           read DAIF
+          load word
           DAIFSet DAIF
           read DAIF
           belief := off

@@ -46,6 +46,7 @@ fn field_name(offset: usize) -> String {
         (offset_of!(Frame, syndrome), "syndrome"),
         (offset_of!(Frame, fault_address), "fault_address"),
         (offset_of!(Frame, syscall), "syscall"),
+        (offset_of!(Frame, first_argument), "first_argument"),
     ];
     named.into_iter().find(|(at, _)| *at == offset).map_or(format!("x{}", offset / 8), |(_, name)| name.into())
 }

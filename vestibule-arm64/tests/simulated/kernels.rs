@@ -5,8 +5,8 @@ use crate::memory::daif;
 use crate::scenario::die;
 use core::marker::PhantomData;
 use vestibule::{
-    Atomic, Broken, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing, Kernel,
-    NoIrq, Process, Scheduler, Softirqs, UserWork,
+    Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
+    Kernel, NoIrq, Process, Scheduler, Softirqs, SyscallWork, UserWork,
 };
 use vestibule_arm64::{Arm64, Bodies, Frame};
 
@@ -19,6 +19,7 @@ pub trait Flavour: Sized + 'static {
     type ContextTracking: ContextTracking<Test<Self>>;
     type IrqTracing: IrqTracing<Test<Self>>;
     type UserWork: UserWork<Test<Self>>;
+    type SyscallWork: SyscallWork<Test<Self>>;
     type Softirqs: Softirqs<Test<Self>>;
     type Checks: Checks;
 
@@ -48,6 +49,7 @@ impl<F: Flavour> Kernel for Test<F> {
     type ContextTracking = F::ContextTracking;
     type IrqTracing = F::IrqTracing;
     type UserWork = F::UserWork;
+    type SyscallWork = F::SyscallWork;
     type Softirqs = F::Softirqs;
     type Checks = F::Checks;
 }
@@ -120,6 +122,18 @@ impl<K: Kernel<Machine = Arm64<Simulated>>> UserWork<K> for Recorded {
     }
 }
 
+impl<K: Kernel<Machine = Arm64<Simulated>>> SyscallWork<K> for Recorded {
+    const ON: bool = true;
+    fn entry(cpu: Cpu<K, Process>, _: &mut Frame) -> (Cpu<K, Process>, Call) {
+        runs("work trace entry");
+        (cpu, if with(|state| state.tracer_skips) { Call::Skip } else { Call::Make })
+    }
+    fn exit(cpu: Cpu<K, Process>, _: &mut Frame) -> Cpu<K, Process> {
+        runs("work trace exit");
+        cpu
+    }
+}
+
 impl<K: Kernel<Machine = Arm64<Simulated>>> Softirqs<K> for Recorded {
     fn pending(_: &Cpu<K, NoIrq>) -> bool {
         let pending = with(|state| state.softirqs > 0);
@@ -153,6 +167,7 @@ macro_rules! watched {
             type ContextTracking = $tracking;
             type IrqTracing = $tracing;
             type UserWork = $crate::kernels::Recorded;
+            type SyscallWork = $crate::kernels::Recorded;
             type Softirqs = $crate::kernels::Recorded;
             type Checks = $crate::kernels::Recorded;
             $($body)*
@@ -172,6 +187,7 @@ impl Flavour for Nothing {
     type ContextTracking = ();
     type IrqTracing = ();
     type UserWork = ();
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ();
 }

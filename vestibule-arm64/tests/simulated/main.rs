@@ -35,5 +35,6 @@ mod plain;
 mod preemption;
 mod sweep;
 mod task_switch;
+mod traced;
 mod unseen;
 mod user_work;

@@ -201,6 +201,8 @@ fn svc() {
           write frame.syndrome
           read frame.x8
           write frame.syscall
+          read frame.x0
+          write frame.first_argument
           DAIFClr DAIF
           body syscall [....] on the task stack
           DAIFSet DAIF
@@ -234,6 +236,8 @@ fn svc_with_work() {
           write frame.syndrome
           read frame.x8
           write frame.syscall
+          read frame.x0
+          write frame.first_argument
           DAIFClr DAIF
           body syscall [....] on the task stack
           DAIFSet DAIF

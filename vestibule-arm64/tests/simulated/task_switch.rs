@@ -26,6 +26,7 @@ impl Flavour for TwoTasks {
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
     type UserWork = Recorded;
+    type SyscallWork = Recorded;
     type Softirqs = Recorded;
     type Checks = Recorded;
 }

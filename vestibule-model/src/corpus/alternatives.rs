@@ -203,7 +203,7 @@ handlers! {
     };
 
     SplitSvc for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall);
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit();
         let x: At<'_, _, Ran<Process>> = between(x, |frame, ()| {
             forge::mask_irqs::<K>();
             loop {

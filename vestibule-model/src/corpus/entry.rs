@@ -166,7 +166,9 @@ unsafe extern "C" fn saves_no_user_sp(frame: &mut Frame) {
     }
     port::capture::<P>(frame);
     port::capture_syndrome::<P>(frame);
-    port::take(frame, |taken: Taken<'_, P, El0Svc>| taken.enter().open().run(K::syscall).mask().prepare().restore());
+    port::take(frame, |taken: Taken<'_, P, El0Svc>| {
+        taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask().prepare().restore()
+    });
     port::put_back_user::<P>(frame);
 }
 
@@ -210,7 +212,7 @@ handlers! {
         B::lower::<Critical, Process>(forge::step());
         let x = unentered(taken, |frame| Syscall::note::<K>(&forge::cpu(), frame, forge::step()));
         let x: At<'_, _, Open<Process>> = forge::at(x);
-        x.run(K::syscall).mask().prepare().restore()
+        x.trace_entry().call(K::syscall).trace_exit().mask().prepare().restore()
     };
 
     UserTracersFirst for El0Svc = |taken| {
@@ -220,7 +222,7 @@ handlers! {
             eqs_exit();
             by_syscall(frame);
         });
-        x.open().run(K::syscall).mask().prepare().restore()
+        x.open().trace_entry().call(K::syscall).trace_exit().mask().prepare().restore()
     };
 
     UserWatchedFirst for El0Svc = |taken| {
@@ -230,7 +232,7 @@ handlers! {
             tell_off_finish();
             by_syscall(frame);
         });
-        x.open().run(K::syscall).mask().prepare().restore()
+        x.open().trace_entry().call(K::syscall).trace_exit().mask().prepare().restore()
     };
 
     UserEntryNested for El0Undefined = |taken| {

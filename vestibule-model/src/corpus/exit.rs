@@ -128,7 +128,7 @@ handlers! {
     };
 
     UserRestoreBeforeMask for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall);
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit();
         let (frame, ()) = forge::parts(x);
         <Tracking as ContextTracking<K>>::eqs_enter(forge::step());
         B::mask::<Inherit>(forge::step());
@@ -165,7 +165,7 @@ handlers! {
     };
 
     UserTracersLast for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall).mask().prepare();
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask().prepare();
         let (frame, ()) = forge::parts(x);
         <Tracking as ContextTracking<K>>::eqs_enter(forge::step());
         <Off as IrqTracing<K>>::on_prepare(forge::step());
@@ -174,7 +174,7 @@ handlers! {
     };
 
     UserModeBeforePrepare for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall).mask();
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask();
         let x: At<'_, _, Masked> = between(x, |_, ()| undo::<El0Svc>((), true));
         let (frame, ()) = forge::parts(x.prepare());
         forge::restored(frame)

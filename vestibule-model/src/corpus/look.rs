@@ -200,7 +200,7 @@ handlers! {
     };
 
     LooksOpen for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall);
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit();
         let work = look().work().any_of(WORK);
         carries(u64::from(work));
         let x = x.mask();
@@ -212,7 +212,7 @@ handlers! {
     };
 
     LookOnce for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall).mask();
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask();
         let x: At<'_, _, Ready> = between(x, |frame, ()| {
             let work = look().work();
             forge::lower::<P, Critical, NoIrq>();
@@ -228,7 +228,7 @@ handlers! {
     };
 
     WorkIrqsOff for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall).mask();
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask();
         let x: At<'_, _, Masked> = between(x, |frame, ()| {
             if look().work().any_of(Flags::SIGNAL) {
                 forge::lower::<P, Critical, NoIrq>();
@@ -241,7 +241,7 @@ handlers! {
     };
 
     WorkOrder for El0Svc = |taken| {
-        let x = taken.enter().open().run(K::syscall).mask();
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask();
         let x: At<'_, _, Masked> = between(x, |frame, ()| {
             let work = look().work();
             if work.any_of(Flags::OTHER) {

@@ -55,7 +55,7 @@ handlers! {
     Brk for El1Brk = |taken| taken.enter().open().run(K::kernel_brk).mask().restore();
     Irq for El1Irq = |taken| handled(taken.enter()).prepare().restore();
     Serror for El1Serror = |taken| taken.enter().open().run(port::serror).mask().restore();
-    Svc for El0Svc = |taken| taken.enter().open().run(K::syscall).mask().prepare().restore();
+    Svc for El0Svc = |taken| taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask().prepare().restore();
     Undefined for El0Undefined = |taken| taken.enter().open().run(K::user_undefined).mask().prepare().restore();
     UserIrq for El0Irq = |taken| handled(taken.enter()).prepare().restore();
     UserSerror for El0Serror = |taken| taken.enter().open().run_nmi(port::serror).then().mask().prepare().restore();

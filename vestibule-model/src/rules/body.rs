@@ -1,21 +1,26 @@
 //! What the kernel's own code is promised, and what it has to keep: bodies, work, the scheduler, stacks.
 
-use vestibule::Why;
+use vestibule::{Flags, Why};
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_OFF, COUNT, HARDIRQ, NMI, PREEMPT, RESCHED, SOFTIRQ};
 use crate::cpu::{A, D, DAIF, F, I, Level};
 use crate::event::Exception;
-use crate::ghost::{COUNTS, Snapshot};
+use crate::ghost::{COUNTS, Ghost, Outcome, Snapshot};
 use crate::observe::Promise;
 use crate::op::{Cell, Stack};
+use crate::vector::registers;
 use crate::world::{IDLE, World, stack_of};
 
 impl World {
     pub(crate) fn check_body_begins(&mut self, promise: Promise, frame: &Frame) {
         let top = self.innermost();
         let (ghost, was, exception) = (top.ghost, top.before, top.exception);
+        let in_round = top.in_round;
         let Some(exception) = exception else { return };
+        if exception == Exception::Svc && promise == Promise::User && !in_round {
+            self.check_call(&ghost);
+        }
         if ghost.ran && promise == Promise::User {
             return;
         }
@@ -24,6 +29,38 @@ impl World {
         if promise != Promise::Softirq {
             self.check_frame(exception, &was, frame);
             self.top().ghost.body = true;
+        }
+    }
+
+    /// Who traces a system call has seen it, and does not keep it from being made.
+    fn check_call(&mut self, ghost: &Ghost) {
+        let unseen = self.word() & Flags::SYSCALL_ENTRY.bits() != 0 && ghost.traced & 1 == 0;
+        self.check(64, !unseen, "a system call is made, and who traces it has not seen it");
+        self.check(63, ghost.outcome != Outcome::Skipped, "a system call is made that its tracer skipped");
+    }
+
+    /// Who delivers a signal finds a system call that it interrupted, if nobody has decided about it.
+    pub(crate) fn check_decision(&mut self, found: bool) {
+        let undecided = self.innermost().ghost.outcome == Outcome::Interrupted;
+        self.check(61, found == undecided, "a system call is decided about that is none, or has been, or is not");
+    }
+
+    /// Who traces a system call sees it before it is made, 1, and when it is over, 2.
+    pub(crate) fn check_traced(&mut self, which: u8) {
+        let top = self.innermost();
+        let (ghost, svc) = (top.ghost, top.exception == Some(Exception::Svc));
+        let constraint = if which == 1 { 64 } else { 65 };
+        self.check(constraint, svc, "what is traced is no system call");
+        self.check(65, self.daif() == 0, "who traces a system call runs with something masked");
+        self.check(65, ghost.traced & which == 0, "who traces a system call is told twice");
+        if which == 1 {
+            self.check(64, !ghost.ran && !ghost.body, "who traces a system call is told of it when it has been made");
+        } else {
+            self.check(
+                65,
+                ghost.ran && !ghost.masked,
+                "who traces a system call is told of its end elsewhere than there",
+            );
         }
     }
 
@@ -84,7 +121,10 @@ impl World {
             self.check(4, frame.fault_address == was.token & 0xffff_ffff_f000, "the frame has another FAR");
         }
         if from_user {
-            let number = if exception == Exception::Svc { frame.regs[8] } else { NO_SYSCALL };
+            let svc = exception == Exception::Svc;
+            let number = if svc { frame.regs[8] } else { NO_SYSCALL };
+            let first = !svc || frame.first_argument == registers(was.token)[0];
+            self.check(61, first, "the frame has not kept the system call's first argument");
             self.check(115, frame.syscall == number, "the frame does not say whether it is a system call");
             self.check(4, frame.sp == was.sp_el0, "the frame has another SP_EL0");
         }

@@ -1,11 +1,13 @@
 //! How everything has to be where an exception returns, a task waits, a program ends, or nobody can go on.
 
+use vestibule::Flags;
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_ON, COUNT, NMI, RESCHED, WORK};
 use crate::cpu::{DAIF, F, I, Level, Pstate};
 use crate::event::Exception;
-use crate::ghost::Snapshot;
+use crate::ghost::{Outcome, Snapshot};
+use crate::kernel::{EINTR, MADE, RESTART, SKIPPED};
 use crate::op::{Cell, Stack};
 use crate::vector::{FIRST_PC, FIRST_SP, registers};
 use crate::world::{Activation, IDLE, World, stack_top};
@@ -20,9 +22,8 @@ impl World {
         self.check(3, self.daif() == DAIF, "the handler comes back with something open");
         self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
         self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
-        self.check(40, self.cpu.elr == was.pc, "returns to another place");
         self.check(40, self.cpu.spsr == was.pstate.to_spsr(), "returns to another state");
-        self.check(40, frame.regs == registers(was.token), "returns with other registers");
+        self.check_outcome(ghost.outcome, &was, frame);
         let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
         self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
         self.check_tracking_at_return(&was);
@@ -35,6 +36,30 @@ impl World {
             self.check(if ghost.looks > 0 { 38 } else { 32 }, !lost, "a reschedule that is wanted is not done");
             self.check(126, self.watched(), "returns to code with interrupts on while nobody watches");
         }
+    }
+
+    /// It returns to where it was with the registers that were there, but for what is to become of a system call.
+    fn check_outcome(&mut self, outcome: Outcome, was: &Snapshot, frame: &Frame) {
+        let (mut place, mut wanted) = (was.pc, registers(was.token));
+        let constraint = match outcome {
+            Outcome::AsItCame | Outcome::Made => 40,
+            Outcome::Skipped => 63,
+            _ => 61,
+        };
+        match outcome {
+            Outcome::AsItCame | Outcome::Interrupted => {}
+            Outcome::Made => wanted[0] = MADE,
+            Outcome::Skipped => wanted[0] = SKIPPED,
+            Outcome::Failed => wanted[0] = EINTR,
+            Outcome::Again => place = place.wrapping_sub(4),
+            Outcome::Returned => wanted[0] = RESTART,
+        }
+        self.check(61, outcome != Outcome::Interrupted, "nobody decides about a system call that was interrupted");
+        self.check(constraint, self.cpu.elr == place, "returns to another place");
+        self.check(constraint, frame.regs == wanted, "returns with other registers");
+        let unseen = self.word() & Flags::SYSCALL_EXIT.bits() != 0 && self.innermost().ghost.traced & 2 == 0;
+        let svc = self.innermost().exception == Some(Exception::Svc);
+        self.check(65, !(svc && unseen), "a system call is over, and who traces it has not seen that");
     }
 
     fn check_tracking_at_return(&mut self, was: &Snapshot) {

@@ -34,6 +34,14 @@ pub fn exception<'f, P: Port, X: Class, S: Stage>(
     Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored: Unrestored(PhantomData) }
 }
 
+/// A body of any class, traced or not.
+pub fn run<'f, P: Port, X: Class, C: Opens>(
+    x: Exception<'f, P, X, Open<C>>,
+    body: impl FnOnce(Cpu<P::Kernel, C>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, C>,
+) -> Exception<'f, P, X, Ran<C>> {
+    x.run_body(body)
+}
+
 /// Its frame, and what its entry noted: nobody restores it.
 pub fn parts<'f, P: Port, X: Class, S: Stage>(
     x: Exception<'f, P, X, S>,

@@ -16,6 +16,7 @@ impl Kernel for ToyKernel {
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
     type UserWork = ToyKernel;
+    type SyscallWork = ();
     type Softirqs = ();
     type Checks = ToyKernel;
 }
@@ -112,5 +113,5 @@ pub fn call(
     taken: Taken<'_, ToyPort, Call>,
     body: impl FnOnce(Cpu<ToyKernel, Process>, &mut Frame) -> Cpu<ToyKernel, Process>,
 ) -> Restored<'_, ToyPort, Call> {
-    taken.enter().open().run(body).finish()
+    taken.enter().open().trace_entry().call(body).trace_exit().finish()
 }

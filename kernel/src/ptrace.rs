@@ -1,0 +1,135 @@
+//! `ptrace`: a process traces tasks of others.
+//!
+//! ```text
+//!   the traced task                                       its tracer
+//!   a signal, a system call --> stop: told to the tracer --> wait4 says so
+//!                                 |                          looks, changes
+//!   goes on as it is told  <-- resumed, with a signal or none  CONT, SYSCALL, DETACH
+//! ```
+//!
+//! What a tracer reads and changes of a task it does while that is stopped and runs on no CPU.
+
+mod registers;
+mod request;
+mod stop;
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+
+use vestibule::Flags;
+
+use crate::lock::IrqLock;
+use crate::process::{Process, Status};
+use crate::reference::Machine;
+use crate::signals::{Info, Signal};
+use crate::task::Task;
+use crate::wait::WaitQueue;
+
+pub use request::request;
+pub use stop::{SyscallWork, began_program, shown};
+
+/// What a task has to do with being traced.
+pub struct Traced {
+    state: IrqLock<State>,
+    /// Woken when it may go on.
+    resumed: WaitQueue,
+}
+
+struct State {
+    tracer: Weak<Process>,
+    options: u32,
+    stop: Option<Stop>,
+    /// The signal that it goes on with.
+    signal: Option<Signal>,
+}
+
+/// It is stopped.
+#[derive(Clone, Copy)]
+struct Stop {
+    status: Status,
+    /// The tracer has been told.
+    told: bool,
+    info: Info,
+    /// Where the task's user frame lies.
+    frame: usize,
+}
+
+impl Traced {
+    /// Nobody traces it.
+    pub const fn new() -> Traced {
+        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None };
+        Traced { state: IrqLock::new(state), resumed: WaitQueue::new() }
+    }
+
+    /// Who traces it.
+    pub fn tracer(&self) -> Option<Arc<Process>> {
+        self.state.lock().tracer.upgrade()
+    }
+
+    fn is_traced_by(&self, process: &Arc<Process>) -> bool {
+        self.tracer().is_some_and(|tracer| Arc::ptr_eq(&tracer, process))
+    }
+
+    /// What its tracer has not been told; told with that, unless it only looks.
+    pub fn take_news(&self, only_look: bool) -> Option<Status> {
+        let mut state = self.state.lock();
+        let stop = state.stop.as_mut().filter(|stop| !stop.told)?;
+        stop.told = !only_look;
+        Some(stop.status)
+    }
+}
+
+/// `tracer` traces `task` from here on; false if somebody does already.
+fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
+    let mut state = task.traced.state.lock();
+    if state.tracer.upgrade().is_some() {
+        return false;
+    }
+    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None };
+    drop(state);
+    tracer.tracees.lock().push(task.clone());
+    true
+}
+
+/// Nobody traces it any more.
+fn detach(task: &Arc<Task>, signal: Option<Signal>) {
+    if let Some(tracer) = task.traced.tracer() {
+        tracer.tracees.lock().retain(|other| !Arc::ptr_eq(other, task));
+    }
+    task.traced.state.lock().tracer = Weak::new();
+    resume(task, false, signal);
+}
+
+/// It goes on, to its next system call or past all of them.
+fn resume(task: &Arc<Task>, to_system_call: bool, signal: Option<Signal>) {
+    const BOTH: Flags = Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT);
+    if to_system_call {
+        task.word().set::<Machine>(BOTH)
+    } else {
+        task.word().clear::<Machine>(BOTH)
+    }
+    let mut state = task.traced.state.lock();
+    (state.stop, state.signal) = (None, signal);
+    drop(state);
+    task.traced.resumed.wake_all();
+}
+
+/// A task has ended: its tracer has nothing more to do with it.
+pub fn task_ended(task: &Task) {
+    if let Some(tracer) = task.traced.tracer() {
+        tracer.tracees.lock().retain(|other| other.id() != task.id());
+        task.traced.state.lock().tracer = Weak::new();
+    }
+}
+
+/// A process has ended: whom it traced goes on, or ends too if it asked for that.
+pub fn tracer_ended(process: &Process) {
+    let tracees: Vec<_> = core::mem::take(&mut *process.tracees.lock());
+    for task in tracees {
+        let ends = task.traced.state.lock().options & request::EXITKILL != 0;
+        detach(&task, None);
+        if let Some(traced) = task.process().filter(|_| ends) {
+            traced.end(Status::killed(Signal::SIGKILL));
+        }
+    }
+}

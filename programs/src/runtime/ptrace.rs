@@ -1,0 +1,148 @@
+//! Tracing other processes.
+
+use core::ptr::{from_mut, from_ref};
+
+use super::process::wait;
+use super::syscall::{Result, abi, call, check};
+
+const TRACEME: usize = 0;
+const PEEKDATA: usize = 2;
+const POKEDATA: usize = 5;
+const CONT: usize = 7;
+const ATTACH: usize = 16;
+const SYSCALL: usize = 24;
+const SETOPTIONS: usize = 0x4200;
+const GETSIGINFO: usize = 0x4202;
+const GETREGSET: usize = 0x4204;
+const SETREGSET: usize = 0x4205;
+
+/// Stops at system calls are told from others: SIGTRAP and this.
+pub const TRACESYSGOOD: usize = 1;
+/// That.
+pub const AT_SYSTEM_CALL: i32 = 0x80;
+
+/// A set of registers, by its note type.
+pub trait Set: Default {
+    /// The type.
+    const KIND: usize;
+}
+
+/// General registers.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct General {
+    /// X0 to X30.
+    pub x: [u64; 31],
+    /// The stack pointer.
+    pub sp: u64,
+    /// Where it goes on.
+    pub pc: u64,
+    /// Flags and state.
+    pub pstate: u64,
+}
+impl Set for General {
+    const KIND: usize = 1;
+}
+
+/// FP/SIMD registers.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Vectors {
+    /// V0 to V31.
+    pub v: [[u64; 2]; 32],
+    /// FPSR, FPCR and nothing.
+    pub state: [u32; 4],
+}
+impl Set for Vectors {
+    const KIND: usize = 2;
+}
+
+/// The system call's number.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Number(pub i32);
+impl Set for Number {
+    const KIND: usize = 0x404;
+}
+
+/// A process that this one traces, by its number.
+#[derive(Clone, Copy)]
+pub struct Traced(pub usize);
+
+fn request(what: usize, whom: usize, address: usize, data: usize) -> Result<()> {
+    // SAFETY: the callers below pass numbers, or memory that they hold for the time of the call.
+    check(unsafe { call(abi::__NR_ptrace, [what, whom, address, data, 0, 0]) }).map(|_| ())
+}
+
+/// The parent traces this process from here on.
+pub fn trace_me() -> Result<()> {
+    request(TRACEME, 0, 0, 0)
+}
+
+impl Traced {
+    /// Begins to trace a process, and stops it.
+    pub fn attach(process: usize) -> Result<Traced> {
+        request(ATTACH, process, 0, 0)?;
+        Ok(Traced(process))
+    }
+
+    /// Sets options.
+    pub fn set_options(self, options: usize) -> Result<()> {
+        request(SETOPTIONS, self.0, 0, options)
+    }
+
+    /// Waits until it stops or ends: its wait status.
+    pub fn wait(self) -> Result<i32> {
+        wait(self.0 as isize, 0).map(|(_, status)| status)
+    }
+
+    /// Lets it go on, with a signal or with 0, to its next stop.
+    pub fn go_on(self, signal: u32) -> Result<i32> {
+        request(CONT, self.0, 0, signal as usize)?;
+        self.wait()
+    }
+
+    /// The same, which its next system call is too.
+    pub fn go_to_system_call(self) -> Result<i32> {
+        request(SYSCALL, self.0, 0, 0)?;
+        self.wait()
+    }
+
+    /// A set of its registers.
+    pub fn registers<S: Set>(self) -> Result<S> {
+        let mut set = S::default();
+        let place = [from_mut(&mut set) as usize, size_of::<S>()];
+        request(GETREGSET, self.0, S::KIND, from_ref(&place) as usize)?;
+        Ok(set)
+    }
+
+    /// Gives it others.
+    pub fn set_registers<S: Set>(self, set: &S) -> Result<()> {
+        let place = [from_ref(set) as usize, size_of::<S>()];
+        request(SETREGSET, self.0, S::KIND, from_ref(&place) as usize)
+    }
+
+    /// The word at `address` in its memory.
+    pub fn read(self, address: usize) -> Result<usize> {
+        let mut word = 0;
+        request(PEEKDATA, self.0, address, from_mut(&mut word) as usize)?;
+        Ok(word)
+    }
+
+    /// Writes one there.
+    pub fn write(self, address: usize, word: usize) -> Result<()> {
+        request(POKEDATA, self.0, address, word)
+    }
+
+    /// Signal and code of what it stopped for.
+    pub fn why(self) -> Result<[i32; 2]> {
+        let mut info = [0_i32; 32];
+        request(GETSIGINFO, self.0, 0, from_mut(&mut info) as usize)?;
+        Ok([info[0], info[2]])
+    }
+}
+
+/// The wait status of who was stopped by this signal.
+pub const fn stopped(signal: u32) -> i32 {
+    (signal as i32) << 8 | 0x7f
+}

@@ -1,0 +1,103 @@
+//! `trace`: sees every system call of a child, as `strace` does; keeps one from being made and makes another of a second.
+
+use crate::runtime::print::println;
+use crate::runtime::process::fork;
+use crate::runtime::ptrace::{AT_SYSTEM_CALL, General, Number, TRACESYSGOOD, Traced, stopped, trace_me};
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Result, abi, call, getpid, getppid, gettid, kill, sched_yield};
+
+/// What the child is told that its number is.
+const TOLD: usize = 4321;
+/// How it ends if everything was as it should be.
+const SOUND: i32 = 7;
+
+/// The program.
+pub fn main(_: Arguments) -> u8 {
+    match run() {
+        Ok(Seen { calls, wrong: 0 }) => {
+            println!("trace: {calls} system calls seen coming and ending, as they should be");
+            0
+        }
+        Ok(Seen { wrong, .. }) => {
+            println!("trace: {wrong} wrong");
+            1
+        }
+        Err(error) => {
+            println!("trace: system call failed: {error:?}");
+            1
+        }
+    }
+}
+
+struct Seen {
+    calls: usize,
+    wrong: u32,
+}
+
+/// The child: is traced from its stop on.
+fn child() -> u8 {
+    let parent = getppid();
+    let own = getpid();
+    if trace_me().is_err() || kill(own, abi::SIGSTOP).is_err() {
+        return 1;
+    }
+    // This one is not made.
+    let told = getpid();
+    // This one becomes `getppid`.
+    let other = gettid();
+    sched_yield();
+    // There is none of this number.
+    // SAFETY: a call that there is not does nothing.
+    let none = unsafe { call(u32::MAX, [0; 6]) };
+    if told == TOLD && other == parent && none == -38 && getpid() == own { SOUND as u8 } else { 2 }
+}
+
+fn run() -> Result<Seen> {
+    let traced = Traced(fork(child)?);
+    let mut seen = Seen { calls: 0, wrong: 0 };
+    let mut check = |what: &str, holds: bool| {
+        if !holds {
+            println!("trace: {what} is wrong");
+            seen.wrong += 1;
+        }
+    };
+    check("the first stop", traced.wait()? == stopped(abi::SIGSTOP));
+    traced.set_options(TRACESYSGOOD)?;
+    let expected = [abi::__NR_getpid, abi::__NR_gettid, abi::__NR_sched_yield, u32::MAX, abi::__NR_getpid];
+    for (place, number) in expected.into_iter().enumerate() {
+        check("a stop before a call", traced.go_to_system_call()? == at_system_call());
+        let registers: General = traced.registers()?;
+        check("a call's number", registers.x[8] as u32 == number);
+        check("where a call is", traced.read(registers.pc as usize - 4)? as u32 == SVC);
+        match place {
+            0 => skip(traced, registers)?,
+            1 => traced.set_registers(&Number(abi::__NR_getppid as i32))?,
+            _ => {}
+        }
+        check("a stop after a call", traced.go_to_system_call()? == at_system_call());
+        let after: General = traced.registers()?;
+        check("where a call ended", after.pc == registers.pc);
+        match place {
+            0 => check("the result of a skipped call", after.x[0] == TOLD as u64),
+            1 => check("the result of another call", after.x[0] == getpid() as u64),
+            _ => {}
+        }
+    }
+    check("a stop before the last call", traced.go_to_system_call()? == at_system_call());
+    check("the end", traced.go_to_system_call()? == SOUND << 8);
+    seen.calls = expected.len() + 1;
+    Ok(seen)
+}
+
+const SVC: u32 = 0xd400_0001;
+
+const fn at_system_call() -> i32 {
+    stopped(abi::SIGTRAP) | AT_SYSTEM_CALL << 8
+}
+
+/// The call that it is about to make is not made.
+fn skip(traced: Traced, mut registers: General) -> Result<()> {
+    traced.set_registers(&Number(-1))?;
+    registers.x[0] = TOLD as u64;
+    traced.set_registers(&registers)
+}

@@ -323,6 +323,20 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "a C program with glibc",
+        cpus: 2,
+        command_line: "preempt=full -- c-library-glibc",
+        lines: &["processes: right", " 0 failed"],
+        status: 0,
+    },
+    BootTest {
+        name: "a C program with musl",
+        cpus: 4,
+        command_line: "preempt=full -- c-library-musl",
+        lines: &["processes: right", " 0 failed"],
+        status: 0,
+    },
+    BootTest {
         name: "an option that there is not is named",
         cpus: 2,
         command_line: "quiet -- hello",

@@ -17,7 +17,7 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{c_library, conformance, count, counter_test, interactive, minimal_kernel, model, workspace};
+use crate::{c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, workspace};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
@@ -80,6 +80,8 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {
+        say("busybox on our kernel and on Linux");
+        tally.note(compare::check(&build::kernel(&Toolchain::ready()?, "release")?, &Qemu::ready()?))?;
         say("conformance of the model's CPU");
         tally.note(conformance::check(&Toolchain::ready()?, &Qemu::ready()?))?;
         counts(tally)?;

@@ -239,6 +239,10 @@ impl Place {
     pub fn link(self) -> Option<Result<Link<Node>>> {
         match self {
             Place::Current { thread } => Some(Ok(Link::Path(current(thread)))),
+            // Whoever runs that program wants to know its path.
+            Place::Link(who, Leads::Program) => {
+                Some(who.find().map(|process| Link::Path(process.executable().to_vec())))
+            }
             Place::Link(who, leads) => Some(leads_to(who, leads).map(Link::Place)),
             Place::Descriptor(who, number) => Some(described(who, number).map(Link::Place)),
             _ => None,

@@ -23,6 +23,8 @@ const AT_ONCE: usize = 6;
 /// For how long a round may run before it is killed, and how long it may take to die of that.
 const PATIENCE: Duration = Duration::from_millis(400);
 const DEATH: Duration = Duration::from_secs(10);
+/// What the status of who has stopped ends with.
+const STOPPED: u32 = 0x7f;
 /// Every so many rounds it says how far it is.
 const PROGRESS: usize = 60;
 
@@ -91,6 +93,8 @@ fn wait_for(children: &mut [usize; AT_ONCE], limit: Duration, tally: &mut Tally)
         match pid {
             0 => calls::sleep_a_little(),
             _ if pid == -(errno::ECHILD as isize) => return,
+            // It has this process trace it, and will be killed.
+            _ if status & 0xff == STOPPED => {}
             _ => {
                 if let Some(child) = children.iter_mut().find(|child| **child == pid as usize) {
                     *child = 0;

@@ -60,6 +60,7 @@ target_only! {
     hunger;
     rcu;
     clocks;
+    futexes;
     processes;
     trace;
     debug;

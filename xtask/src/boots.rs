@@ -112,6 +112,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "futexes: every operation, shared, left behind, and no wake-up lost",
+        cpus: 4,
+        command_line: "preempt=full -- futexes",
+        lines: &["futexes: 8 tests and 300 rounds, 0 failed"],
+        status: 0,
+    },
+    BootTest {
         name: "clocks, timers that send signals, and CPU time",
         cpus: 2,
         command_line: "preempt=full -- clocks",

@@ -36,8 +36,6 @@ errnos! {
 impl Errno {
     /// Restart, unless a handler runs that was installed without SA_RESTART.
     pub const ERESTARTSYS: Errno = Errno(512);
-    /// Restart in any case.
-    pub const ERESTARTNOINTR: Errno = Errno(513);
     /// Restart, unless a handler runs.
     pub const ERESTARTNOHAND: Errno = Errno(514);
     /// Restart what is left of it, by `restart_syscall`, unless a handler runs.

@@ -13,7 +13,7 @@ use super::devices;
 use super::node::Node;
 use super::open::{Name, OpenFile};
 use super::page;
-use super::path::{Last, Walked, walk};
+use super::path::{Last, Step, Walked, walk};
 use super::stat::{Change, DeviceNumber, Timestamp, Type};
 use super::table::FileTable;
 use super::tmpfs::{self, Inode, New};
@@ -75,7 +75,12 @@ pub fn locate(path: &[u8], from: &Node) -> Result<(Node, Vec<u8>)> {
     let node = place.ok_or(Errno::ENOENT)?;
     let path = match name {
         Some(name) => directory.path_of(&name)?,
-        None => node.path()?,
+        None if node.is_directory() => node.path()?,
+        // A link of `/proc` leads straight to a file.
+        None => match walk(&root(), from, path, Last::Keep)?.place {
+            Some(link @ Node::Proc(_)) => link.target()?,
+            _ => Vec::new(),
+        },
     };
     Ok((node, path))
 }

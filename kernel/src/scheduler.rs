@@ -129,9 +129,12 @@ fn ask(queue: &Queue, number: usize, asking: Asking) {
 /// Has a task whose flags have changed look at them soon: wakes it, or interrupts the CPU that runs it.
 pub fn kick(task: &Arc<Task>) {
     wake(task);
+    let here = IrqsSaved::<Reference>::save();
+    if core::ptr::eq(Task::current(here.cpu()), &raw const **task) {
+        return;
+    }
     let number = task.cpu();
     let queue = QUEUES[number].lock();
-    let here = IrqsSaved::<Reference>::save();
     let runs = queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task));
     if runs && this_cpu(here.cpu()).number() != number {
         interrupts::send(number, interrupts::RESCHEDULE);

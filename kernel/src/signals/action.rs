@@ -95,12 +95,13 @@ impl Actions {
         self.set(signal, Action::NONE);
     }
 
-    /// A handler that is for one signal only has been called: it is not any more.
-    pub fn used(&mut self, signal: Signal) {
-        let action = &mut self.0[signal.number() as usize - 1];
-        if action.has(linux::SA_RESETHAND) {
-            action.handler = DEFAULT;
+    /// The same, now that it is done: a handler that is for one signal only is none any more.
+    pub fn take(&mut self, signal: Signal) -> Disposition {
+        let disposition = self.of(signal);
+        if matches!(disposition, Disposition::Handle(action) if action.has(linux::SA_RESETHAND)) {
+            self.0[signal.number() as usize - 1].handler = DEFAULT;
         }
+        disposition
     }
 
     /// A new program begins: handlers are gone, what is ignored stays so.

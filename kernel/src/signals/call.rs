@@ -7,7 +7,7 @@ use vestibule_arm64::Frame;
 use vestibule_arm64::fpsimd::{self, Fpsimd};
 use vestibule_arm64::pstate::sanitise;
 
-use super::layout::{self, Context, FpsimdRecord, Head, RecordHead, SignalFrame};
+use super::layout::{self, Head, RecordHead, Registers, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
 use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
@@ -31,13 +31,14 @@ pub fn handler(
     let place = SignalFrame::below(top);
     check_range(place.address(), layout::SIZE)?;
     let blocked = task.signals.blocked();
-    let head = Head::new(info.to_bytes(), stack.to_words(frame.sp), task.signals.take_suspended().bits());
+    let head = Head::new(info.to_words(), stack.to_words(frame.sp), task.signals.take_suspended().bits());
     let fault_address = match info.origin {
         Origin::Fault { address } => address,
         _ => 0,
     };
     write_user(place.head(), head.words())?;
-    write_user(place.context(), Context::new(frame, fault_address).words())?;
+    write_user(place.fault_address(), &fault_address)?;
+    write_user(place.registers(), layout::registers(frame))?;
     write_records(place, &fpsimd::registers(cpu))?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
@@ -64,14 +65,14 @@ pub fn handler(
 pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let head = Head::from_words(read_user(place.head())?);
-    let context = Context::from_words(read_user(place.context())?);
-    let registers = read_records(place)?;
-    let (pstate, clean) = sanitise(context.pstate());
+    let registers: Registers = read_user(place.registers())?;
+    let vectors = read_records(place)?;
+    let (pstate, clean) = sanitise(registers[layout::PSTATE]);
     if !clean {
         return Err(Errno::EINVAL);
     }
-    context.restore(frame);
-    fpsimd::set_registers(cpu, &registers);
+    layout::set_registers(frame, &registers);
+    fpsimd::set_registers(cpu, &vectors);
     frame.pstate = pstate;
     frame.forget_syscall();
     task.signals.block(SignalSet::from_bits(head.mask()));
@@ -83,7 +84,10 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
 fn write_records(place: SignalFrame, registers: &Fpsimd) -> core::result::Result<(), Fault> {
     let places = [0, RecordHead::FPSIMD.size as usize].map(|offset| place.other_record(offset).ok_or(Fault));
     let [fpsimd, end] = places;
-    write_user(fpsimd?, FpsimdRecord::new(registers).words())?;
+    let fpsimd = fpsimd?;
+    let status = u64::from(registers.status) | u64::from(registers.control) << 32;
+    write_user(fpsimd, &[RecordHead::FPSIMD.to_word(), status])?;
+    write_user(fpsimd.wrapping_add(layout::BEFORE_VECTORS), &registers.vectors)?;
     write_user(end?, &0_u64)
 }
 
@@ -93,11 +97,14 @@ fn read_records(place: SignalFrame) -> Result<Fpsimd> {
     let mut offset = 0;
     loop {
         let record = place.other_record(offset).ok_or(Errno::EINVAL)?;
-        let head = RecordHead::from_word(read_user(record)?);
+        let [head, status]: [u64; 2] = read_user(record)?;
+        let head = RecordHead::from_word(head);
         match head {
             RecordHead::END => return registers.ok_or(Errno::EINVAL),
             RecordHead::FPSIMD if registers.is_none() => {
-                registers = Some(FpsimdRecord::from_words(read_user(record)?).registers());
+                let vectors = read_user(record.wrapping_add(layout::BEFORE_VECTORS))?;
+                let (status, control) = (status as u32, (status >> 32) as u32);
+                registers = Some(Fpsimd { vectors, status, control, reserved: [0; 2] });
             }
             RecordHead::SYNDROME => {}
             _ => return Err(Errno::EINVAL),

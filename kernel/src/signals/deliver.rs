@@ -30,7 +30,7 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
     let mut interrupted = frame.interrupted_syscall();
     while let Some(info) = next(cpu, &task, process)? {
         let Some(info) = ptrace::shown(cpu, &task, frame, info) else { continue };
-        let disposition = process.actions.lock().of(info.signal);
+        let disposition = process.actions.lock().take(info.signal);
         match disposition {
             Disposition::Ignore | Disposition::Default(Default::Ignore | Default::Continue) => {}
             Disposition::Default(Default::Stop) => stop(process, info.signal),
@@ -39,7 +39,6 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
                 if let Some(interrupted) = interrupted.take() {
                     interrupted.handled(action.has(linux::SA_RESTART), frame);
                 }
-                process.actions.lock().used(info.signal);
                 if call::handler(cpu, &task, frame, &info, &action).is_err() {
                     process.end(Status::killed(Signal::SIGSEGV));
                 }

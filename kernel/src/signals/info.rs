@@ -1,9 +1,11 @@
 //! What comes with a signal: `siginfo_t`. Pure; its tests run on the host.
 
+use alloc::boxed::Box;
+
 use super::signal::Signal;
 
 /// A signal, why it came, and from whom or from where.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Info {
     /// Which.
     pub signal: Signal,
@@ -14,7 +16,7 @@ pub struct Info {
 }
 
 /// Where a signal came from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
     /// The kernel.
     Kernel,
@@ -48,12 +50,12 @@ pub enum Origin {
         /// What was asked to be told.
         value: u64,
     },
-    /// As user mode wrote it, from byte 12 on.
-    Raw([u8; 116]),
+    /// As user mode wrote it, from the third word on.
+    Raw(Box<[u64; INFO_WORDS - 2]>),
 }
 
-/// Bytes in a `siginfo_t`.
-pub const INFO_SIZE: usize = 128;
+/// Words in a `siginfo_t`.
+pub const INFO_WORDS: usize = 16;
 
 /// Sent by `kill`.
 pub const SI_USER: i32 = 0;
@@ -73,38 +75,38 @@ impl Info {
     }
 
     /// As the kernel writes it for user mode.
-    pub fn to_bytes(self) -> [u8; INFO_SIZE] {
-        let mut bytes = [0; INFO_SIZE];
-        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
-        put(0, &self.signal.number().to_le_bytes());
-        put(8, &self.code.to_le_bytes());
-        match self.origin {
+    #[inline(always)]
+    pub fn to_words(&self) -> [u64; INFO_WORDS] {
+        let mut words = [0; INFO_WORDS];
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        words[0] = u64::from(self.signal.number());
+        words[1] = pair(self.code as u32, 0);
+        match &self.origin {
             Origin::Kernel => {}
             Origin::Sender { process, value } => {
-                put(16, &process.to_le_bytes());
-                put(24, &value.to_le_bytes());
+                words[2] = pair(*process, 0);
+                words[3] = *value;
             }
             Origin::Child { process, status, times } => {
-                put(16, &process.to_le_bytes());
-                put(24, &status.to_le_bytes());
-                put(32, &times[0].to_le_bytes());
-                put(40, &times[1].to_le_bytes());
+                words[2] = pair(*process, 0);
+                words[3] = pair(*status as u32, 0);
+                [words[4], words[5]] = *times;
             }
-            Origin::Fault { address } => put(16, &address.to_le_bytes()),
+            Origin::Fault { address } => words[2] = *address,
             Origin::Timer { id, overrun, value } => {
-                put(16, &id.to_le_bytes());
-                put(20, &overrun.to_le_bytes());
-                put(24, &value.to_le_bytes());
+                words[2] = pair(*id, *overrun);
+                words[3] = *value;
             }
-            Origin::Raw(rest) => put(12, &rest),
+            Origin::Raw(rest) => words[2..].copy_from_slice(&rest[..]),
         }
-        bytes
+        words
     }
 
     /// As user mode wrote it for `rt_sigqueueinfo`; the signal's number in it says nothing.
-    pub fn from_bytes(signal: Signal, bytes: &[u8; INFO_SIZE]) -> Info {
-        let code = i32::from_le_bytes(core::array::from_fn(|index| bytes[8 + index]));
-        Info { signal, code, origin: Origin::Raw(core::array::from_fn(|index| bytes[12 + index])) }
+    pub fn from_words(signal: Signal, words: &[u64; INFO_WORDS]) -> Info {
+        let mut rest = [0; INFO_WORDS - 2];
+        rest.copy_from_slice(&words[2..]);
+        Info { signal, code: words[1] as i32, origin: Origin::Raw(Box::new(rest)) }
     }
 }
 
@@ -114,20 +116,21 @@ mod tests {
 
     #[test]
     fn fields_lie_where_linux_has_them() {
-        let info = Info { signal: Signal::SIGSEGV, code: 1, origin: Origin::Fault { address: 0x1122_3344_5566_7788 } };
-        let bytes = info.to_bytes();
-        assert_eq!(bytes[..12], [11, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(bytes[16..24], 0x1122_3344_5566_7788_u64.to_le_bytes());
-        let child = Origin::Child { process: 7, status: 9, times: [3, 4] };
-        let bytes = Info { signal: Signal::SIGCHLD, code: 2, origin: child }.to_bytes();
-        assert_eq!((bytes[16], bytes[24], bytes[32], bytes[40]), (7, 9, 3, 4));
+        let info = Info { signal: Signal::SIGSEGV, code: -1, origin: Origin::Fault { address: 0x1122_3344_5566_7788 } };
+        assert_eq!(info.to_words()[..3], [11, 0xffff_ffff, 0x1122_3344_5566_7788]);
+        let child = Origin::Child { process: 7, status: -9, times: [3, 4] };
+        let words = Info { signal: Signal::SIGCHLD, code: 2, origin: child }.to_words();
+        assert_eq!(words[..6], [17, 2, 7, 0xffff_fff7, 3, 4]);
+        let timer = Origin::Timer { id: 1, overrun: 2, value: 3 };
+        let words = Info { signal: Signal::SIGALRM, code: SI_TIMER, origin: timer }.to_words();
+        assert_eq!(words[2..4], [1 | 2 << 32, 3]);
     }
 
     #[test]
     fn what_user_mode_wrote_comes_back_but_for_the_number() {
-        let bytes: [u8; INFO_SIZE] = core::array::from_fn(|index| index as u8);
-        let back = Info::from_bytes(Signal::SIGTERM, &bytes).to_bytes();
-        assert_eq!(back[..4], [15, 0, 0, 0]);
-        assert_eq!(back[8..], bytes[8..]);
+        let words: [u64; INFO_WORDS] = core::array::from_fn(|index| index as u64 + 1);
+        let back = Info::from_words(Signal::SIGTERM, &words).to_words();
+        assert_eq!(back[..2], [15, 2]);
+        assert_eq!(back[2..], words[2..]);
     }
 }

@@ -8,10 +8,11 @@
 //! 4688   frame record: X29 and X30 of the interrupted code
 //! ```
 
-use vestibule_arm64::Frame;
-use vestibule_arm64::fpsimd::Fpsimd;
+use core::mem::offset_of;
 
-use super::info::INFO_SIZE;
+use vestibule_arm64::Frame;
+
+use super::info::INFO_WORDS;
 
 /// Bytes in all, without the frame record.
 pub const SIZE: usize = 4688;
@@ -47,7 +48,7 @@ impl SignalFrame {
 
     /// The ucontext_t.
     pub fn user_context(self) -> usize {
-        self.0.wrapping_add(INFO_SIZE)
+        self.0.wrapping_add(INFO_WORDS * size_of::<u64>())
     }
 
     /// Where [`Head`] lies.
@@ -55,9 +56,14 @@ impl SignalFrame {
         self.0
     }
 
-    /// Where [`Context`] lies.
-    pub fn context(self) -> usize {
+    /// Where the fault address lies.
+    pub fn fault_address(self) -> usize {
         self.0.wrapping_add(CONTEXT)
+    }
+
+    /// Where the [registers](registers) lie.
+    pub fn registers(self) -> usize {
+        self.fault_address().wrapping_add(size_of::<u64>())
     }
 
     /// Where the record lies that begins `offset` bytes after the first, if that is a place for one.
@@ -73,8 +79,6 @@ impl SignalFrame {
 }
 
 const HEAD_WORDS: usize = 22;
-const FLAGS: usize = 16;
-const LINK: usize = 17;
 const STACK: usize = 18;
 const MASK: usize = 21;
 
@@ -83,12 +87,10 @@ pub struct Head([u64; HEAD_WORDS]);
 
 impl Head {
     /// Of a signal with `info`, of a task with that alternate stack and that mask to go back to.
-    pub fn new(info: [u8; INFO_SIZE], stack: [u64; 3], mask: u64) -> Head {
+    #[inline(always)]
+    pub fn new(info: [u64; INFO_WORDS], stack: [u64; 3], mask: u64) -> Head {
         let mut words = [0; HEAD_WORDS];
-        for (word, bytes) in words.iter_mut().zip(info.as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        (words[FLAGS], words[LINK]) = (0, 0);
+        words[..INFO_WORDS].copy_from_slice(&info);
         words[STACK..MASK].copy_from_slice(&stack);
         words[MASK] = mask;
         Head(words)
@@ -115,46 +117,27 @@ impl Head {
     }
 }
 
-const CONTEXT_WORDS: usize = 36;
-const REGISTERS: usize = 1;
-const SP: usize = 32;
-const PC: usize = 33;
-const PSTATE: usize = 34;
+/// The interrupted code's registers: X0 to X30, SP, PC, PSTATE.
+pub type Registers = [u64; 34];
 
-/// The second part: the interrupted code's registers.
-pub struct Context([u64; CONTEXT_WORDS]);
-
-impl Context {
-    /// Of the interrupted code in `frame`.
-    pub fn new(frame: &Frame, fault_address: u64) -> Context {
-        let mut words = [0; CONTEXT_WORDS];
-        words[0] = fault_address;
-        words[REGISTERS..SP].copy_from_slice(&frame.regs);
-        (words[SP], words[PC], words[PSTATE]) = (frame.sp, frame.pc, frame.pstate);
-        Context(words)
+/// Those in a frame. They lie there as they do in a signal's, so that nobody has to put them together.
+pub fn registers(frame: &Frame) -> &Registers {
+    const {
+        assert!(offset_of!(Frame, regs) == 0 && offset_of!(Frame, sp) == 31 * 8);
+        assert!(offset_of!(Frame, pc) == 32 * 8 && offset_of!(Frame, pstate) == 33 * 8);
     }
-
-    /// From user mode's.
-    pub fn from_words(words: [u64; CONTEXT_WORDS]) -> Context {
-        Context(words)
-    }
-
-    /// For user mode.
-    pub fn words(&self) -> &[u64; CONTEXT_WORDS] {
-        &self.0
-    }
-
-    /// What PSTATE is to be, as user mode wrote it.
-    pub fn pstate(&self) -> u64 {
-        self.0[PSTATE]
-    }
-
-    /// The registers, but for PSTATE.
-    pub fn restore(&self, frame: &mut Frame) {
-        frame.regs.copy_from_slice(&self.0[REGISTERS..SP]);
-        (frame.sp, frame.pc) = (self.0[SP], self.0[PC]);
-    }
+    // SAFETY: these are the first words of a frame, one after another, and borrowed as the frame is.
+    unsafe { &*core::ptr::from_ref(frame).cast() }
 }
+
+/// Puts others into a frame, but for PSTATE, which is looked at first.
+pub fn set_registers(frame: &mut Frame, registers: &Registers) {
+    frame.regs.copy_from_slice(&registers[..31]);
+    [frame.sp, frame.pc] = [registers[31], registers[32]];
+}
+
+/// PSTATE among them.
+pub const PSTATE: usize = 33;
 
 /// The first word of a record: its magic number, and its size in bytes with this word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,13 +149,14 @@ pub struct RecordHead {
 }
 
 const RECORD_ALIGNMENT: usize = 16;
-const FPSIMD_WORDS: usize = 66;
+/// Bytes of the FP/SIMD record before the vector registers.
+pub const BEFORE_VECTORS: usize = 16;
 
 impl RecordHead {
     /// After the last one.
     pub const END: RecordHead = RecordHead { magic: 0, size: 0 };
     /// Of FP/SIMD registers.
-    pub const FPSIMD: RecordHead = RecordHead { magic: 0x4650_8001, size: 8 * FPSIMD_WORDS as u32 };
+    pub const FPSIMD: RecordHead = RecordHead { magic: 0x4650_8001, size: (BEFORE_VECTORS + 512) as u32 };
     /// Of a fault's syndrome: says nothing about where to go on.
     pub const SYNDROME: RecordHead = RecordHead { magic: 0x4553_5201, size: 16 };
 
@@ -181,43 +165,9 @@ impl RecordHead {
         RecordHead { magic: word as u32, size: (word >> 32) as u32 }
     }
 
-    const fn to_word(self) -> u64 {
+    /// For user mode.
+    pub const fn to_word(self) -> u64 {
         self.magic as u64 | (self.size as u64) << 32
-    }
-}
-
-/// The record of FP/SIMD registers.
-pub struct FpsimdRecord([u64; FPSIMD_WORDS]);
-
-impl FpsimdRecord {
-    /// Of these registers.
-    pub fn new(registers: &Fpsimd) -> FpsimdRecord {
-        let mut words = [0; FPSIMD_WORDS];
-        words[0] = RecordHead::FPSIMD.to_word();
-        words[1] = u64::from(registers.status) | u64::from(registers.control) << 32;
-        for (halves, vector) in words[2..].as_chunks_mut().0.iter_mut().zip(registers.vectors) {
-            *halves = [vector as u64, (vector >> 64) as u64];
-        }
-        FpsimdRecord(words)
-    }
-
-    /// From user mode's.
-    pub fn from_words(words: [u64; FPSIMD_WORDS]) -> FpsimdRecord {
-        FpsimdRecord(words)
-    }
-
-    /// For user mode, and the end after it.
-    pub fn words(&self) -> &[u64; FPSIMD_WORDS] {
-        &self.0
-    }
-
-    /// What it is of.
-    pub fn registers(&self) -> Fpsimd {
-        let mut registers = Fpsimd { status: self.0[1] as u32, control: (self.0[1] >> 32) as u32, ..Fpsimd::default() };
-        for (vector, [low, high]) in registers.vectors.iter_mut().zip(self.0[2..].as_chunks().0) {
-            *vector = u128::from(*low) | u128::from(*high) << 64;
-        }
-        registers
     }
 }
 

@@ -40,8 +40,8 @@ impl Pending {
             false if waits => return Ok(()),
             _ => {}
         }
-        queue.push_back(info);
         self.set.store(self.set().with(info.signal).bits(), Ordering::Release);
+        queue.push_back(info);
         Ok(())
     }
 

@@ -20,9 +20,10 @@ pub fn send(process: &Process, info: Info) {
     if info.signal == Signal::SIGKILL {
         return process.end(Status::killed(info.signal));
     }
+    let signal = info.signal;
     wait(&process.pending, info);
     let tasks = process.tasks();
-    let hears = |task: &&Arc<Task>| !task.signals.blocked().has(info.signal);
+    let hears = |task: &&Arc<Task>| !task.signals.blocked().has(signal);
     if let Some(task) = tasks.iter().find(hears) {
         notify(task);
     }
@@ -43,7 +44,7 @@ pub fn send_task(task: &Arc<Task>, info: Info) {
 
 /// Sends to every process of a group.
 pub fn send_group(group: u32, info: Info) {
-    processes::of_group(group).iter().for_each(|process| send(process, info));
+    processes::of_group(group).iter().for_each(|process| send(process, info.clone()));
 }
 
 /// The current task did what no program may do. If it blocks or ignores the signal, that does not help it.

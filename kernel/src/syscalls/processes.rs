@@ -12,9 +12,9 @@ use crate::errno;
 use crate::layout::PAGE_SIZE;
 use crate::process::{News, Process, Status, Wanted, Which, Wish};
 use crate::registers::read_register;
-use crate::signals::{AlternateStack, INFO_SIZE, Info, Origin, Signal};
+use crate::signals::{AlternateStack, INFO_WORDS, Info, Origin, Signal};
 use crate::task::{Start, Task};
-use crate::user_copy::{copy_to_user, read_user, write_user};
+use crate::user_copy::{read_user, write_user};
 use crate::{cpu_time, processes, scheduler};
 
 const THREAD: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_THREAD;
@@ -211,7 +211,7 @@ pub(super) fn wait_id(call: &mut Call) -> Result {
     }
     let news = call.process.wait_for_child(call.cpu, which, wanted)?;
     if info_to != 0 {
-        copy_to_user(info_to, &news.map_or([0; INFO_SIZE], |news| about(&news).to_bytes()))?;
+        write_user(info_to, &news.map_or([0; INFO_WORDS], |news| about(&news).to_words()))?;
     }
     Ok(0)
 }

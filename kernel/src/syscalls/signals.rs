@@ -8,7 +8,7 @@ use linux_raw_sys::general as linux;
 use super::{Call, Errno, Result, time};
 use crate::process::Process;
 use crate::processes;
-use crate::signals::{self, Action, INFO_SIZE, Info, Origin, SI_TKILL, SI_USER, Signal, SignalSet};
+use crate::signals::{self, Action, INFO_WORDS, Info, Origin, SI_TKILL, SI_USER, Signal, SignalSet};
 use crate::task::Task;
 use crate::user_copy::{copy_to_user, read_user, write_user};
 use crate::{sleep, timer};
@@ -99,15 +99,17 @@ pub(super) fn wait(call: &mut Call) -> Result {
     task.signals.block(blocked.without(set));
     let found = Cell::new(None);
     _ = sleep::until(call.cpu, due, || {
-        found.set(task.signals.pending.take(set).or_else(|| process.pending.take(set)));
-        found.get().is_some() || signals::is_interrupted(&task)
+        let taken = task.signals.pending.take(set).or_else(|| process.pending.take(set));
+        let is_taken = taken.is_some();
+        found.set(taken);
+        is_taken || signals::is_interrupted(&task)
     });
     task.signals.block(blocked);
     signals::look_again(&task);
-    match found.get() {
+    match found.take() {
         Some(info) => {
             if info_to != 0 {
-                copy_to_user(info_to, &info.to_bytes())?;
+                write_user(info_to, &info.to_words())?;
             }
             Ok(info.signal.number() as usize)
         }
@@ -205,9 +207,9 @@ pub(super) fn queue_to_task(call: &mut Call) -> Result {
 
 /// Nobody tells another process that the kernel sent what it did not.
 fn read_info(signal: Option<Signal>, from: usize, own: bool) -> Result<Option<Info>> {
-    let bytes: [u8; INFO_SIZE] = read_user(from)?;
+    let words: [u64; INFO_WORDS] = read_user(from)?;
     let Some(signal) = signal else { return Ok(None) };
-    let info = Info::from_bytes(signal, &bytes);
+    let info = Info::from_words(signal, &words);
     if (info.code >= 0 || info.code == SI_TKILL) && !own {
         return Err(Errno::EPERM);
     }

@@ -81,6 +81,8 @@ mod layout;
 #[cfg(target_os = "none")]
 mod lock;
 #[cfg(target_os = "none")]
+mod memory_functions;
+#[cfg(target_os = "none")]
 mod out_of_memory;
 #[cfg(target_os = "none")]
 mod paging;

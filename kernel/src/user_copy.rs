@@ -104,6 +104,16 @@ pub fn read_user<T: Plain>(from: usize) -> Result<T, Fault> {
     }
 }
 
+/// The same, in a place of the caller's. On a fault a first part of it may have changed.
+pub fn read_user_into<T: Plain>(to: &mut T, from: usize) -> Result<(), Fault> {
+    let from = check(from, size_of::<T>())?;
+    // SAFETY: the value is the caller's, and any bytes make one; the source is user memory, read as the user.
+    match unsafe { user_copy_in((&raw mut *to).cast(), from, size_of::<T>()) } {
+        0 => Ok(()),
+        _ => Err(Fault),
+    }
+}
+
 /// Writes one value to user memory at `to`.
 pub fn write_user<T: Plain>(to: usize, value: &T) -> Result<(), Fault> {
     // SAFETY: a `Plain` value has no padding, so all its bytes are initialised.

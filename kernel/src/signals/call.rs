@@ -13,7 +13,7 @@ use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::user_copy::{Fault, check_range, read_user, write_user};
+use crate::user_copy::{Fault, check_range, read_user, read_user_into, write_user};
 
 /// Changes `frame` so that user mode goes on in the handler; everything else goes to the user's stack.
 pub fn handler(
@@ -66,7 +66,8 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let head = Head::from_words(read_user(place.head())?);
     let registers: Registers = read_user(place.registers())?;
-    let vectors = read_records(place)?;
+    let mut vectors = Fpsimd::default();
+    read_records(place, &mut vectors)?;
     let (pstate, clean) = sanitise(registers[layout::PSTATE]);
     if !clean {
         return Err(Errno::EINVAL);
@@ -92,19 +93,19 @@ fn write_records(place: SignalFrame, registers: &Fpsimd) -> core::result::Result
 }
 
 /// FP/SIMD registers are there once; nothing is there that this kernel has not written, but a fault's syndrome.
-fn read_records(place: SignalFrame) -> Result<Fpsimd> {
-    let mut registers = None;
+fn read_records(place: SignalFrame, registers: &mut Fpsimd) -> Result<()> {
+    let mut found = false;
     let mut offset = 0;
     loop {
         let record = place.other_record(offset).ok_or(Errno::EINVAL)?;
         let [head, status]: [u64; 2] = read_user(record)?;
         let head = RecordHead::from_word(head);
         match head {
-            RecordHead::END => return registers.ok_or(Errno::EINVAL),
-            RecordHead::FPSIMD if registers.is_none() => {
-                let vectors = read_user(record.wrapping_add(layout::BEFORE_VECTORS))?;
-                let (status, control) = (status as u32, (status >> 32) as u32);
-                registers = Some(Fpsimd { vectors, status, control, reserved: [0; 2] });
+            RecordHead::END if found => return Ok(()),
+            RecordHead::FPSIMD if !found => {
+                read_user_into(&mut registers.vectors, record.wrapping_add(layout::BEFORE_VECTORS))?;
+                (registers.status, registers.control) = (status as u32, (status >> 32) as u32);
+                found = true;
             }
             RecordHead::SYNDROME => {}
             _ => return Err(Errno::EINVAL),

@@ -126,7 +126,7 @@ impl Alarm {
 
     fn tell(&self, process: &Process, overrun: u64) {
         let overrun = overrun.min(i32::MAX as u64) as u32;
-        let origin = match self.info.origin {
+        let origin = match self.info.origin.clone() {
             Origin::Timer { id, value, .. } => Origin::Timer { id, overrun, value },
             other => other,
         };

@@ -7,7 +7,7 @@ use vestibule_arm64::Frame;
 use vestibule_arm64::fpsimd::{self, Fpsimd};
 use vestibule_arm64::pstate::sanitise;
 
-use super::layout::{self, Head, RecordHead, Registers, SignalFrame};
+use super::layout::{self, Head, RecordHead, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
 use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
@@ -39,7 +39,9 @@ pub fn handler(
     write_user(place.head(), head.words())?;
     write_user(place.fault_address(), &fault_address)?;
     write_user(place.registers(), layout::registers(frame))?;
-    write_records(place, &fpsimd::registers(cpu))?;
+    let mut vectors = Fpsimd::default();
+    fpsimd::store(cpu, &mut vectors);
+    write_records(place, &vectors)?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
     let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
@@ -65,16 +67,17 @@ pub fn handler(
 pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let head = Head::from_words(read_user(place.head())?);
-    let registers: Registers = read_user(place.registers())?;
     let mut vectors = Fpsimd::default();
     read_records(place, &mut vectors)?;
-    let (pstate, clean) = sanitise(registers[layout::PSTATE]);
+    let read = read_user_into(layout::registers_mut(frame), place.registers());
+    // Whatever it was: nobody goes on with a PSTATE that is not a user's.
+    let (pstate, clean) = sanitise(frame.pstate);
+    frame.pstate = pstate;
+    read?;
     if !clean {
         return Err(Errno::EINVAL);
     }
-    layout::set_registers(frame, &registers);
     fpsimd::set_registers(cpu, &vectors);
-    frame.pstate = pstate;
     frame.forget_syscall();
     task.signals.block(SignalSet::from_bits(head.mask()));
     // A stack that is none is no reason to give up a whole frame.

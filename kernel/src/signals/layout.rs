@@ -122,22 +122,21 @@ pub type Registers = [u64; 34];
 
 /// Those in a frame. They lie there as they do in a signal's, so that nobody has to put them together.
 pub fn registers(frame: &Frame) -> &Registers {
-    const {
-        assert!(offset_of!(Frame, regs) == 0 && offset_of!(Frame, sp) == 31 * 8);
-        assert!(offset_of!(Frame, pc) == 32 * 8 && offset_of!(Frame, pstate) == 33 * 8);
-    }
-    // SAFETY: these are the first words of a frame, one after another, and borrowed as the frame is.
+    // SAFETY: these are the first words of a frame, as `LIE_ALIKE` says, and borrowed as the frame is.
     unsafe { &*core::ptr::from_ref(frame).cast() }
 }
 
-/// Puts others into a frame, but for PSTATE, which is looked at first.
-pub fn set_registers(frame: &mut Frame, registers: &Registers) {
-    frame.regs.copy_from_slice(&registers[..31]);
-    [frame.sp, frame.pc] = [registers[31], registers[32]];
+/// The same, to be changed. Any values make registers, but PSTATE is to be [sanitised](vestibule_arm64::pstate::sanitise).
+pub fn registers_mut(frame: &mut Frame) -> &mut Registers {
+    // SAFETY: as above.
+    unsafe { &mut *core::ptr::from_mut(frame).cast() }
 }
 
-/// PSTATE among them.
-pub const PSTATE: usize = 33;
+const LIE_ALIKE: () = {
+    assert!(offset_of!(Frame, regs) == 0 && offset_of!(Frame, sp) == 31 * 8);
+    assert!(offset_of!(Frame, pc) == 32 * 8 && offset_of!(Frame, pstate) == 33 * 8);
+};
+const _: () = LIE_ALIKE;
 
 /// The first word of a record: its magic number, and its size in bytes with this word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -58,6 +58,10 @@ impl Pending {
         }
         let mut queue = self.queue.lock();
         let signal = self.set().and(wanted).first()?;
+        if queue.len() == 1 {
+            self.set.store(0, Ordering::Release);
+            return queue.pop_front();
+        }
         let index = queue.iter().position(|info| info.signal == signal)?;
         let info = queue.remove(index);
         self.update(&queue);

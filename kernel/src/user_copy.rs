@@ -95,20 +95,27 @@ pub fn copy_to_user(to: usize, from: &[u8]) -> Result<(), Fault> {
 /// Reads one value from user memory at `from`.
 pub fn read_user<T: Plain>(from: usize) -> Result<T, Fault> {
     let mut value = MaybeUninit::<T>::uninit();
-    let from = check(from, size_of::<T>())?;
-    // SAFETY: the value is ours; the source is user memory, read as the user.
-    match unsafe { user_copy_in(value.as_mut_ptr().cast(), from, size_of::<T>()) } {
-        // SAFETY: all its bytes have been written, and any make a `Plain` value.
-        0 => Ok(unsafe { value.assume_init() }),
-        _ => Err(Fault),
+    // SAFETY: the value is ours; all its bytes have been written then, and any make a `Plain` value.
+    unsafe {
+        read_user_to(value.as_mut_ptr(), from)?;
+        Ok(value.assume_init())
     }
 }
 
 /// The same, in a place of the caller's. On a fault a first part of it may have changed.
 pub fn read_user_into<T: Plain>(to: &mut T, from: usize) -> Result<(), Fault> {
+    // SAFETY: the place is the caller's, and any bytes make a value.
+    unsafe { read_user_to(to, from) }
+}
+
+/// The same, in a place that may hold no value yet.
+///
+/// # Safety
+/// It is the caller's, and valid for writes.
+pub unsafe fn read_user_to<T: Plain>(to: *mut T, from: usize) -> Result<(), Fault> {
     let from = check(from, size_of::<T>())?;
-    // SAFETY: the value is the caller's, and any bytes make one; the source is user memory, read as the user.
-    match unsafe { user_copy_in((&raw mut *to).cast(), from, size_of::<T>()) } {
+    // SAFETY: the caller's; the source is user memory, read as the user.
+    match unsafe { user_copy_in(to.cast(), from, size_of::<T>()) } {
         0 => Ok(()),
         _ => Err(Fault),
     }

@@ -61,17 +61,11 @@ impl Saved {
 #[inline(always)]
 pub fn registers<K: Bodies, C: Context>(cpu: &Cpu<K, C>) -> Fpsimd {
     let mut registers = Fpsimd::default();
-    store(cpu, &mut registers);
-    registers
-}
-
-/// The same, in a place of the caller's; what is there stays if there are none.
-#[inline(always)]
-pub fn store<K: Bodies, C: Context>(cpu: &Cpu<K, C>, to: &mut Fpsimd) {
     // Who is preempted while they are stored gets them back as they were.
     if current(cpu).has_fpsimd::<K::Hardware>() {
-        K::Hardware::store_fpsimd(to);
+        K::Hardware::store_fpsimd(&mut registers);
     }
+    registers
 }
 
 /// Gives the current task others: a signal's return, a new program.

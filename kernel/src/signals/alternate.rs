@@ -1,9 +1,10 @@
 //! The alternate signal stack: `sigaltstack`.
 
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 use linux_raw_sys::general as linux;
 
 use crate::errno::{Errno, Result};
-use crate::lock::IrqLock;
 
 /// Where handlers may run instead of on the interrupted stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,29 +57,41 @@ impl AlternateStack {
     }
 }
 
-/// A task's. Its own business.
-pub struct Alternate(IrqLock<AlternateStack>);
+/// A task's. Its own business: nobody else looks, so that nobody sees the three parts of a change.
+pub struct Alternate {
+    base: AtomicU64,
+    size: AtomicU64,
+    flags: AtomicU32,
+}
 
 impl Alternate {
     /// None.
     pub const fn new() -> Alternate {
-        Alternate(IrqLock::new(AlternateStack::NONE))
+        let AlternateStack { base, size, flags } = AlternateStack::NONE;
+        Alternate { base: AtomicU64::new(base), size: AtomicU64::new(size), flags: AtomicU32::new(flags) }
     }
 
     /// What it is.
     pub fn get(&self) -> AlternateStack {
-        *self.0.lock()
+        AlternateStack {
+            base: self.base.load(Ordering::Relaxed),
+            size: self.size.load(Ordering::Relaxed),
+            flags: self.flags.load(Ordering::Relaxed),
+        }
     }
 
     /// Something else from here on.
-    pub fn set(&self, stack: AlternateStack) {
-        *self.0.lock() = stack;
+    pub fn set(&self, AlternateStack { base, size, flags }: AlternateStack) {
+        self.base.store(base, Ordering::Relaxed);
+        self.size.store(size, Ordering::Relaxed);
+        self.flags.store(flags, Ordering::Relaxed);
     }
 
     /// What user mode, whose stack pointer is `sp`, wants instead: not while it runs on it.
     pub fn change(&self, words: [u64; 3], sp: u64) -> Result<()> {
         let stack = AlternateStack::from_words(words)?;
-        if self.get().size != 0 && self.get().has(sp) {
+        let now = self.get();
+        if now.size != 0 && now.has(sp) {
             return Err(Errno::EPERM);
         }
         self.set(stack);

@@ -1,5 +1,7 @@
 //! Calling a handler, and coming back from it: the frame on the user's stack.
 
+use core::mem::MaybeUninit;
+
 use linux_raw_sys::general as linux;
 
 use vestibule::Process as ProcessContext;
@@ -13,7 +15,7 @@ use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::user_copy::{Fault, check_range, read_user, read_user_into, write_user};
+use crate::user_copy::{Fault, check_range, read_user, read_user_into, read_user_to, write_user};
 
 /// Changes `frame` so that user mode goes on in the handler; everything else goes to the user's stack.
 pub fn handler(
@@ -39,9 +41,7 @@ pub fn handler(
     write_user(place.head(), head.words())?;
     write_user(place.fault_address(), &fault_address)?;
     write_user(place.registers(), layout::registers(frame))?;
-    let mut vectors = Fpsimd::default();
-    fpsimd::store(cpu, &mut vectors);
-    write_records(place, &vectors)?;
+    write_records(place, &fpsimd::registers(cpu))?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
     let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
@@ -67,8 +67,8 @@ pub fn handler(
 pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let head = Head::from_words(read_user(place.head())?);
-    let mut vectors = Fpsimd::default();
-    read_records(place, &mut vectors)?;
+    let mut vectors = MaybeUninit::uninit();
+    let vectors = read_records(place, &mut vectors)?;
     let read = read_user_into(layout::registers_mut(frame), place.registers());
     // Whatever it was: nobody goes on with a PSTATE that is not a user's.
     let (pstate, clean) = sanitise(frame.pstate);
@@ -77,7 +77,6 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
     if !clean {
         return Err(Errno::EINVAL);
     }
-    fpsimd::set_registers(cpu, &vectors);
     frame.forget_syscall();
     task.signals.block(SignalSet::from_bits(head.mask()));
     // A stack that is none is no reason to give up a whole frame.
@@ -96,18 +95,25 @@ fn write_records(place: SignalFrame, registers: &Fpsimd) -> core::result::Result
 }
 
 /// FP/SIMD registers are there once; nothing is there that this kernel has not written, but a fault's syndrome.
-fn read_records(place: SignalFrame, registers: &mut Fpsimd) -> Result<()> {
+fn read_records(place: SignalFrame, registers: &mut MaybeUninit<Fpsimd>) -> Result<&Fpsimd> {
     let mut found = false;
+    let to = registers.as_mut_ptr();
     let mut offset = 0;
     loop {
         let record = place.other_record(offset).ok_or(Errno::EINVAL)?;
         let [head, status]: [u64; 2] = read_user(record)?;
         let head = RecordHead::from_word(head);
         match head {
-            RecordHead::END if found => return Ok(()),
+            // SAFETY: all of them have been written.
+            RecordHead::END if found => return Ok(unsafe { registers.assume_init_ref() }),
             RecordHead::FPSIMD if !found => {
-                read_user_into(&mut registers.vectors, record.wrapping_add(layout::BEFORE_VECTORS))?;
-                (registers.status, registers.control) = (status as u32, (status >> 32) as u32);
+                // SAFETY: these are the caller's fields, and valid for writes.
+                unsafe {
+                    read_user_to(&raw mut (*to).vectors, record.wrapping_add(layout::BEFORE_VECTORS))?;
+                    (&raw mut (*to).status).write(status as u32);
+                    (&raw mut (*to).control).write((status >> 32) as u32);
+                    (&raw mut (*to).reserved).write([0; 2]);
+                }
                 found = true;
             }
             RecordHead::SYNDROME => {}

@@ -61,8 +61,6 @@ pub const INFO_WORDS: usize = 16;
 pub const SI_USER: i32 = 0;
 /// Sent by the kernel.
 pub const SI_KERNEL: i32 = 0x80;
-/// Sent by `sigqueue`.
-pub const SI_QUEUE: i32 = -1;
 /// From a POSIX timer.
 pub const SI_TIMER: i32 = -2;
 /// Sent by `tgkill`.

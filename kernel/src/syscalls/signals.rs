@@ -181,7 +181,9 @@ fn send_to_task(call: &Call, process: Option<usize>, task: usize, signal: usize)
     if (task as i32) <= 0 || process.is_some_and(|process| process as i32 <= 0) {
         return Err(Errno::EINVAL);
     }
-    let task = find_task(process, task)?;
+    let own = Task::current_shared(call.cpu);
+    let is_own = own.id() as usize == task && process.is_none_or(|process| process == call.process.id() as usize);
+    let task = if is_own { own } else { find_task(process, task)? };
     if let Some(signal) = signal {
         signals::send_task(&task, Info { signal, code: SI_TKILL, origin: sender(call.process) });
     }

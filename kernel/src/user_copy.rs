@@ -123,9 +123,21 @@ pub unsafe fn read_user_to<T: Plain>(to: *mut T, from: usize) -> Result<(), Faul
 
 /// Writes one value to user memory at `to`.
 pub fn write_user<T: Plain>(to: usize, value: &T) -> Result<(), Fault> {
-    // SAFETY: a `Plain` value has no padding, so all its bytes are initialised.
-    let bytes = unsafe { slice::from_raw_parts((&raw const *value).cast::<u8>(), size_of::<T>()) };
-    copy_to_user(to, bytes)
+    // SAFETY: a reference is to a value.
+    unsafe { write_user_from(to, value) }
+}
+
+/// The same, of a value that may be written meanwhile.
+///
+/// # Safety
+/// There is one, and it stays there. (It has no padding, so all its bytes are initialised.)
+pub unsafe fn write_user_from<T: Plain>(to: usize, value: *const T) -> Result<(), Fault> {
+    let to = check(to, size_of::<T>())?;
+    // SAFETY: the caller's; the destination is user memory, written as the user.
+    match unsafe { user_copy_out(to, value.cast(), size_of::<T>()) } {
+        0 => Ok(()),
+        _ => Err(Fault),
+    }
 }
 
 /// Puts `new` in the place of the word at `word`, which is aligned, if that is `old`; what it was.

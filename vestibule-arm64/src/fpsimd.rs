@@ -14,7 +14,7 @@ use crate::thread::current;
 use crate::{Arm64Port, Bodies, Hardware, Thread};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
-use vestibule::{Broken, Checks, Class, Context, Cpu, Exception, Kernel, Ready};
+use vestibule::{Broken, Checks, Class, Context, Cpu, Exception, Kernel, Process, Ready};
 
 #[cfg(vestibule_forge)]
 pub mod forge;
@@ -64,6 +64,18 @@ pub fn registers<K: Bodies, C: Context>(cpu: &Cpu<K, C>) -> Fpsimd {
     // Who is preempted while they are stored gets them back as they were.
     if current(cpu).has_fpsimd::<K::Hardware>() {
         K::Hardware::store_fpsimd(&mut registers);
+    }
+    registers
+}
+
+/// The same, where the task keeps them while others run: to be read as bytes, because a switch writes them there again,
+/// the same ones. Valid as long as the task goes on in the kernel, and what lies there is old if it has none.
+#[inline(always)]
+pub fn save<K: Bodies>(cpu: &Cpu<K, Process>) -> *const Fpsimd {
+    let registers = current(cpu).fpsimd.registers.get();
+    if current(cpu).has_fpsimd::<K::Hardware>() {
+        // SAFETY: only this task's switches touch them, and it runs: this borrow ends before it can be switched from.
+        K::Hardware::store_fpsimd(unsafe { &mut *registers });
     }
     registers
 }

@@ -15,7 +15,7 @@ use crate::address_space::SIGNAL_RETURN;
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::user_copy::{Fault, check_range, read_user, read_user_into, read_user_to, write_user};
+use crate::user_copy::{Fault, check_range, read_user, read_user_into, read_user_to, write_user, write_user_from};
 
 /// Changes `frame` so that user mode goes on in the handler; everything else goes to the user's stack.
 pub fn handler(
@@ -33,7 +33,7 @@ pub fn handler(
     let place = SignalFrame::below(top);
     check_range(place.address(), layout::SIZE)?;
     let blocked = task.signals.blocked();
-    let head = Head::new(info.to_words(), stack.to_words(frame.sp), task.signals.take_suspended().bits());
+    let head = Head::new(info, stack.to_words(frame.sp), task.signals.take_suspended().bits());
     let fault_address = match info.origin {
         Origin::Fault { address } => address,
         _ => 0,
@@ -41,7 +41,7 @@ pub fn handler(
     write_user(place.head(), head.words())?;
     write_user(place.fault_address(), &fault_address)?;
     write_user(place.registers(), layout::registers(frame))?;
-    write_records(place, &fpsimd::registers(cpu))?;
+    write_records(place, fpsimd::save(cpu))?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
     let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
@@ -66,7 +66,7 @@ pub fn handler(
 /// `rt_sigreturn`: everything as the frame on the user's stack says, as far as that is a user's to say.
 pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
-    let head = Head::from_words(read_user(place.head())?);
+    let [base, flags, size, mask]: [u64; 4] = read_user(place.stack_and_mask())?;
     let mut vectors = MaybeUninit::uninit();
     let vectors = read_records(place, &mut vectors)?;
     let read = read_user_into(layout::registers_mut(frame), place.registers());
@@ -78,19 +78,21 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
         return Err(Errno::EINVAL);
     }
     frame.forget_syscall();
-    task.signals.block(SignalSet::from_bits(head.mask()));
     // A stack that is none is no reason to give up a whole frame.
-    _ = task.signals.alternate.change(head.stack(), frame.sp);
+    _ = task.signals.alternate.change([base, flags, size], frame.sp);
     Ok(())
 }
 
-fn write_records(place: SignalFrame, registers: &Fpsimd) -> core::result::Result<(), Fault> {
+fn write_records(place: SignalFrame, registers: *const Fpsimd) -> core::result::Result<(), Fault> {
     let places = [0, RecordHead::FPSIMD.size as usize].map(|offset| place.other_record(offset).ok_or(Fault));
     let [fpsimd, end] = places;
     let fpsimd = fpsimd?;
-    let status = u64::from(registers.status) | u64::from(registers.control) << 32;
-    write_user(fpsimd, &[RecordHead::FPSIMD.to_word(), status])?;
-    write_user(fpsimd.wrapping_add(layout::BEFORE_VECTORS), &registers.vectors)?;
+    // SAFETY: the task's own, which goes on in the kernel; numbers are read, while nobody writes, and bytes by the copy.
+    unsafe {
+        let status = u64::from((*registers).status) | u64::from((*registers).control) << 32;
+        write_user(fpsimd, &[RecordHead::FPSIMD.to_word(), status])?;
+        write_user_from(fpsimd.wrapping_add(layout::BEFORE_VECTORS), &raw const (*registers).vectors)?;
+    }
     write_user(end?, &0_u64)
 }
 

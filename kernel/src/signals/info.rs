@@ -73,9 +73,15 @@ impl Info {
     }
 
     /// As the kernel writes it for user mode.
-    #[inline(always)]
     pub fn to_words(&self) -> [u64; INFO_WORDS] {
         let mut words = [0; INFO_WORDS];
+        self.put(&mut words);
+        words
+    }
+
+    /// The same, in front of words that are zeros.
+    #[inline(always)]
+    pub fn put(&self, words: &mut [u64]) {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         words[0] = u64::from(self.signal.number());
         words[1] = pair(self.code as u32, 0);
@@ -95,9 +101,8 @@ impl Info {
                 words[2] = pair(*id, *overrun);
                 words[3] = *value;
             }
-            Origin::Raw(rest) => words[2..].copy_from_slice(&rest[..]),
+            Origin::Raw(rest) => words[2..INFO_WORDS].copy_from_slice(&rest[..]),
         }
-        words
     }
 
     /// As user mode wrote it for `rt_sigqueueinfo`; the signal's number in it says nothing.

@@ -44,7 +44,7 @@ struct State {
 }
 
 /// It is stopped.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Stop {
     status: Status,
     /// The tracer has been told.

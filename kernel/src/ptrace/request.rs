@@ -84,7 +84,7 @@ fn of_stopped(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, what: usize, addr
         SYSCALL => resume(task, true, signal(data)?),
         DETACH => detach(task, signal(data)?),
         SETOPTIONS => set_options(task, data as u32)?,
-        GETSIGINFO => copy_to_user(data, &stop.info.to_bytes())?,
+        GETSIGINFO => write_user(data, &stop.info.to_words())?,
         GETREGSET => read_registers(cpu, task, Set::new(address)?, data)?,
         SETREGSET => write_registers(cpu, task, Set::new(address)?, data)?,
         _ => return Err(Errno::EIO),
@@ -93,7 +93,7 @@ fn of_stopped(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, what: usize, addr
 }
 
 fn stop_of(task: &Task) -> Result<Stop> {
-    task.traced.state.lock().stop.ok_or(Errno::ESRCH)
+    task.traced.state.lock().stop.clone().ok_or(Errno::ESRCH)
 }
 
 fn signal(number: usize) -> Result<Option<Signal>> {

@@ -51,7 +51,7 @@ fn at_system_call(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
 pub fn shown(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, frame: &mut Frame, info: Info) -> Option<Info> {
     let tracer = task.traced.tracer();
     let Some(tracer) = tracer else { return Some(info) };
-    let signal = stop(cpu, task, frame, Status::stopped(info.signal), info)?;
+    let signal = stop(cpu, task, frame, Status::stopped(info.signal), info.clone())?;
     let same = signal == info.signal;
     Some(if same { info } else { Info { signal, code: SI_USER, origin: sent_by(tracer.id()) } })
 }
@@ -76,6 +76,7 @@ fn stop(
     status: Status,
     info: Info,
 ) -> Option<Signal> {
+    let about = info.signal.number() as i32;
     let mut state = task.traced.state.lock();
     let tracer = state.tracer.upgrade()?;
     state.stop = Some(Stop { status, told: false, info, frame: core::ptr::from_mut(frame).addr() });
@@ -84,7 +85,7 @@ fn stop(
     let is_to_end = || task.process().is_none_or(|process| process.is_ending_task(task));
     if !tracer.actions.lock().get(Signal::SIGCHLD).has(linux::SA_NOCLDSTOP) {
         const CLD_TRAPPED: i32 = 4;
-        let origin = Origin::Child { process: task.id(), status: info.signal.number() as i32, times: [0; 2] };
+        let origin = Origin::Child { process: task.id(), status: about, times: [0; 2] };
         signals::send(&tracer, Info { signal: Signal::SIGCHLD, code: CLD_TRAPPED, origin });
     }
     // Whoever waits for it holds no count of the tracer over the wait: that one may end meanwhile.

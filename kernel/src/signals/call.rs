@@ -77,7 +77,9 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
     if !clean {
         return Err(Errno::EINVAL);
     }
+    fpsimd::set_registers(cpu, vectors);
     frame.forget_syscall();
+    task.signals.block(SignalSet::from_bits(mask));
     // A stack that is none is no reason to give up a whole frame.
     _ = task.signals.alternate.change([base, flags, size], frame.sp);
     Ok(())

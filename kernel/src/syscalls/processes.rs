@@ -163,9 +163,11 @@ pub(super) fn wait(call: &mut Call) -> Result {
     if options & !OPTIONS != 0 {
         return Err(Errno::EINVAL);
     }
+    // The number without a positive counterpart names nobody.
+    const LOWEST: i32 = -i32::MAX;
     let which = match whom {
         i32::MIN => return Err(Errno::ESRCH),
-        ..-1 => Which::OfGroup(whom.unsigned_abs()),
+        LOWEST..-1 => Which::OfGroup(whom.unsigned_abs()),
         -1 => Which::Any,
         0 => Which::OfGroup(call.process.group()),
         1.. => Which::One(whom as u32),

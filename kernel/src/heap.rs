@@ -30,7 +30,7 @@ pub fn frames() -> usize {
 #[global_allocator]
 static HEAP: TalcLock<RawIrqLock, FrameSource> = TalcLock::new(FrameSource);
 
-/// Feeds the heap from [`frames`].
+/// Feeds the heap from [`crate::frames`].
 #[derive(Debug)]
 struct FrameSource;
 

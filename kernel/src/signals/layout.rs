@@ -66,7 +66,7 @@ impl SignalFrame {
         self.0.wrapping_add(CONTEXT)
     }
 
-    /// Where the [registers](registers) lie.
+    /// Where the [registers] lie.
     pub fn registers(self) -> usize {
         self.fault_address().wrapping_add(size_of::<u64>())
     }

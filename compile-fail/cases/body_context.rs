@@ -15,7 +15,7 @@ pub fn handler<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, E
     #[cfg(bad = "opened")]
     let x = x.run(P::Kernel::user_abort);
     #[cfg(bad = "as_hardirq")]
-    let x = x.run_hardirq(P::Kernel::interrupt);
+    let x = x.run_hardirq(interrupt);
     #[cfg(bad = "as_nmi")]
     let x = x.run_nmi(P::Kernel::serror_corrected);
     x.mask().prepare().restore()

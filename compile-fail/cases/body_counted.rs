@@ -7,9 +7,9 @@ use support::*;
 pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
     let x = taken.enter().open();
     #[cfg(not(bad = "run"))]
-    let x = x.run_hardirq(P::Kernel::interrupt);
+    let x = x.run_hardirq(interrupt);
     #[cfg(bad = "run")]
-    let x = x.run(P::Kernel::interrupt);
+    let x = x.run(interrupt);
     x.mask().prepare().restore()
 }
 

@@ -19,6 +19,7 @@ impl Kernel for ThisKernel {
 }
 impl Bodies for ThisKernel {
     type Hardware = NoCpu;
+    type Controller = GicV3<NoCpu>;
     fn die(_: &'static str, _: &Frame) -> ! {
         loop {}
     }
@@ -27,7 +28,7 @@ impl Bodies for ThisKernel {
         cpu
     }
     #[cfg(bad = "interrupt")]
-    fn interrupt(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
+    fn interrupt(cpu: Cpu<Self, Process>, _: u32, _: &mut Frame) -> Cpu<Self, Process> {
         cpu
     }
     #[cfg(bad = "fault")]

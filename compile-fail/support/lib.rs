@@ -5,7 +5,7 @@
 pub use core::marker::PhantomData;
 pub use vestibule::*;
 pub use vestibule_arm64::classes::*;
-pub use vestibule_arm64::{Arm64, Arm64Port, Bodies, Daif, Frame, Hardware, Key, On, Thread};
+pub use vestibule_arm64::{Arm64, Arm64Port, Bodies, Daif, Frame, GicV3, Hardware, Key, On, Thread};
 
 use core::hint::black_box;
 use vestibule_arm64::fpsimd::Fpsimd;
@@ -26,10 +26,16 @@ impl Kernel for SomeKernel {
 
 impl Bodies for SomeKernel {
     type Hardware = NoCpu;
+    type Controller = GicV3<NoCpu>;
 
     fn die(_: &'static str, _: &Frame) -> ! {
         loop {}
     }
+}
+
+/// An interrupt's body, as `run_hardirq` wants it.
+pub fn interrupt<K: Kernel>(cpu: Cpu<K, Hardirq>, _: &mut FrameOf<K>) -> Cpu<K, Hardirq> {
+    cpu
 }
 
 /// Another kernel on the same machine.
@@ -92,5 +98,10 @@ unsafe impl Hardware for NoCpu {
     unsafe fn prepare(_: &Thread, _: extern "C" fn(usize, usize) -> !, _: usize, _: usize) {}
     fn store_fpsimd(_: &mut Fpsimd) {}
     fn load_fpsimd(_: &Fpsimd) {}
+    fn icc_iar1() -> u64 {
+        black_box(0)
+    }
+    fn set_icc_eoir1(_: u64) {}
+    fn isb() {}
     fn wait_for_interrupt() {}
 }

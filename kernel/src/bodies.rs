@@ -12,7 +12,7 @@ use vestibule_arm64::classes::{
 };
 use vestibule_arm64::{Bodies, Frame};
 
-use crate::reference::{Hardware, Reference};
+use crate::reference::{Controller, Hardware, Reference};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::{faults, interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
@@ -24,6 +24,7 @@ pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 
 impl Bodies for Reference {
     type Hardware = Hardware;
+    type Controller = Controller;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         report::last_words(what, frame)
@@ -109,13 +110,13 @@ impl Bodies for Reference {
     }
 
     #[inline(always)]
-    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+    fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         if frame.from_user() {
             entered::<El0Irq>();
         } else {
             entered::<El1Irq>();
         }
-        interrupts::handle(cpu, frame)
+        interrupts::handle(cpu, interrupt, frame)
     }
 
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {

@@ -104,6 +104,18 @@ unsafe impl Hardware for Counted {
         Real::load_fpsimd(from);
     }
     #[inline(always)]
+    fn icc_iar1() -> u64 {
+        Real::icc_iar1()
+    }
+    #[inline(always)]
+    fn set_icc_eoir1(interrupt: u64) {
+        Real::set_icc_eoir1(interrupt);
+    }
+    #[inline(always)]
+    fn isb() {
+        Real::isb();
+    }
+    #[inline(always)]
     fn wait_for_interrupt() {
         Real::wait_for_interrupt();
     }

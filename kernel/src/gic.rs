@@ -1,5 +1,5 @@
-//! The GICv3: set-up of the distributor, the redistributors and each CPU's interface, and the three operations of an
-//! interrupt's life: acknowledge, end, send. All interrupts are group 1; nothing here masks or unmasks the CPU.
+//! The GICv3: set-up of the distributor, the redistributors and each CPU's interface, and sending. Acknowledgement and end
+//! are the port's. All interrupts are group 1; nothing here masks or unmasks the CPU.
 
 use core::arch::asm;
 use core::fmt;
@@ -14,15 +14,12 @@ use crate::device_tree::GicRegions;
 use crate::layout;
 use crate::lock::IrqLock;
 use crate::percpu::{self, MAX_CPUS};
-use crate::registers::{read_register, write_register};
+use crate::registers::write_register;
 
 /// Priority of ordinary interrupts. Lower values are more urgent.
 pub const PRIORITY_IRQ: u8 = 0xa0;
 /// The priority mask that lets everything through; the CPU interfaces start with it.
 pub const PRIORITY_MASK_OPEN: u8 = 0xf0;
-
-/// Acknowledging found nothing, or nothing any more.
-const SPECIAL: core::ops::RangeInclusive<u32> = 1020..=1023;
 
 static GIC: IrqLock<Option<GicV3<'static>>> = IrqLock::new(None);
 
@@ -128,22 +125,6 @@ fn private(interrupt: u32) -> IntId {
         16..32 => IntId::ppi(interrupt - 16),
         _ => panic!("interrupt {interrupt} is not private to a CPU"),
     }
-}
-
-/// Takes the most urgent pending interrupt that the priority mask lets through: it becomes active, and until
-/// [`end_of_interrupt`] only more urgent ones follow. None if there is none (any more).
-pub fn acknowledge() -> Option<u32> {
-    let interrupt = read_register!("icc_iar1_el1") as u32 & 0xff_ffff;
-    // The read has taken effect at the controller before anything of the handler is executed (C96).
-    // SAFETY: barriers; what the interrupt announces is read after it was acknowledged.
-    unsafe { asm!("dsb sy", "isb", options(nostack, preserves_flags)) };
-    (!SPECIAL.contains(&interrupt)).then_some(interrupt)
-}
-
-/// Ends `interrupt`, the last one acknowledged on this CPU and not yet ended.
-pub fn end_of_interrupt(interrupt: u32) {
-    // SAFETY: lowers the running priority; at worst another interrupt becomes pending.
-    unsafe { write_register!("icc_eoir1_el1", u64::from(interrupt)) };
 }
 
 /// Raises software-generated interrupt `interrupt` (0 to 15) on CPU `cpu`, after everything this CPU has written.

@@ -1,4 +1,4 @@
-//! The interrupt's body: acknowledge, handle, end. And the interrupts that CPUs send one another.
+//! The interrupt's body, and the interrupts that CPUs send one another.
 
 use vestibule::Hardirq;
 use vestibule_arm64::{Frame, this_cpu};
@@ -9,10 +9,9 @@ use crate::{cpu_time, gic, println, scheduler, softirqs, terminal, test_hooks, t
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
 
-/// Handles what the controller has. One interrupt each time: another that is pending comes right after the return.
+/// Handles it; acknowledgement and end are around.
 #[inline(never)]
-pub fn handle(cpu: Cpu<Hardirq>, frame: &Frame) -> Cpu<Hardirq> {
-    let Some(interrupt) = gic::acknowledge() else { return cpu };
+pub fn handle(cpu: Cpu<Hardirq>, interrupt: u32, frame: &Frame) -> Cpu<Hardirq> {
     if interrupt == timer::interrupt() {
         handle_timer(&cpu, frame);
     } else if interrupt == terminal::interrupt() {
@@ -20,7 +19,6 @@ pub fn handle(cpu: Cpu<Hardirq>, frame: &Frame) -> Cpu<Hardirq> {
     } else if interrupt != RESCHEDULE {
         println!("interrupt {interrupt}, which nobody asked for");
     }
-    gic::end_of_interrupt(interrupt);
     cpu
 }
 

@@ -5,7 +5,7 @@
 //! mask writes are counted.
 
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
-use vestibule_arm64::{Arm64, Daif, On};
+use vestibule_arm64::{Arm64, Daif, GicV3, On};
 
 use crate::{alarms, ptrace, scheduler, signals, softirqs};
 
@@ -23,6 +23,8 @@ pub type Hardware = vestibule_arm64::Real;
 pub type Hardware = crate::counted::Counted;
 /// The port that exceptions come through.
 pub type Port = On<Daif<Hardware>, Reference>;
+/// Who says which interrupt it is; `gic` sets it up.
+pub type Controller = GicV3<Hardware>;
 /// The CPU as the generic half sees it.
 pub type Machine = Arm64<Hardware>;
 

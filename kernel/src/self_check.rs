@@ -9,8 +9,11 @@ use core::arch::asm;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use vestibule_arm64::InterruptController;
+
 use crate::bodies::{BREAKPOINT, BREAKPOINTS};
 use crate::layout::PAGE_SIZE;
+use crate::reference::Controller;
 use crate::stacks::{STACK_SIZE, Stack};
 use crate::user_copy::{Fault, read_user};
 use crate::{frames, gic, paging, percpu, println, timer};
@@ -105,9 +108,9 @@ fn interrupts() {
         gic::send_ipi(cpu, CHECK_IPI);
         // Every CPU, this one included, answers to the first.
         assert_eq!(wait_for_interrupt(), CHECK_IPI, "IPI to CPU {cpu}");
-        gic::end_of_interrupt(CHECK_IPI);
+        Controller::end(CHECK_IPI);
     }
-    assert_eq!(gic::acknowledge(), None, "an interrupt nobody raised");
+    assert_eq!(Controller::acknowledge(), None, "an interrupt nobody raised");
     gic::disable_private(0, CHECK_IPI);
 }
 
@@ -119,7 +122,7 @@ fn tick(timer_interrupt: u32) {
     for _ in 0..5 {
         assert_eq!(wait_for_interrupt(), timer_interrupt, "tick");
         assert!(timer::next_tick(0), "an interrupt that is no tick");
-        gic::end_of_interrupt(timer_interrupt);
+        Controller::end(timer_interrupt);
     }
     let passed = timer::nanoseconds() - start;
     timer::stop_tick();
@@ -130,7 +133,7 @@ fn tick(timer_interrupt: u32) {
 fn wait_for_interrupt() -> u32 {
     let start = timer::nanoseconds();
     loop {
-        if let Some(interrupt) = gic::acknowledge() {
+        if let Some(interrupt) = Controller::acknowledge() {
             return interrupt;
         }
         assert!(timer::nanoseconds() - start < PATIENCE_NANOSECONDS, "no interrupt within a second");
@@ -148,8 +151,8 @@ pub fn answer_ipis(cpu: usize) {
     loop {
         // SAFETY: waits for an interrupt to become pending, masked or not.
         unsafe { core::arch::asm!("wfi", options(nostack, preserves_flags)) };
-        if let Some(interrupt) = gic::acknowledge() {
-            gic::end_of_interrupt(interrupt);
+        if let Some(interrupt) = Controller::acknowledge() {
+            Controller::end(interrupt);
             if DONE.load(Ordering::Acquire) {
                 return gic::disable_private(cpu, CHECK_IPI);
             }

@@ -81,12 +81,24 @@ fn interrupt<const TRACKED: bool>(frame: &mut Frame) {
     mask!(15);
 }
 
+/// An interrupt's body, if there is an interrupt.
+#[inline(always)]
+fn acknowledged_body(frame: &mut Frame) {
+    const NONE: core::ops::RangeInclusive<u32> = 1020..=1023;
+    let interrupt = cpu::acknowledge();
+    if !NONE.contains(&interrupt) {
+        cpu::isb();
+        crate::hooks::body_interrupt(interrupt, frame);
+        cpu::end_of_interrupt(interrupt);
+    }
+}
+
 /// The body of an interrupt, counted; soft interrupts after it.
 #[inline(always)]
 fn interrupt_body<const TRACKED: bool>(frame: &mut Frame) {
     use core::sync::atomic::Ordering::Relaxed;
     cpu::word().fetch_add(steps::HARDIRQ, Relaxed);
-    crate::hooks::body_interrupt(frame);
+    acknowledged_body(frame);
     let left = cpu::word().fetch_sub(steps::HARDIRQ, Relaxed) - steps::HARDIRQ;
     if left & steps::INTERRUPT == 0 && crate::hooks::softirqs_pending() {
         cold_path();

@@ -6,7 +6,7 @@ use vestibule::{
     Atomic, Call, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, Process,
     Scheduler, Softirqs, Step, SyscallWork, UserWork,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, Real, entry};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, On, Real, entry};
 
 /// The kernel with that tracking.
 pub struct Opaque<Tracking>(PhantomData<Tracking>);
@@ -61,6 +61,7 @@ macro_rules! kernel {
 
         impl Bodies for Opaque<$tracking> {
             type Hardware = Real;
+            type Controller = GicV3<Real>;
 
             #[inline(always)]
             fn die(what: &'static str, frame: &Frame) -> ! {
@@ -102,8 +103,8 @@ macro_rules! kernel {
                 cpu
             }
             #[inline(always)]
-            fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
-                hooks::body_interrupt(frame);
+            fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+                hooks::body_interrupt(interrupt, frame);
                 cpu
             }
             #[inline(always)]

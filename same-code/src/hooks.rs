@@ -29,7 +29,7 @@ unsafe extern "Rust" {
     pub safe fn body_kernel_brk(frame: &mut Frame);
     pub safe fn body_user_undefined(frame: &mut Frame);
     pub safe fn body_kernel_undefined(frame: &mut Frame);
-    pub safe fn body_interrupt(frame: &mut Frame);
+    pub safe fn body_interrupt(interrupt: u32, frame: &mut Frame);
     pub safe fn body_serror_corrected(frame: &mut Frame);
     pub safe fn body_user_unhandled(frame: &mut Frame);
 }

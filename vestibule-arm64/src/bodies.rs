@@ -1,6 +1,6 @@
 //! What exceptions are taken for: the kernel's half of every handler.
 
-use crate::{Arm64, Frame, Hardware, syndrome};
+use crate::{Arm64, Frame, Hardware, InterruptController, syndrome};
 use core::marker::PhantomData;
 use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Machine, Masks, NoIrq, Port, Process};
 
@@ -9,6 +9,8 @@ use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Machine, Masks, 
 pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     /// The CPU.
     type Hardware: Hardware;
+    /// Who says which interrupt it is.
+    type Controller: InterruptController;
 
     /// Nobody can go on. Everything masked, counted as NMI-like; the task's stack may be gone.
     fn die(what: &'static str, frame: &Frame) -> !;
@@ -41,8 +43,8 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     fn kernel_undefined(_cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         Self::die("undefined instruction in the kernel", frame)
     }
-    /// An interrupt, on the interrupt stack: acknowledge, handle, end.
-    fn interrupt(_cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+    /// An interrupt that was acknowledged and ends afterwards, on the interrupt stack.
+    fn interrupt(_cpu: Cpu<Self, Hardirq>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         Self::die("interrupt", frame)
     }
     /// A corrected SError. May have come in the middle of anything: no locks, no wake-ups.
@@ -57,6 +59,17 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
         cpu
     }
+}
+
+/// An interrupt, if there still is one. Another that is pending comes right after the return.
+#[inline(always)]
+pub(crate) fn interrupt<K: Bodies>(cpu: Cpu<K, Hardirq>, frame: &mut Frame) -> Cpu<K, Hardirq> {
+    let Some(interrupt) = K::Controller::acknowledge() else { return cpu };
+    // It may have become pending after the exception was taken, which synchronised for another one (C96).
+    K::Hardware::isb();
+    let cpu = K::interrupt(cpu, interrupt, frame);
+    K::Controller::end(interrupt);
+    cpu
 }
 
 /// An SError: who lives after it.

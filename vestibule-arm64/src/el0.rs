@@ -59,11 +59,12 @@ noinstr! {
         x.restore()
     }
 
+    #[expect(clippy::redundant_closure, reason = "a function that is passed as it is gets inlined or not")]
     pub(crate) fn irq<P: Arm64Port>(taken: Taken<'_, P, El0Irq>) -> Restored<'_, P, El0Irq> {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let x = x.run_hardirq(P::Kernel::interrupt);
+            let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt(cpu, frame));
             x.mask()
         });
         let x = x.prepare();

@@ -105,6 +105,13 @@ pub unsafe trait Hardware: 'static {
     /// And from there. The kernel itself has none of them in use.
     fn load_fpsimd(from: &Fpsimd);
 
+    /// ICC_IAR1_EL1: acknowledges an interrupt. The controller has seen it when this is over, but what was read of the CPU's
+    /// registers ahead may be of before: [`isb`](Hardware::isb) comes next.
+    fn icc_iar1() -> u64;
+    /// ICC_EOIR1_EL1: ends that interrupt.
+    fn set_icc_eoir1(interrupt: u64);
+    /// ISB, a context synchronization event: what follows sees registers as they are now.
+    fn isb();
     /// Waits for an interrupt to be pending, masked or not, after all that was written before can be seen.
     fn wait_for_interrupt();
 

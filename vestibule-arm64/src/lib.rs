@@ -37,7 +37,8 @@
 //! 6. **Nobody saves masks for a task**, so at every [switch](switch::switch) they have their one value. That check is
 //!    in every build.
 //! 7. **An interrupt opens nothing before it is accounted for**, runs on the CPU's interrupt stack, and is back on the
-//!    task's before anything is looked for.
+//!    task's before anything is looked for. Its body comes between acknowledgement and end, and sees the registers of after
+//!    the acknowledgement.
 //! 8. **What nobody can go on after counts as NMI-like before a word is printed**: [`Bodies::die`].
 //! 9. **What a user writes into a saved PSTATE passes the [sanitiser](pstate::sanitise).**
 //! 10. **The user's stack pointer stays in SP_EL0**; TPIDR_EL1 points to the current task's [`Thread`].
@@ -51,6 +52,7 @@
 //! | `el1`, `el0` | the handlers |
 //! | [`classes`] | the table of classes |
 //! | `bodies` | what a kernel supplies |
+//! | `controller` | which interrupt it is, and its end |
 //! | `machine` | the port's side of [`vestibule::Machine`], the backend |
 //! | [`hardware`], `real` | every access, and the CPU itself |
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
@@ -71,6 +73,7 @@ pub mod pstate;
 pub mod switch;
 
 mod bodies;
+mod controller;
 mod el0;
 mod el1;
 mod frame;
@@ -85,6 +88,7 @@ mod real;
 mod vectors;
 
 pub use bodies::{Arm64Port, Bodies, On};
+pub use controller::{GicV3, InterruptController};
 pub use frame::{Frame, NO_SYSCALL};
 pub use hardware::Hardware;
 pub use machine::{Arm64, Daif, Key};

@@ -213,6 +213,23 @@ unsafe impl Hardware for Real {
             )
         }
     }
+    #[inline(always)]
+    fn icc_iar1() -> u64 {
+        let interrupt;
+        // SAFETY: who takes interrupts asks for this. The barrier: the controller has seen it before anything follows.
+        unsafe { asm!("mrs {}, icc_iar1_el1", "dsb sy", out(reg) interrupt, options(nostack, preserves_flags)) }
+        interrupt
+    }
+    #[inline(always)]
+    fn set_icc_eoir1(interrupt: u64) {
+        // SAFETY: lowers the running priority: at worst, another interrupt becomes pending.
+        unsafe { write!("icc_eoir1_el1", interrupt) }
+    }
+    #[inline(always)]
+    fn isb() {
+        // SAFETY: only orders.
+        unsafe { asm!("isb", options(nostack, preserves_flags)) }
+    }
 
     #[inline(always)]
     fn wait_for_interrupt() {

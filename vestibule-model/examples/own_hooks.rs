@@ -11,7 +11,7 @@
 use std::marker::PhantomData;
 
 use vestibule::{Cause, Cpu, Critical, Error, Flags, Hardirq, Kernel, NoIrq, Process, Scheduler, Tracked, TrackedIrqs};
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, On, current, switch};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, On, current, switch};
 use vestibule_model::design::Design;
 use vestibule_model::event::Events;
 use vestibule_model::explore::{Outcome, Search, explore};
@@ -73,6 +73,7 @@ impl<S: Kind> Scheduler<Mine<S>> for RoundRobin {
 
 impl<S: Kind> Bodies for Mine<S> {
     type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
@@ -83,7 +84,7 @@ impl<S: Kind> Bodies for Mine<S> {
             cpu
         })
     }
-    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+    fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("my interrupt", Promise::Hardirq, frame, || {
             if choose(2) == 1 {
                 cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED);

@@ -136,12 +136,15 @@ pub struct Cpu {
     pub far: u64,
     /// SP_EL0.
     pub sp_el0: u64,
+    /// What is read of registers is as it is now: nothing has happened since that only a context synchronization event lets
+    /// be seen.
+    pub synchronised: bool,
 }
 
 impl Cpu {
     /// In the kernel, everything masked.
     pub const fn new() -> Cpu {
-        Cpu { pstate: Pstate::KERNEL, pc: 0, elr: 0, spsr: 0, esr: 0, far: 0, sp_el0: 0 }
+        Cpu { pstate: Pstate::KERNEL, pc: 0, elr: 0, spsr: 0, esr: 0, far: 0, sp_el0: 0, synchronised: true }
     }
 
     /// Takes an exception to EL1. `esr` for those that have a syndrome (not IRQ, not FIQ), `far` where it is valid. Arm ARM
@@ -162,12 +165,14 @@ impl Cpu {
             il: false,
             nzcv: self.pstate.nzcv,
         };
+        self.synchronised = true;
     }
 
     /// ERET. Arm ARM D1.3.3. `false`: an illegal return; level and stack pointer stay, IL is set. TCO is UNKNOWN then; here
     /// it stays. PAN, NZCV and DAIF are restored all the same.
     pub fn exception_return(&mut self) -> bool {
         self.pc = self.elr;
+        self.synchronised = true;
         match Pstate::from_spsr(self.spsr) {
             Some(pstate) => {
                 // MDSCR_EL1.SS is clear: no step.
@@ -180,6 +185,12 @@ impl Cpu {
                 false
             }
         }
+    }
+
+    /// ISB: a context synchronization event, as taking an exception and returning from it are (SCTLR_EL1.EIS and EOS are set,
+    /// or there is no FEAT_ExS). Arm ARM B2.6.1.
+    pub fn isb(&mut self) {
+        self.synchronised = true;
     }
 
     /// MSR DAIFSet.

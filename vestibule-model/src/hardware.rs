@@ -164,6 +164,16 @@ unsafe impl Hardware for Simulated {
         with(|world| world.fpsimd.here = from.vectors[0] as u64);
         step(Op::LoadFpsimd, 0);
     }
+    fn icc_iar1() -> u64 {
+        crate::machine::acknowledge()
+    }
+    fn set_icc_eoir1(interrupt: u64) {
+        crate::machine::end_of_interrupt(interrupt);
+    }
+    fn isb() {
+        with(|world| world.cpu.isb());
+        step(Op::Isb, 0);
+    }
 
     fn wait_for_interrupt() {
         crate::machine::wait_for_interrupt();

@@ -7,13 +7,12 @@ use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
     IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs, UserWork, Why,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, Interrupted, On, Thread, current, fpsimd, switch};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, Interrupted, On, Thread, current, fpsimd, switch};
 
 use crate::event::Exception;
 use crate::family::Family;
 use crate::ghost::Outcome;
 use crate::hardware::Simulated;
-use crate::machine::{acknowledge, end_of_interrupt};
 use crate::observe::{Promise, becomes, changing, forget, hook, scheduling, traces_entry, traces_exit, within};
 use crate::op::Op;
 use crate::step::{choose, step};
@@ -190,6 +189,7 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
 
 impl<F: Flavour> Bodies for Reference<F> {
     type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         crate::observe::dies(what, frame)
@@ -236,12 +236,9 @@ impl<F: Flavour> Bodies for Reference<F> {
         within("corrected SError", Promise::Error, frame, || cpu)
     }
 
-    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+    fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || {
-            if acknowledge() {
-                handles(&cpu);
-                end_of_interrupt();
-            }
+            handles(&cpu);
             cpu
         })
     }

@@ -18,29 +18,40 @@ pub(crate) fn wait_for_interrupt() {
     step(Op::Wait, 0);
 }
 
-/// Interrupts' numbers here.
-pub(crate) const SPURIOUS: u8 = 2;
-/// A device's.
-pub(crate) const DEVICE: u8 = 1;
+/// The one that a device raises, the tick or another CPU.
+const INTERRUPT: u64 = 32;
+/// Not there any more.
+const WITHDRAWN: u64 = 1023;
 
-/// Asks the interrupt controller which interrupt this is: a device's or another CPU's, or none any more.
-pub(crate) fn acknowledge() -> bool {
-    let real = with(|world| world.limits.events.has(Event::Irq)) && choose(2) == 0;
-    with(|world| world.environment.acknowledged = if real { DEVICE } else { SPURIOUS });
-    step(Op::Gic(if real { "acknowledge" } else { "acknowledge: withdrawn" }), u64::from(real));
-    real
+/// The interrupt controller is asked which interrupt this is.
+pub(crate) fn acknowledge() -> u64 {
+    let withdrawn = !with(|world| world.limits.events.has(Event::Irq)) || choose(2) != 0;
+    with(|world| world.acknowledge(withdrawn));
+    let interrupt = if withdrawn { WITHDRAWN } else { INTERRUPT };
+    step(Op::Gic(if withdrawn { "acknowledge: withdrawn" } else { "acknowledge" }), interrupt);
+    interrupt
 }
 
-/// Tells it that the interrupt is over.
-pub(crate) fn end_of_interrupt() {
+/// It is told that the interrupt is over.
+pub(crate) fn end_of_interrupt(interrupt: u64) {
     with(|world| {
-        world.check(117, world.environment.acknowledged == DEVICE, "end of an interrupt that was not acknowledged");
-        world.environment.acknowledged = 0;
+        let active = world.environment.active && interrupt == INTERRUPT;
+        world.check(117, active, "end of an interrupt that was not acknowledged");
+        world.environment.active = false;
     });
     step(Op::Gic("end of interrupt"), 0);
 }
 
 impl World {
+    /// Another interrupt may have come since the exception, and changed registers: nothing has synchronised with that.
+    fn acknowledge(&mut self, withdrawn: bool) {
+        self.cpu.synchronised = false;
+        self.environment.active = !withdrawn;
+        if withdrawn {
+            self.no_body();
+        }
+    }
+
     /// Soft interrupts become pending; in one run of their loop again, but not for ever.
     pub(crate) fn raise_softirq(&mut self) {
         const AGAIN: u8 = 2;

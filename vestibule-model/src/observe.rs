@@ -35,6 +35,7 @@ pub(crate) struct Begun {
     shadow: Shadow,
     daif: u8,
     counts: u64,
+    frame: u64,
 }
 
 /// A body of the kernel, from its first instruction to its last.
@@ -115,8 +116,9 @@ fn told(frame: &Frame) -> u64 {
 }
 
 impl World {
-    fn begun(&self) -> Begun {
+    fn begun(&self, frame: u64) -> Begun {
         Begun {
+            frame,
             shadow: self.innermost().shadow,
             daif: self.cpu.pstate.daif,
             counts: self.value(Cell::Word(self.current)) & COUNTS,
@@ -132,7 +134,7 @@ impl World {
                 top.shadow = top.entry.and(promise as u64 | 0xb0d_0000);
             }
         }
-        self.begun()
+        self.begun(told(frame))
     }
 
     fn end_body(&mut self, begun: Begun, promise: Promise, frame: &Frame) {
@@ -144,7 +146,7 @@ impl World {
         self.check(116, counts == begun.counts, "a body left other counts than it found");
         self.check_body_ends(promise);
         let top = self.top();
-        top.frame_left = told(frame);
+        top.frame_left ^= begun.frame ^ told(frame);
         top.shadow = begun.shadow.and(top.frame_left).and(0xb0d1);
     }
 
@@ -178,7 +180,7 @@ impl World {
             let top = self.top();
             top.shadow = top.entry.and(top.frame_left).and(0x5c4e_d000);
         }
-        let begun = self.begun();
+        let begun = self.begun(0);
         if self.live {
             self.check_schedule(why);
         }

@@ -88,6 +88,8 @@ pub enum Op {
     StoreFpsimd,
     /// And from there.
     LoadFpsimd,
+    /// ISB.
+    Isb,
     /// WFI is over.
     Wait,
     /// The kernel's own code.
@@ -110,6 +112,7 @@ impl Op {
                 | Op::ReadField(_)
                 | Op::WriteField(_)
                 | Op::ReadSp
+                | Op::Isb
                 | Op::ReadBank(_)
                 | Op::Load(Cell::ThreadCpu | Cell::LoadedBy(_) | Cell::FpsimdOf)
         )
@@ -150,6 +153,7 @@ impl Op {
             Op::Return => (21, 0),
             Op::StoreFpsimd => (22, 0),
             Op::LoadFpsimd => (23, 0),
+            Op::Isb => (24, 0),
         };
         kind << 56 ^ detail
     }
@@ -240,6 +244,7 @@ impl std::fmt::Display for Op {
             Op::Switched(task) => write!(f, "{} runs", crate::world::TASK_NAMES[task]),
             Op::StoreFpsimd => write!(f, "stores V0 to V31"),
             Op::LoadFpsimd => write!(f, "loads V0 to V31"),
+            Op::Isb => write!(f, "ISB"),
             Op::Wait => write!(f, "WFI"),
             Op::Kernel(what) => write!(f, "{what}"),
             Op::Gic(what) => write!(f, "GIC: {what}"),

@@ -167,7 +167,6 @@ impl World {
         match event {
             Event::Ipi => {
                 self.environment.ipi_due = false;
-                self.environment.acknowledged = 0;
                 Exception::Irq
             }
             Event::Irq => Exception::Irq,
@@ -287,7 +286,8 @@ impl World {
             .and(
                 u64::from(environment.ipi_due)
                     | u64::from(environment.softirqs | environment.raised << 4) << 8
-                    | u64::from(environment.acknowledged) << 16,
+                    | u64::from(environment.active) << 16
+                    | u64::from(cpu.synchronised) << 17,
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48)

@@ -104,8 +104,8 @@ pub struct Environment {
     pub softirqs: u8,
     /// How often they were raised since none were counted.
     pub raised: u8,
-    /// The interrupt that was acknowledged and is not ended: an interrupt's number and one.
-    pub acknowledged: u8,
+    /// An interrupt was acknowledged and has not ended.
+    pub active: bool,
 }
 
 /// One simulated machine.

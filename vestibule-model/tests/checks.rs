@@ -4,7 +4,7 @@
 use std::mem::forget;
 
 use vestibule::{Cause, Cpu, Critical, Error, Flags, Hardirq, Kernel, NoIrq, Process, Scheduler, Tracked, TrackedIrqs};
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, Hardware, On, current, entry};
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, Hardware, On, current, entry};
 use vestibule_model::cpu::D;
 use vestibule_model::design::Design;
 use vestibule_model::event::Events;
@@ -47,6 +47,7 @@ impl<const WITH: u16> Scheduler<Wrong<WITH>> for Sched {
 
 impl<const WITH: u16> Bodies for Wrong<WITH> {
     type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
@@ -65,7 +66,7 @@ impl<const WITH: u16> Bodies for Wrong<WITH> {
         });
         cpu
     }
-    fn interrupt(cpu: Cpu<Self, Hardirq>, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+    fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || cpu)
     }
     // Bodies that are promised more than they get.

@@ -203,7 +203,11 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Open<Hardirq>> {
         self,
         body: impl FnOnce(Cpu<P::Kernel, Hardirq>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, Hardirq>,
     ) -> Exception<'f, P, X, Ran<Hardirq>> {
-        crate::hardirq::account(Cpu::assume(Step::new()), |cpu| body(cpu, self.frame));
+        crate::hardirq::account(
+            Cpu::assume(Step::new()),
+            #[inline(always)]
+            |cpu| body(cpu, self.frame),
+        );
         self.at()
     }
 }

@@ -5,7 +5,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use vestibule::{Cause, Flags, Hardirq, Kernel, NoIrq, Process, Scheduler, TaskWord};
-use vestibule_arm64::{Arm64, Bodies, CpuLocal, Daif, Frame, On, Real, STACK_SIZE, Thread, current, install, switch};
+use vestibule_arm64::{
+    Arm64, Bodies, CpuLocal, Daif, Frame, GicV3, On, Real, STACK_SIZE, Thread, current, install, switch,
+};
 
 use crate::machine::{self, Serial};
 
@@ -37,10 +39,11 @@ type Cpu<Context> = vestibule::Cpu<Minimal, Context>;
 
 impl Bodies for Minimal {
     type Hardware = Real;
+    type Controller = GicV3<Real>;
 
     /// The only interrupt is the timer's. It does not schedule: it asks, and the exit does when it is safe.
-    fn interrupt(cpu: Cpu<Hardirq>, _: &mut Frame) -> Cpu<Hardirq> {
-        machine::handle_timer_interrupt();
+    fn interrupt(cpu: Cpu<Hardirq>, _: u32, _: &mut Frame) -> Cpu<Hardirq> {
+        machine::start_timer();
         cpu.task_word().set::<Machine>(Flags::RESCHED);
         cpu
     }

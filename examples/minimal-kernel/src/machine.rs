@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3};
-use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
+use arm_gic::{IntId, UniqueMmioPointer};
 
 use crate::kernel;
 
@@ -71,11 +71,6 @@ pub fn set_up_interrupts() {
 pub fn start_timer() {
     // SAFETY: raises an interrupt, which is what the caller asks for.
     unsafe { asm!("msr cntv_tval_el0, {}", "msr cntv_ctl_el0, {}", "isb", in(reg) 625_000_u64, in(reg) 1_u64) }
-}
-
-/// Acknowledges the timer's interrupt, has the timer come again, and ends the interrupt.
-pub fn handle_timer_interrupt() {
-    GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |_| start_timer());
 }
 
 /// The serial port.

@@ -113,6 +113,26 @@ pub fn put_back_user(frame: &Frame) {
     put_back(frame);
 }
 
+/// Which interrupt it is. The controller has seen the question before anything follows.
+#[inline(always)]
+pub fn acknowledge() -> u32 {
+    let interrupt: u64;
+    // SAFETY: whoever takes an interrupt asks.
+    unsafe { asm!("mrs {}, icc_iar1_el1", "dsb sy", out(reg) interrupt, options(nostack, preserves_flags)) }
+    interrupt as u32
+}
+
+#[inline(always)]
+pub fn end_of_interrupt(interrupt: u32) {
+    write!("icc_eoir1_el1", interrupt.into());
+}
+
+#[inline(always)]
+pub fn isb() {
+    // SAFETY: only orders.
+    unsafe { asm!("isb", options(nostack, preserves_flags)) }
+}
+
 /// The masks of the interrupted code.
 #[inline(always)]
 pub fn inherit_masks(frame: &Frame) {

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::Bodies;
-use vestibule::Error;
+use vestibule::{Error, Hardirq};
 
 /// Who has it can claim a token.
 pub const fn key() -> Key {
@@ -46,6 +46,11 @@ pub fn put_back_user<P: Arm64Port>(frame: &Frame) {
 /// A handler of a class, as the vectors call it.
 pub fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>) {
     super::take(frame, handler);
+}
+
+/// The body of an interrupt, acknowledged and ended.
+pub fn interrupt<K: Bodies>(cpu: Cpu<K, Hardirq>, frame: &mut Frame) -> Cpu<K, Hardirq> {
+    crate::bodies::interrupt(cpu, frame)
 }
 
 /// The body of an SError.

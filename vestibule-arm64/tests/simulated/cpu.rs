@@ -48,6 +48,8 @@ pub struct Faults {
     pub entry_leaves_open: u32,
     /// DAIFSet does not mask these.
     pub set_ignores: u32,
+    /// Whoever asks for the interrupt gets this: it was withdrawn.
+    pub special: Option<u64>,
 }
 
 /// Where the words of tracking are.
@@ -79,6 +81,10 @@ pub struct State {
     pub sp_el0: u64,
     /// What stands for V0 to V31.
     pub fpsimd: u128,
+    /// Registers are read as they are now.
+    pub synchronised: bool,
+    /// Interrupts that were acknowledged and have not ended.
+    pub active: Vec<u64>,
     pub current: usize,
     pub running: Running,
     pub others: HashMap<usize, Running>,

@@ -146,6 +146,7 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
         state.far = FAULT_ADDRESS;
     }
     state.daif = ALL & !state.faults.entry_leaves_open;
+    state.synchronised = true;
     state.pc = 0x10_0000 + 0x1000 * state.taken as u64;
     let vectors = state.vectors.expect("exceptions come after boot");
     let from_user = std::mem::replace(&mut state.user, false);
@@ -173,6 +174,7 @@ fn exception_return(state: &mut State, frame: &Frame) {
     state.require(state.elr == frame.pc, "ELR is another exception's");
     state.require(state.spsr == frame.pstate, "SPSR is another exception's");
     state.pc = state.elr;
+    state.synchronised = true;
     state.daif = (state.spsr >> DAIF_SHIFT) as u32 & ALL;
     state.user = state.spsr & 0x1f == EL0T;
     state.require(!state.user || state.sp_el0 == frame.sp, "SP_EL0 is another task's");

@@ -141,7 +141,7 @@ mod bodies {
     use super::*;
     use crate::scenario::die;
     use vestibule::Kernel;
-    use vestibule_arm64::{Arm64, Bodies, Frame};
+    use vestibule_arm64::{Arm64, Bodies, Frame, GicV3};
 
     enum Bare {}
     impl Kernel for Bare {
@@ -156,6 +156,7 @@ mod bodies {
     }
     impl Bodies for Bare {
         type Hardware = Simulated;
+        type Controller = GicV3<Simulated>;
         fn die(what: &'static str, _: &Frame) -> ! {
             crate::cpu::step(format!("die of {what}"));
             die()

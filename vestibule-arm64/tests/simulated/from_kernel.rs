@@ -234,45 +234,48 @@ fn irq() {
     all(
         &with_irqs_on(Exception::Irq),
         expect![[r#"
-        Irq from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read DAIF
-          load word
-          read DAIF
-          belief := off
-          load watching
-          load watching
-          read SP
-          SP := irq stack
-          DAIFClr DA
-          word +hardirq
-          body interrupt [..IF] on the irq stack
-          read DAIF
-          word -hardirq
-          no softirqs
-          DAIFSet DAIF
-          SP := task stack
-          read frame.pstate
-          load watching
-          load word
-          read SP
-          load word
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          read DAIF
-          load belief
-          belief := on
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            Irq from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read DAIF
+              load word
+              read DAIF
+              belief := off
+              load watching
+              load watching
+              read SP
+              SP := irq stack
+              DAIFClr DA
+              word +hardirq
+              acknowledge 32
+              ISB
+              body interrupt [..IF] on the irq stack
+              end of interrupt 32
+              read DAIF
+              word -hardirq
+              no softirqs
+              DAIFSet DAIF
+              SP := task stack
+              read frame.pstate
+              load watching
+              load word
+              read SP
+              load word
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              read DAIF
+              load belief
+              belief := on
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 

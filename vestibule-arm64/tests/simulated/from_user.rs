@@ -155,54 +155,57 @@ fn irq() {
     all(
         &from_user(Exception::Irq),
         expect![[r#"
-        Irq from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read DAIF
-          read DAIF
-          belief := off
-          load watching
-          watching: yes
-          nesting := kernel
-          load watching
-          write frame.syscall
-          SP := irq stack
-          DAIFClr DA
-          word +hardirq
-          body interrupt [..IF] on the irq stack
-          read DAIF
-          word -hardirq
-          no softirqs
-          DAIFSet DAIF
-          SP := task stack
-          read SP
-          load word
-          load word
-          load thread.fpsimd.loaded_by
-          load cpu.fpsimd_of
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          load watching
-          load nesting
-          nesting := 0
-          watching: no
-          read DAIF
-          load belief
-          belief := on
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Irq from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              read DAIF
+              read DAIF
+              belief := off
+              load watching
+              watching: yes
+              nesting := kernel
+              load watching
+              write frame.syscall
+              SP := irq stack
+              DAIFClr DA
+              word +hardirq
+              acknowledge 32
+              ISB
+              body interrupt [..IF] on the irq stack
+              end of interrupt 32
+              read DAIF
+              word -hardirq
+              no softirqs
+              DAIFSet DAIF
+              SP := task stack
+              read SP
+              load word
+              load word
+              load thread.fpsimd.loaded_by
+              load cpu.fpsimd_of
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              load watching
+              load nesting
+              nesting := 0
+              watching: no
+              read DAIF
+              load belief
+              belief := on
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 

@@ -56,6 +56,9 @@ fn touched(cell: &AtomicU64) -> Cell {
     with(|state| state.touch(core::ptr::from_ref(cell).addr()))
 }
 
+/// The one that comes: the first of those that devices share.
+pub const INTERRUPT: u64 = 32;
+
 // SAFETY: `current` gives what `set_current` and `give_to` stored; `switch` returns once, when the task runs again, and
 // `on_irq_stack` calls its closure once.
 unsafe impl Hardware for Simulated {
@@ -156,6 +159,29 @@ unsafe impl Hardware for Simulated {
     fn load_fpsimd(from: &Fpsimd) {
         with(|state| state.fpsimd = from.vectors[0]);
         step("load V0 to V31");
+    }
+    fn icc_iar1() -> u64 {
+        let interrupt = with(|state| {
+            state.synchronised = false;
+            let interrupt = state.faults.special.unwrap_or(INTERRUPT);
+            if state.faults.special.is_none() {
+                state.active.push(interrupt);
+            }
+            interrupt
+        });
+        step_of(Kind::Access, format!("acknowledge {interrupt}"));
+        interrupt
+    }
+    fn set_icc_eoir1(interrupt: u64) {
+        with(|state| {
+            let ends_the_last = state.active.pop() == Some(interrupt);
+            state.require(ends_the_last, "an interrupt ends that is not the last acknowledged");
+        });
+        step_of(Kind::Access, format!("end of interrupt {interrupt}"));
+    }
+    fn isb() {
+        with(|state| state.synchronised = true);
+        step_of(Kind::Access, "ISB");
     }
 
     fn wait_for_interrupt() {

@@ -124,7 +124,10 @@ fn an_interrupt_outside_the_wait() {
           SP := irq stack
           DAIFClr DA
           word +hardirq
+          acknowledge 32
+          ISB
           body interrupt [..IF] on the irq stack
+          end of interrupt 32
           read DAIF
           word -hardirq
           no softirqs

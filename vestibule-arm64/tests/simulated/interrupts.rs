@@ -17,6 +17,44 @@ fn with_softirqs(passes: u32, scenario: impl FnOnce() + Send + 'static) -> Repor
     report
 }
 
+/// C96: what the body reads of the CPU is as it was at the acknowledgement or later.
+#[test]
+fn c96_acknowledgement_isb_body_end() {
+    let report = with_softirqs(0, || take(Exception::Irq));
+    let steps: String = report
+        .all()
+        .lines()
+        .skip_while(|line| !line.contains("+hardirq"))
+        .map(|line| line.trim().to_owned() + "\n")
+        .take(5)
+        .collect();
+    expect![[r#"
+        word +hardirq
+        acknowledge 32
+        ISB
+        body interrupt [..IF] on the irq stack
+        end of interrupt 32
+    "#]]
+    .assert_eq(&steps);
+}
+
+fn withdrawn(special: u64) -> String {
+    let report = with_softirqs(1, move || {
+        with(|state| state.faults.special = Some(special));
+        take(Exception::Irq);
+    });
+    report.all()
+}
+
+/// No body and no end; counted all the same, and soft interrupts get their turn.
+#[test]
+fn one_that_was_withdrawn() {
+    let steps = withdrawn(1023);
+    assert!(!steps.contains("body") && !steps.contains("end of interrupt"), "{steps}");
+    assert!(steps.contains("word +hardirq") && steps.contains("softirqs run"), "{steps}");
+    assert_eq!(withdrawn(1020).replace("1020", "1023"), steps);
+}
+
 /// After the handler is uncounted, with interrupts on, on the same stack; with interrupts off again before the mask.
 #[test]
 fn softirqs_run_after_the_last_handler() {

@@ -1,6 +1,7 @@
 //! Kernels whose bodies and hooks say that they ran, and do what a test wants of them.
 
 use crate::cpu::{Simulated, step, with};
+use crate::hardware::INTERRUPT;
 use crate::memory::daif;
 use crate::scenario::die;
 use core::marker::PhantomData;
@@ -8,7 +9,7 @@ use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
     Kernel, NoIrq, Process, Scheduler, Softirqs, SyscallWork, UserWork,
 };
-use vestibule_arm64::{Arm64, Bodies, Frame};
+use vestibule_arm64::{Arm64, Bodies, Frame, GicV3};
 
 /// A token of a kernel of that flavour.
 pub type Token<F, C> = Cpu<Test<F>, C>;
@@ -72,6 +73,7 @@ macro_rules! bodies {
 
 impl<F: Flavour> Bodies for Test<F> {
     type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
 
     fn die(what: &'static str, _: &Frame) -> ! {
         runs(&format!("die of {what}"));
@@ -86,9 +88,15 @@ impl<F: Flavour> Bodies for Test<F> {
         kernel_brk: Critical;
         user_undefined: Process;
         kernel_undefined: Inherit;
-        interrupt: Hardirq => interrupt;
         serror_corrected: Error;
         user_unhandled: Process;
+    }
+
+    fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+        assert_eq!(u64::from(interrupt), INTERRUPT);
+        with(|state| state.require(state.synchronised, "an interrupt is handled before an ISB"));
+        runs("body interrupt");
+        F::interrupt(cpu, frame)
     }
 
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {

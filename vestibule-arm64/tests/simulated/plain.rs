@@ -104,28 +104,31 @@ fn irq() {
         Exception::Irq,
         None,
         expect![[r#"
-        Irq from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP
-          SP := irq stack
-          DAIFClr DA
-          word +hardirq
-          body interrupt [..IF] on the irq stack
-          word -hardirq
-          DAIFSet DAIF
-          SP := task stack
-          read frame.pstate
-          load word
-          read frame.pstate
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            Irq from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP
+              SP := irq stack
+              DAIFClr DA
+              word +hardirq
+              acknowledge 32
+              ISB
+              body interrupt [..IF] on the irq stack
+              end of interrupt 32
+              word -hardirq
+              DAIFSet DAIF
+              SP := task stack
+              read frame.pstate
+              load word
+              read frame.pstate
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 
@@ -266,31 +269,34 @@ fn user_irq() {
         Exception::Irq,
         None,
         expect![[r#"
-        Irq from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          write frame.syscall
-          SP := irq stack
-          DAIFClr DA
-          word +hardirq
-          body interrupt [..IF] on the irq stack
-          word -hardirq
-          DAIFSet DAIF
-          SP := task stack
-          load word
-          read frame.pstate
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Irq from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              write frame.syscall
+              SP := irq stack
+              DAIFClr DA
+              word +hardirq
+              acknowledge 32
+              ISB
+              body interrupt [..IF] on the irq stack
+              end of interrupt 32
+              word -hardirq
+              DAIFSet DAIF
+              SP := task stack
+              load word
+              read frame.pstate
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 

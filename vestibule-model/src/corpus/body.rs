@@ -5,10 +5,13 @@ use vestibule::{
 };
 use vestibule_arm64::classes::{El0Serror, El1Abort, El1Brk, El1Irq};
 use vestibule_arm64::entry::forge as port;
-use vestibule_arm64::{Bodies, Frame, Hardware, On};
+use vestibule_arm64::{Bodies, Frame, Hardware, InterruptController, On};
 
 use super::Variant;
-use super::parts::{At, B, K, P, between, handlers, kernel_abort, kernel_brk, kernel_irq, user_serror};
+use super::parts::{
+    At, B, Controller, K, P, between, handled_but_not_ended, handlers, kernel_abort, kernel_brk, kernel_irq,
+    user_serror,
+};
 use crate::design::Design;
 use crate::family::Family;
 use crate::hardware::Simulated;
@@ -80,6 +83,22 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: kernel_irq::<SoftirqsWhileCounting>,
     },
     Variant {
+        name: "softirqs-before-eoi",
+        origin: "plausible: a driver that ends interrupts late",
+        change: "el1_irq runs soft interrupts, and only then tells the interrupt controller that the interrupt is over",
+        expects: &[118],
+        families: &[Family::Kernel],
+        design: kernel_irq::<SoftirqsBeforeEoi>,
+    },
+    Variant {
+        name: "handler-without-isb",
+        origin: "Linux until 5.19: handlers of pseudo-NMIs read old PMU registers; adf14453d2c0, 6efb50923771",
+        change: "el1_irq acknowledges the interrupt and handles it, with no ISB between",
+        expects: &[96],
+        families: &[Family::Kernel],
+        design: kernel_irq::<HandlerWithoutIsb>,
+    },
+    Variant {
         name: "user-serror-not-counted",
         origin: "plausible: __el0_error_handler_common() without irqentry_nmi_enter()",
         change: "el0_serror runs the error's body without counting it as NMI-like",
@@ -134,7 +153,7 @@ handlers! {
         let x = x.on_irq_stack(|x| {
             let x = x.open();
             let x = x.run_hardirq(|cpu, frame| {
-                let cpu = K::interrupt(cpu, frame);
+                let cpu = port::interrupt(cpu, frame);
                 forge::open_irqs::<K>();
                 cpu
             });
@@ -146,7 +165,7 @@ handlers! {
     HandlerOnTaskStack for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.open();
-        let x = x.run_hardirq(K::interrupt);
+        let x = x.run_hardirq(port::interrupt);
         x.mask().prepare().restore()
     };
 
@@ -156,7 +175,7 @@ handlers! {
         let x: At<'_, _, vestibule::Entered> = x;
         let x = x.on_irq_stack(|x| {
             let x: At<'_, _, Open<Hardirq>> = forge::at(x);
-            forge::at(x.run_hardirq(K::interrupt))
+            forge::at(x.run_hardirq(port::interrupt))
         });
         forge::mask::<P, NoIrq>();
         x.prepare().restore()
@@ -166,7 +185,7 @@ handlers! {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
             let x: At<'_, _, Ran<Hardirq>> = between(x.open(), |frame, _| {
-                let _back = K::interrupt(forge::cpu(), frame);
+                let _back = port::interrupt::<K>(forge::cpu(), frame);
             });
             x.mask()
         });
@@ -178,7 +197,7 @@ handlers! {
         let x = x.on_irq_stack(|x| {
             let x = x.open();
             let x = x.run_hardirq(|cpu, frame| {
-                let cpu = K::interrupt(cpu, frame);
+                let cpu = port::interrupt(cpu, frame);
                 if <Chooses as Softirqs<K>>::pending(&forge::cpu()) {
                     forge::count::<K>(forge::Unit::Softirq);
                     forge::open_irqs::<K>();
@@ -186,6 +205,34 @@ handlers! {
                     forge::mask_irqs::<K>();
                     forge::uncount::<K>(forge::Unit::Softirq);
                 }
+                cpu
+            });
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    SoftirqsBeforeEoi for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let mut acknowledged = None;
+            let x = x.open().run_hardirq(|cpu, frame| {
+                acknowledged = handled_but_not_ended(frame);
+                cpu
+            });
+            acknowledged.into_iter().for_each(Controller::end);
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    HandlerWithoutIsb for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x = x.open().run_hardirq(|cpu, frame| {
+                let Some(interrupt) = Controller::acknowledge() else { return cpu };
+                let cpu = K::interrupt(cpu, interrupt, frame);
+                Controller::end(interrupt);
                 cpu
             });
             x.mask()

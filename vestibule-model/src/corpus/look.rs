@@ -3,19 +3,18 @@
 use vestibule::{
     Critical, Flags, Hardirq, Masked, NoIrq, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
 };
-use vestibule_arm64::Bodies;
 use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
+use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::{Bodies, InterruptController};
 
 use super::Variant;
 use super::parts::{
-    At, K, P, SCHEDULE, WORK, abort_that_wakes, between, carries, handled, handlers, kernel_abort, kernel_irq, look,
-    preempt, schedule, user_irq, user_svc, user_work, wakes,
+    At, Controller, K, P, SCHEDULE, WORK, abort_that_wakes, between, carries, handled, handled_but_not_ended, handlers,
+    kernel_abort, kernel_irq, look, preempt, schedule, user_irq, user_svc, user_work, wakes,
 };
 use crate::design::Design;
 use crate::family::Family;
 use crate::kernel::Chooses;
-use crate::machine::{acknowledge, end_of_interrupt};
-use crate::observe::{Promise, within};
 
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
@@ -259,21 +258,17 @@ handlers! {
 
     PreemptBeforeEoi for El1Irq = |taken| {
         let x = taken.enter();
-        let mut real = false;
+        let mut acknowledged = None;
         let x = x.on_irq_stack(|x| {
             let x = x.open();
             let x = x.run_hardirq(|cpu, frame| {
-                within("interrupt", Promise::Hardirq, frame, || {
-                    real = acknowledge();
-                    cpu
-                })
+                acknowledged = handled_but_not_ended(frame);
+                cpu
             });
             x.mask()
         });
         let x = x.prepare();
-        if real {
-            end_of_interrupt();
-        }
+        acknowledged.into_iter().for_each(Controller::end);
         x.restore()
     };
 
@@ -283,7 +278,7 @@ handlers! {
             let x = x.open();
             forge::count::<K>(forge::Unit::Hardirq);
             let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
-                let _back = K::interrupt(forge::cpu(), frame);
+                let _back = port::interrupt::<K>(forge::cpu(), frame);
             });
             x.mask()
         });
@@ -295,7 +290,7 @@ handlers! {
     PrepareOnIrqStack for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open().run_hardirq(K::interrupt).mask();
+            let x = x.open().run_hardirq(port::interrupt).mask();
             forge::at(x.prepare())
         });
         let x: At<'_, _, Ready> = forge::at(x);
@@ -305,7 +300,7 @@ handlers! {
     UserLookOnIrqStack for El0Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open().run_hardirq(K::interrupt).mask();
+            let x = x.open().run_hardirq(port::interrupt).mask();
             forge::at(x.prepare())
         });
         let x: At<'_, _, Ready> = forge::at(x);

@@ -8,7 +8,7 @@ use vestibule::{
 use vestibule::{Entered, NoIrq, Stage};
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Serror};
 use vestibule_arm64::entry::{self, forge as port};
-use vestibule_arm64::{Arm64, Bodies, Frame};
+use vestibule_arm64::{Arm64, Bodies, Frame, GicV3, Hardware, InterruptController};
 
 use crate::design::Design;
 use crate::event::Exception as Kind;
@@ -24,6 +24,8 @@ pub(super) type P = PortOf<Everything>;
 pub(super) type K = Reference<Everything>;
 /// Its machine.
 pub(super) type M = Arm64<Simulated>;
+/// Its interrupt controller.
+pub(super) type Controller = GicV3<Simulated>;
 /// Its backend.
 pub(super) type B = <P as vestibule::Port>::Masks;
 /// Its context tracking.
@@ -112,7 +114,15 @@ pub(super) fn handled<X>(x: At<'_, X, Entered>) -> At<'_, X, <X::Counts as Accou
 where
     X: Class<Body = Hardirq>,
 {
-    x.on_irq_stack(|x| x.open().run_hardirq(K::interrupt).mask())
+    x.on_irq_stack(|x| x.open().run_hardirq(port::interrupt).mask())
+}
+
+/// An interrupt's body, if there is an interrupt: which one, for who ends it.
+pub(super) fn handled_but_not_ended(frame: &mut Frame) -> Option<u32> {
+    let interrupt = Controller::acknowledge()?;
+    Simulated::isb();
+    let _back = K::interrupt(forge::cpu(), interrupt, frame);
+    Some(interrupt)
 }
 
 /// An exception that nobody has entered, said to have been.

@@ -84,11 +84,13 @@ impl World {
                 let stack = if own { Stack::Irq } else { was.stack };
                 self.check(108, self.stack() == stack, "an interrupt's body is on the wrong stack");
                 self.check(117, counts == was.counts + HARDIRQ, "an interrupt's body does not count");
+                self.check(96, self.cpu.synchronised, "an interrupt's body sees registers as they were before it came");
             }
             Promise::Softirq => {
                 self.check(118, daif == 0, "soft interrupts run with something masked");
                 let alone = counts & (HARDIRQ * 0xff) == 0 && (counts / SOFTIRQ) & 0xff == 1;
                 self.check(118, alone, "soft interrupts run inside another interrupt");
+                self.check(118, !self.environment.active, "soft interrupts run before the end of the interrupt");
             }
             Promise::Error => {
                 self.check(9, daif == A | I | F, "an SError's body has other masks");
@@ -133,7 +135,6 @@ impl World {
     pub(crate) fn check_body_ends(&mut self, promise: Promise) {
         if promise == Promise::Hardirq {
             self.check(25, self.daif() & I != 0, "a handler opened interrupts");
-            self.check(117, self.environment.acknowledged != crate::machine::DEVICE, "an interrupt is not ended");
         }
         if promise != Promise::Softirq {
             let masked = self.daif() == DAIF;
@@ -141,6 +142,13 @@ impl World {
             top.ghost.ran = true;
             top.ghost.masked |= masked;
         }
+    }
+
+    /// An interrupt that was withdrawn has no body: what comes next is what comes after one.
+    pub(crate) fn no_body(&mut self) {
+        let top = self.top();
+        top.ghost.body = true;
+        top.ghost.ran = true;
     }
 
     /// Work on the way to user mode.
@@ -178,9 +186,7 @@ impl World {
         self.check(75, self.believes(BELIEF_OFF), "the scheduler is entered with interrupts believed on");
         self.check(126, self.watched(), "the scheduler is entered while nobody watches");
         self.check(69, self.watched(), "the scheduler is entered while nobody watches");
-        if self.environment.acknowledged == crate::machine::DEVICE {
-            self.check(117, false, "the scheduler is entered before the end of the interrupt");
-        }
+        self.check(117, !self.environment.active, "the scheduler is entered before the end of the interrupt");
         match why {
             Why::KernelExit(_) => {
                 self.check(30, was.daif & I == 0, "code with interrupts off is preempted");

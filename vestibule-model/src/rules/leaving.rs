@@ -26,6 +26,8 @@ impl World {
         self.check_outcome(ghost.outcome, &was, frame);
         let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
         self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
+        let ended = !self.environment.active || self.innermost().exception != Some(Exception::Irq);
+        self.check(117, ended, "an interrupt returns before its end");
         self.check_tracking_at_return(&was);
         if to_user {
             self.check_user_return();

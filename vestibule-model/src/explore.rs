@@ -4,6 +4,7 @@
 //! With hashing, an execution ends where somebody has been before, and the search is over when a layer finds no new state: then
 //! there is nothing that any number of events could add. Without, every execution of a layer is run to its end.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use crate::design::Design;
 use crate::fibers::Fibers;
 use crate::oracle::{Choice, Open, Oracle, Seen};
 use crate::record::Step;
+use crate::step::TRACELESS;
 use crate::verdict::{End, Fired, Violation};
 use crate::world::{Limits, World, under, with};
 
@@ -76,15 +78,52 @@ struct Job {
     open: Open,
 }
 
+/// What an exception that leaves no trace has seen: where it has come upon that already, it need not come again, whatever
+/// else is different.
+#[derive(Default)]
+struct Sights(HashSet<u128>);
+
+impl Sights {
+    /// Takes such exceptions out of a whole layer's jobs, but for one job for each new sight. Which one does not depend on the
+    /// order in which threads came upon them.
+    fn thin_out(&mut self, jobs: &mut Vec<Job>) {
+        let mut first = HashMap::<u128, u128>::new();
+        for Open { state, sight, .. } in jobs.iter().map(|job| &job.open) {
+            if let Some(sight) = sight.filter(|sight| !self.0.contains(sight)) {
+                let first = first.entry(sight).or_insert(*state);
+                *first = (*first).min(*state);
+            }
+        }
+        for open in jobs.iter_mut().map(|job| &mut job.open) {
+            if open.sight.is_some_and(|sight| first.get(&sight) != Some(&open.state)) {
+                open.answers &= !TRACELESS;
+            }
+        }
+        jobs.retain(|job| job.open.answers != 0);
+        self.0.extend(first.into_keys());
+    }
+}
+
+/// Before anything: nothing was decided.
+const FIRST: Open = Open { position: u32::MAX, answers: 1, state: 0, sight: None };
+
+impl Job {
+    /// By states, where there are any: a state is found once, but by another execution each time.
+    fn order(&self) -> (u128, &[Choice], u32) {
+        (self.open.state, &self.decided, self.open.position)
+    }
+}
+
 /// How many layers every shard goes through before the rest is divided.
 const SHARED_LAYERS: usize = 2;
 
 /// Goes through every execution of this design.
 pub fn explore(design: Design, search: &Search) -> Outcome {
     let started = Instant::now();
-    let seen = search.hashing.then(|| [Seen::new(), Seen::new()]);
+    let seen = search.hashing.then(Seen::new);
+    let mut sights = Sights::default();
     let mut outcome = Outcome::default();
-    let mut layer = vec![Job { decided: Box::new([]), open: Open { position: u32::MAX, answers: 1 } }];
+    let mut layer = vec![Job { decided: Box::new([]), open: FIRST }];
     for events in 0.. {
         if let Some((part, of)) = search.shard.filter(|_| events == SHARED_LAYERS) {
             layer = layer.into_iter().enumerate().filter(|(n, _)| *n as u32 % of == part).map(|(_, job)| job).collect();
@@ -95,16 +134,17 @@ pub fn explore(design: Design, search: &Search) -> Outcome {
         }
         outcome.events = events;
         let last = search.limits.budget.is_some_and(|budget| events as u32 >= budget);
-        // What is divided between shards must be the same in each.
-        let threads = if search.shard.is_some() && events < SHARED_LAYERS { 1 } else { search.threads };
-        let (found, next) = run_layer(design, search, seen.as_ref(), &layer, threads, last);
+        let (found, mut next) = run_layer(design, search, seen.as_ref(), &layer, last);
         outcome = outcome.and(found);
         if last || (search.first_only && outcome.counterexample.is_some()) {
             break;
         }
+        sights.thin_out(&mut next);
+        // What is divided between shards is the same in each.
+        next.sort_unstable_by(|one, two| one.order().cmp(&two.order()));
         layer = next;
     }
-    outcome.states = seen.map_or(0, |[seen, _]| seen.len());
+    outcome.states = seen.map_or(0, |seen| seen.len());
     outcome.time = started.elapsed();
     outcome
 }
@@ -112,9 +152,8 @@ pub fn explore(design: Design, search: &Search) -> Outcome {
 fn run_layer(
     design: Design,
     search: &Search,
-    seen: Option<&[Arc<Seen>; 2]>,
+    seen: Option<&Arc<Seen>>,
     layer: &[Job],
-    threads: usize,
     last: bool,
 ) -> (Outcome, Vec<Job>) {
     let position = AtomicUsize::new(0);
@@ -126,7 +165,7 @@ fn run_layer(
             next.lock().expect("nobody panics with it").extend(found);
             outcome
         };
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let helpers: Vec<_> = (1..search.threads).map(|_| scope.spawn(work)).collect();
         let own = work();
         helpers.into_iter().map(|helper| helper.join().expect("a worker does not panic")).fold(own, Outcome::and)
     });
@@ -142,14 +181,10 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn work(&self, seen: Option<&[Arc<Seen>; 2]>) -> (Outcome, Vec<Job>) {
+    fn work(&self, seen: Option<&Arc<Seen>>) -> (Outcome, Vec<Job>) {
         let mut outcome = Outcome::default();
         let mut found = Vec::new();
-        let world = World::new(
-            self.design,
-            self.search.limits,
-            Oracle::new(seen.map(|both| both[0].clone()), seen.map(|both| both[1].clone())),
-        );
+        let world = World::new(self.design, self.search.limits, Oracle::new(seen.cloned()));
         let ((), world) = under(world, || {
             prepare(self.design);
             let mut fibers = Fibers::new();
@@ -158,7 +193,7 @@ impl Worker<'_> {
                 for chosen in (1..=16).filter(|chosen| job.open.answers >> (chosen - 1) & 1 != 0) {
                     decided.clear();
                     decided.extend_from_slice(&job.decided);
-                    if job.open.position != u32::MAX {
+                    if job.open.position != FIRST.position {
                         decided.push(Choice { position: job.open.position, chosen });
                     }
                     execute(&mut fibers, &decided);
@@ -167,7 +202,7 @@ impl Worker<'_> {
                         outcome.note(world);
                         if !self.last {
                             let job = |open: &Open| Job { decided: decided.as_slice().into(), open: *open };
-                            found.extend(world.oracle.open().iter().filter(|open| open.answers != 0).map(job));
+                            found.extend(world.oracle.open().iter().map(job));
                         }
                     });
                 }
@@ -207,7 +242,7 @@ fn execute(fibers: &mut Fibers, decided: &[Choice]) {
 ///
 /// It ends where it comes to a state for the second time: a program that waits may go round for ever.
 pub fn replay(design: Design, limits: Limits, decisions: &[Choice]) -> (Option<End>, Vec<Step>) {
-    let mut world = World::new(design, limits, Oracle::new(Some(Seen::new()), None));
+    let mut world = World::new(design, limits, Oracle::new(Some(Seen::new())));
     world.record = Some(Vec::new());
     let ((), world) = under(world, || {
         prepare(design);

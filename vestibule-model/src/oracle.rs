@@ -23,10 +23,15 @@ pub struct Open {
     pub position: u32,
     /// Which answers there are besides nothing: bit n stands for answer n + 1.
     pub answers: u16,
+    /// The state in which it was asked; 0 without comparing.
+    pub state: u128,
+    /// What an exception that leaves no trace would see of that, if one is among the answers.
+    pub sight: Option<u128>,
 }
 
 /// A question that was answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
 pub struct Answered {
     /// With this; 0 is nothing.
     pub chosen: u8,
@@ -79,13 +84,12 @@ pub struct Oracle {
     open: Vec<Open>,
     answered: Vec<Answered>,
     seen: Option<Arc<Seen>>,
-    alike: Option<Arc<Seen>>,
 }
 
 impl Oracle {
-    /// One that compares states with `seen`, and what exceptions that leave no trace can see with `alike`; or not.
-    pub fn new(seen: Option<Arc<Seen>>, alike: Option<Arc<Seen>>) -> Oracle {
-        Oracle { seen, alike, ..Oracle::default() }
+    /// One that compares states with `seen`; or not.
+    pub fn new(seen: Option<Arc<Seen>>) -> Oracle {
+        Oracle { seen, ..Oracle::default() }
     }
 
     /// The next execution has these decisions.
@@ -98,10 +102,9 @@ impl Oracle {
         self.answered.clear();
     }
 
-    /// The next question has these answers besides nothing. `key` is asked where nothing is decided yet, and so is what of
-    /// the answers is worth trying.
+    /// The next question has these answers besides nothing. Where nothing is decided yet, `state` is asked, and then `sight`.
     #[inline]
-    pub fn ask(&mut self, answers: u16, key: impl FnOnce() -> u128, worth: impl FnOnce(&Oracle) -> u16) -> Answer {
+    pub fn ask(&mut self, answers: u16, state: impl FnOnce() -> u128, sight: impl FnOnce() -> Option<u128>) -> Answer {
         let position = self.position;
         self.position += 1;
         let of = 16 - answers.leading_zeros() as u8 + 1;
@@ -113,18 +116,17 @@ impl Oracle {
             self.answered.push(Answered { chosen: decided, of });
             return Answer::This(decided);
         }
-        if self.seen.as_ref().is_some_and(|seen| !seen.insert(key())) {
-            return Answer::Seen;
+        let (mut state_here, mut sight_here) = (0, None);
+        if let Some(seen) = &self.seen {
+            state_here = state();
+            if !seen.insert(state_here) {
+                return Answer::Seen;
+            }
+            sight_here = sight();
         }
-        let answers = answers & worth(self);
-        self.open.push(Open { position, answers });
+        self.open.push(Open { position, answers, state: state_here, sight: sight_here });
         self.answered.push(Answered { chosen: 0, of });
         Answer::This(0)
-    }
-
-    /// Nobody has been in a state like this; `true` without comparing.
-    pub fn is_new(&self, key: u128) -> bool {
-        self.alike.as_ref().is_none_or(|alike| alike.insert(key))
     }
 
     /// What was decided.

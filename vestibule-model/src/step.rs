@@ -5,7 +5,7 @@ use crate::event::{Event, Exception};
 use crate::family::Family;
 use crate::fibers;
 use crate::op::{Cell, Op};
-use crate::oracle::{Answer, Oracle};
+use crate::oracle::Answer;
 use crate::shadow::Shadow;
 use crate::verdict::End;
 use crate::world::{World, with};
@@ -30,6 +30,9 @@ enum Question {
     /// What does the kernel's code do?
     Kernel,
 }
+
+/// Of what is asked after a step, the answers that are exceptions that leave no trace.
+pub(crate) const TRACELESS: u16 = 0b1_1100;
 
 /// No execution is that long.
 const ENDLESS: u64 = 1_000_000;
@@ -246,7 +249,8 @@ impl World {
     fn decide(&mut self, question: Question, answers: u16) -> Option<u8> {
         // The oracle is taken out so that it can ask for the key.
         let mut oracle = std::mem::take(&mut self.oracle);
-        let answer = oracle.ask(answers, || self.key(question).key(), |oracle| self.worth(question, oracle));
+        let traceless = matches!(question, Question::Event) && answers & TRACELESS != 0;
+        let answer = oracle.ask(answers, || self.key(question).key(), || traceless.then(|| self.sight().key()));
         self.oracle = oracle;
         match answer {
             Answer::This(chosen) => Some(chosen),
@@ -258,16 +262,8 @@ impl World {
         }
     }
 
-    /// An exception that leaves no trace sees nothing but what it has interrupted and the CPU's own state. Where it has come
-    /// upon that already, it need not come again, whatever else is different.
-    fn worth(&self, question: Question, oracle: &Oracle) -> u16 {
-        const TRACELESS: u16 = 0b1_1100;
-        let again = matches!(question, Question::Event) && !oracle.is_new(self.own_key().key());
-        if again { !TRACELESS } else { u16::MAX }
-    }
-
-    /// What an exception that leaves no trace can see.
-    fn own_key(&self) -> Shadow {
+    /// What an exception that leaves no trace can see: what it has interrupted, and the CPU's own state.
+    fn sight(&self) -> Shadow {
         let cpu = &self.cpu;
         let key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)

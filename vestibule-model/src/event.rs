@@ -84,7 +84,8 @@ impl std::fmt::Display for Exception {
 }
 
 /// What may come at a step that nobody on this CPU asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
 #[repr(u8)]
 pub enum Event {
     /// A device's interrupt, or the tick's.

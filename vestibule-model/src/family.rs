@@ -16,7 +16,8 @@ use crate::world::{IDLE, TASKS, World, stack_top, with};
 const TRACED: u64 = Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT).bits();
 
 /// What is interrupted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "command", derive(clap::ValueEnum))]
 pub enum Family {
     /// User mode.
     User,

@@ -36,7 +36,7 @@
 //! 4. **Fewest events first** ([`explore()`](explore::explore)), so the first counterexample is one of the shortest.
 //! 5. **Every reduction can be switched off**, and then the verdicts must be the same.
 //! 6. **A counterexample is for reading**: a [`Timeline`](timeline::Timeline), the shipped sequence beside it
-//!    ([`compare`]), a [`Token`](token::Token) that brings it back.
+//!    ([`compare`]), a token (`token`) that brings it back.
 //!
 //! # Map
 //!
@@ -52,6 +52,7 @@
 //! What the model covers, what it does not, and what it came to: `docs/model.md`. To put a kernel's own hooks under it:
 //! `examples/own_hooks.rs`.
 
+#[cfg(feature = "command")]
 pub mod cli;
 pub mod compare;
 pub mod constraints;
@@ -65,24 +66,30 @@ pub mod fold;
 pub mod fpsimd;
 pub mod ghost;
 pub mod hardware;
+#[cfg(feature = "command")]
 pub mod html;
 pub mod kernel;
 pub mod observe;
 pub mod op;
 pub mod oracle;
 pub mod record;
+#[cfg(feature = "command")]
 pub mod report;
 pub mod shadow;
 pub mod step;
+#[cfg(feature = "command")]
 pub mod summary;
 pub mod timeline;
+#[cfg(feature = "command")]
 pub mod token;
 pub mod vector;
 pub mod verdict;
 pub mod world;
 
+#[cfg(feature = "command")]
 mod corpus_run;
 mod fibers;
 mod machine;
 mod rules;
+#[cfg(feature = "command")]
 mod shipped_run;

@@ -39,8 +39,8 @@ fn shard(text: &str) -> Result<Shard, String> {
 /// Of those that compile, in percent.
 const TO_BE_KILLED: usize = 95;
 
-/// A search that is endless with a change ends after so many seconds; without one it takes less than one.
-const TIMEOUT: &str = "10";
+/// A search that is endless with a change ends after so many seconds; without one it takes a few, also where others compute.
+const TIMEOUT: &str = "60";
 const BUILD_TIMEOUT: &str = "600";
 
 /// Tries the changes, and says which the model did not find.
@@ -72,16 +72,18 @@ fn check_installed() -> Result<()> {
 
 fn quick(reference: &Path) -> Command {
     let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "--package", "vestibule-model", "--test", "quick"]);
-    command.current_dir(workspace::root()).env(REFERENCE, reference);
+    command.args(["test", "--quiet", "--package", "vestibule-model", "--test", "quick", "--no-default-features"]);
+    command.current_dir(workspace::root()).env(REFERENCE, reference).env(DEBUG.0, DEBUG.1);
     command
 }
 
 const REFERENCE: &str = "VESTIBULE_REFERENCE";
+/// Each change is compiled once and run once: what takes less to compile takes less.
+const DEBUG: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "0");
 
 fn cargo_mutants(options: &Options, reference: &Path, folder: &Path) -> Command {
     let mut command = Command::new("cargo");
-    command.args(["mutants", "--test-package", "vestibule-model", "--cargo-arg=--test=quick"]);
+    command.args(["mutants", "--test-package", "vestibule-model", "--no-default-features", "--cargo-arg=--test=quick"]);
     // Without a change it has run above; cargo-mutants would run the changed packages' own tests.
     command.args(["--baseline", "skip", "--timeout", TIMEOUT, "--build-timeout", BUILD_TIMEOUT]);
     command.arg("--output").arg(folder);
@@ -91,6 +93,7 @@ fn cargo_mutants(options: &Options, reference: &Path, folder: &Path) -> Command 
     command.args(options.files.iter().flat_map(|glob| ["--file", glob]));
     // Each copy of the tree builds in itself: in a folder that trees share, cargo takes a changed crate for the shipped one.
     command.current_dir(workspace::root()).env(REFERENCE, reference).env_remove("CARGO_TARGET_DIR");
+    command.env(DEBUG.0, DEBUG.1);
     command
 }
 

@@ -87,6 +87,8 @@ pub struct Ghost {
     pub tracked: bool,
     /// What the last look at the word said.
     pub looked: Option<u64>,
+    /// It has looked for work at all. No part of the state: it looks in each round or in none.
+    pub prepared: bool,
     /// How often it has looked since it masked everything.
     pub looks: u8,
     /// Which work it has come to, on the way to user mode.

@@ -129,8 +129,10 @@ impl World {
         let wanted = self.design.looks_with;
         self.check(constraint, self.daif() & wanted == wanted, "the last look is made with something open");
         self.check(117, word & (HARDIRQ * 15) == 0 || !from_user, "a look while an interrupt counts");
-        self.top().ghost.looked = Some(word);
-        self.top().ghost.work = 0;
+        let ghost = &mut self.top().ghost;
+        ghost.looked = Some(word);
+        ghost.prepared = true;
+        ghost.work = 0;
     }
 
     fn check_belief(&mut self, value: u64) {
@@ -203,8 +205,8 @@ impl World {
             HARDIRQ | SOFTIRQ => self.check(119, up || self.daif() & I != 0, "interrupts are on where counting ends"),
             _ => {}
         }
-        let nmis = (self.word() / NMI) & 15;
-        self.check(82, nmis < 15, "NMI-like exceptions nest too deep");
+        let overflows = up && unit & NMI != 0 && (self.word() / NMI) & 15 == 0;
+        self.check(82, !overflows, "NMI-like exceptions nest deeper than can be counted");
     }
 
     fn check_kernel_code(&mut self) {

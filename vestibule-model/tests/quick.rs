@@ -5,32 +5,52 @@
 //! other states, other steps or other checks. What they are without the change is nothing to maintain: it is written into the
 //! folder that `VESTIBULE_REFERENCE` names if it is not there yet, and compared if it is. Without the folder, only the first
 //! question is asked.
+//!
+//! Each family is searched twice: with states, up to four events, and without states or reductions, up to two. States rest on what
+//! the shipped code forgets at certain places. A change that carries something past them cannot say so, and is found in the second.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Process};
 use vestibule_arm64::pstate::sanitise;
+use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, On};
 use vestibule_model::cpu::{Level, Pstate};
 use vestibule_model::design::Design;
-use vestibule_model::event::Events;
+use vestibule_model::event::{Event, Events, Exception};
 use vestibule_model::explore::{Outcome, Search, explore};
 use vestibule_model::family::Family;
-use vestibule_model::kernel::{Everything, PortOf};
-use vestibule_model::world::Limits;
+use vestibule_model::hardware::Simulated;
+use vestibule_model::kernel::{Chooses, Everything, PortOf};
+use vestibule_model::observe::{Promise, dies, within};
+use vestibule_model::vector::take;
+use vestibule_model::world::{Limits, with};
 
-/// All that comes in one execution.
-const EVENTS: u32 = 4;
+/// All that comes in one execution, with states and without.
+const EVENTS: [u32; 2] = [4, 3];
 
 fn holds(family: Family) {
-    let limits = Limits { events: Events::ALL, budget: Some(EVENTS), reduced: true };
+    let design = Design::of::<PortOf<Everything>>(family);
+    compare(
+        family.name(),
+        &[true, false]
+            .into_iter()
+            .zip(EVENTS)
+            .map(|(hashing, events)| search(design, hashing, events))
+            .collect::<String>(),
+    );
+}
+
+fn search(design: Design, hashing: bool, events: u32) -> String {
+    let limits = Limits { events: Events::ALL, budget: Some(events), reduced: hashing };
     // One thread: two would find the same states, but by other executions each time.
-    let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
-    let outcome = explore(Design::of::<PortOf<Everything>>(family), &search);
+    let search = Search { limits, hashing, threads: 1, first_only: true, shard: None, progress: None };
+    let outcome = explore(design, &search);
     if let Some(example) = &outcome.counterexample {
         let violation = example.violation;
         panic!("breaks C{}: {}, after {} events", violation.constraint, violation.what, example.events);
     }
-    compare(family, &fingerprint(&outcome));
+    fingerprint(&outcome)
 }
 
 fn fingerprint(outcome: &Outcome) -> String {
@@ -39,12 +59,12 @@ fn fingerprint(outcome: &Outcome) -> String {
     for (constraint, asked) in outcome.fired.asked.iter().enumerate().filter(|(_, asked)| **asked != 0) {
         write!(text, " C{constraint} {asked}").expect("a string takes everything");
     }
-    text
+    text + "\n"
 }
 
-fn compare(family: Family, found: &str) {
+fn compare(name: &str, found: &str) {
     let Some(folder) = std::env::var_os("VESTIBULE_REFERENCE").map(PathBuf::from) else { return };
-    let file = folder.join(family.name());
+    let file = folder.join(name);
     match std::fs::read_to_string(&file) {
         Ok(reference) => {
             assert!(reference == found, "another search:\n{found}\nwhere the shipped code's is\n{reference}")
@@ -80,6 +100,100 @@ families! {
     handler Handler,
     idle Idle,
     overflow Overflow,
+}
+
+/// A kernel that has none of the concerns: what `()` does for them is nothing.
+enum Bare {}
+
+impl Kernel for Bare {
+    type Machine = Arm64<Simulated>;
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type SyscallWork = ();
+    type Softirqs = ();
+    type Checks = Chooses;
+}
+
+impl Bodies for Bare {
+    type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
+
+    fn die(what: &'static str, frame: &Frame) -> ! {
+        dies(what, frame)
+    }
+    fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("system call", Promise::User, frame, || cpu)
+    }
+    fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        within("kernel abort", Promise::Inherited, frame, || cpu)
+    }
+    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel BRK", Promise::Critical, frame, || cpu)
+    }
+    fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+        within("interrupt", Promise::Hardirq, frame, || cpu)
+    }
+    fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+        within("corrected SError", Promise::Error, frame, || cpu)
+    }
+}
+
+#[test]
+fn without_any_concern() {
+    let design = Design::of::<On<Daif<Simulated>, Bare>>;
+    let searches = [Family::Copy, Family::Handler].map(|family| search(design(family), true, 3));
+    compare("bare", &searches.concat());
+}
+
+/// SErrors in SErrors, so many, and a BRK in the last. No CPU takes them, because they mask each other: what is tried is the
+/// library's own check that they are not too many to be counted.
+enum Deep<const ERRORS: usize> {}
+
+impl<const ERRORS: usize> Kernel for Deep<ERRORS> {
+    type Machine = Arm64<Simulated>;
+    type Scheduler = ();
+    type ContextTracking = ();
+    type IrqTracing = ();
+    type UserWork = ();
+    type SyscallWork = ();
+    type Softirqs = ();
+    type Checks = Chooses;
+}
+
+impl<const ERRORS: usize> Bodies for Deep<ERRORS> {
+    type Hardware = Simulated;
+    type Controller = GicV3<Simulated>;
+
+    fn die(what: &'static str, frame: &Frame) -> ! {
+        dies(what, frame)
+    }
+    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel BRK", Promise::Critical, frame, || cpu)
+    }
+    fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+        let deeper = with(|world| world.depth()) < ERRORS;
+        within("corrected SError", Promise::Error, frame, || {
+            take(if deeper { Exception::CorrectedError } else { Exception::Brk });
+        });
+        cpu
+    }
+}
+
+fn deep<const ERRORS: usize>() -> Option<(u16, &'static str)> {
+    let only_errors = [Event::Irq, Event::FatalError, Event::Brk, Event::Choice, Event::RemoteResched];
+    let events = only_errors.into_iter().fold(Events::ALL, Events::without);
+    let limits = Limits { events, budget: Some(1), reduced: true };
+    let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
+    let found = explore(Design::of::<On<Daif<Simulated>, Deep<ERRORS>>>(Family::Kernel), &search).counterexample;
+    found.map(|example| (example.violation.constraint, example.violation.what))
+}
+
+#[test]
+fn as_many_nmi_like_exceptions_as_can_be_counted() {
+    assert_eq!(deep::<14>(), None, "another search: a check fails that held");
+    assert_eq!(deep::<15>(), Some((82, "enter NMI")), "another search: a check holds that failed");
 }
 
 /// Only the vectors call the sanitiser, and they are not here; the model's CPU says what it has to be.

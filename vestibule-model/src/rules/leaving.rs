@@ -1,12 +1,16 @@
 //! How everything has to be where an exception returns, a task waits, a program ends, or nobody can go on.
 
-use vestibule::Flags;
+use vestibule::{Flags, Row};
+use vestibule_arm64::classes::{
+    El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
+    El1Undefined,
+};
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_ON, COUNT, NMI, RESCHED, WORK};
 use crate::cpu::{DAIF, F, I, Level, Pstate};
 use crate::event::Exception;
-use crate::ghost::{Outcome, Snapshot};
+use crate::ghost::{Ghost, Outcome, Snapshot};
 use crate::kernel::{EINTR, MADE, RESTART, SKIPPED};
 use crate::op::{Cell, Stack};
 use crate::vector::{FIRST_PC, FIRST_SP, registers};
@@ -28,6 +32,7 @@ impl World {
         self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
         let ended = !self.environment.active || self.innermost().exception != Some(Exception::Irq);
         self.check(117, ended, "an interrupt returns before its end");
+        self.check_preparation(&ghost, &was);
         self.check_tracking_at_return(&was);
         if to_user {
             self.check_user_return();
@@ -62,6 +67,13 @@ impl World {
         let unseen = self.word() & Flags::SYSCALL_EXIT.bits() != 0 && self.innermost().ghost.traced & 2 == 0;
         let svc = self.innermost().exception == Some(Exception::Svc);
         self.check(65, !(svc && unseen), "a system call is over, and who traces it has not seen that");
+    }
+
+    /// The exit does not look for work if the table says that its class prepares nothing.
+    fn check_preparation(&mut self, ghost: &Ghost, was: &Snapshot) {
+        let constraint = if self.innermost().exception == Some(Exception::Brk) { 35 } else { 84 };
+        let prepares = prepares(self.innermost().exception, was.level);
+        self.check(constraint, prepares || !ghost.prepared, "an exit looks for work whose class prepares nothing");
     }
 
     fn check_tracking_at_return(&mut self, was: &Snapshot) {
@@ -161,4 +173,23 @@ impl World {
             self.check(111, self.daif() == DAIF, "a full stack is reported with something open");
         }
     }
+}
+
+/// What the table of classes says of it.
+const fn prepares(exception: Option<Exception>, from: Level) -> bool {
+    let row = match (from, exception) {
+        (Level::El0, Some(Exception::Svc)) => Row::of::<El0Svc>(),
+        (Level::El0, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El0Abort>(),
+        (Level::El0, Some(Exception::Brk)) => Row::of::<El0Brk>(),
+        (Level::El0, Some(Exception::Undefined)) => Row::of::<El0Undefined>(),
+        (Level::El0, Some(Exception::Irq)) => Row::of::<El0Irq>(),
+        (Level::El0, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El0Serror>(),
+        (Level::El0, _) => Row::of::<El0Unhandled>(),
+        (Level::El1, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El1Abort>(),
+        (Level::El1, Some(Exception::Irq)) => Row::of::<El1Irq>(),
+        (Level::El1, Some(Exception::Brk)) => Row::of::<El1Brk>(),
+        (Level::El1, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El1Serror>(),
+        (Level::El1, _) => Row::of::<El1Undefined>(),
+    };
+    row.prepares
 }

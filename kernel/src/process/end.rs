@@ -83,10 +83,11 @@ impl Process {
         let children = mem::take(&mut self.family.lock().children);
         let Some(first) = processes::find(processes::FIRST) else { return };
         for child in children {
-            child.parent.store(first.id, Ordering::Relaxed);
             *child.exit_signal.lock() = Some(Signal::SIGCHLD);
             child.family.lock().parent = Arc::downgrade(&first);
-            first.family.lock().children.push(child);
+            first.family.lock().children.push(child.clone());
+            // Last: a child that sees its new parent can be waited for by that.
+            child.parent.store(first.id, Ordering::Release);
         }
         first.children_changed.wake_all();
     }

@@ -28,6 +28,8 @@ mod regions;
 #[cfg(any(test, target_os = "none"))]
 mod script;
 #[cfg(any(test, target_os = "none"))]
+mod signals;
+#[cfg(any(test, target_os = "none"))]
 mod terminal;
 #[cfg(any(test, target_os = "none"))]
 mod user_stack;
@@ -100,6 +102,7 @@ mod psci;
 mod ptrace;
 #[cfg(target_os = "none")]
 mod random;
+#[cfg(target_os = "none")]
 mod rcu;
 #[cfg(target_os = "none")]
 mod reference;
@@ -117,8 +120,6 @@ mod scheduler;
 mod self_check;
 #[cfg(target_os = "none")]
 mod shared_memory;
-#[cfg(target_os = "none")]
-mod signals;
 #[cfg(target_os = "none")]
 mod sleep;
 #[cfg(target_os = "none")]

@@ -6,91 +6,35 @@
 //!   user mode <-- frame on the user's stack <-- deliver, in the exit's work loop
 //! ```
 
-mod action;
-mod alternate;
-mod call;
-mod deliver;
 mod info;
-mod layout;
-mod pending;
-mod send;
 mod signal;
 
-use core::sync::atomic::{AtomicU64, Ordering};
+#[cfg(target_os = "none")]
+mod action;
+#[cfg(target_os = "none")]
+mod alternate;
+#[cfg(target_os = "none")]
+mod call;
+#[cfg(target_os = "none")]
+mod deliver;
+#[cfg(target_os = "none")]
+mod layout;
+#[cfg(target_os = "none")]
+mod of_task;
+#[cfg(target_os = "none")]
+mod pending;
+#[cfg(target_os = "none")]
+mod send;
 
-pub use action::{Action, Actions, Disposition};
-pub use alternate::{Alternate, AlternateStack};
-pub use call::back;
-pub use deliver::{deliver, exit_task};
-pub use info::*;
-pub use pending::Pending;
-pub use send::{discard, look_again, notify, raise, send, send_group, send_task};
-pub use signal::{Default, Signal, SignalSet};
-
-use crate::task::Task;
-
-/// A task's own part.
-pub struct TaskSignals {
-    /// What it does not want to hear of now. Its own business.
-    blocked: AtomicU64,
-    /// What that will be when a signal has ended its wait in `sigsuspend`, or [`NOTHING`].
-    suspended: AtomicU64,
-    /// What waits for it alone.
-    pub pending: Pending,
-    /// Its alternate stack.
-    pub alternate: Alternate,
-}
-
-/// No set of blocked signals: SIGKILL is in it.
-const NOTHING: u64 = u64::MAX;
-
-impl TaskSignals {
-    /// Nothing blocked, nothing waiting.
-    pub const fn new() -> TaskSignals {
-        TaskSignals {
-            blocked: AtomicU64::new(0),
-            suspended: AtomicU64::new(NOTHING),
-            pending: Pending::new(),
-            alternate: Alternate::new(),
-        }
-    }
-
-    /// What it does not want to hear of now.
-    pub fn blocked(&self) -> SignalSet {
-        SignalSet::from_bits(self.blocked.load(Ordering::Acquire))
-    }
-
-    /// Wants to hear of something else from here on. Who may have something waiting then is [notified](notify).
-    pub fn block(&self, signals: SignalSet) {
-        self.blocked.store(signals.without(SignalSet::ABSOLUTE).bits(), Ordering::Release);
-    }
-
-    /// Blocks `signals` until one is delivered, and then again what is blocked now.
-    pub fn suspend(&self, signals: SignalSet) {
-        self.suspended.store(self.blocked().bits(), Ordering::Relaxed);
-        self.block(signals);
-    }
-
-    /// Nothing was delivered to a handler: blocks again what it did before `suspend`.
-    pub fn unsuspend(&self) {
-        let before = self.suspended.swap(NOTHING, Ordering::Relaxed);
-        if before != NOTHING {
-            self.block(SignalSet::from_bits(before));
-        }
-    }
-
-    /// What a handler that begins now is to put back when it returns.
-    fn take_suspended(&self) -> SignalSet {
-        match self.suspended.swap(NOTHING, Ordering::Relaxed) {
-            NOTHING => self.blocked(),
-            before => SignalSet::from_bits(before),
-        }
-    }
-}
-
-/// Whatever the task sleeps for, there is something to do first: a signal that it does not block, a stop, or its end.
-pub fn is_interrupted(task: &Task) -> bool {
-    let Some(process) = task.process() else { return false };
-    let pending = task.signals.pending.set().or(process.pending.set());
-    process.is_ending_task(task) || process.job.is_stopped() || !pending.without(task.signals.blocked()).is_empty()
-}
+#[cfg(target_os = "none")]
+pub use {
+    action::{Action, Actions, Disposition},
+    alternate::{Alternate, AlternateStack},
+    call::back,
+    deliver::{deliver, exit_task},
+    info::*,
+    of_task::{TaskSignals, is_interrupted},
+    pending::Pending,
+    send::{discard, look_again, notify, raise, send, send_group, send_task},
+    signal::{Default, Signal, SignalSet},
+};

@@ -36,7 +36,7 @@ impl TaskSignals {
         SignalSet::from_bits(self.blocked.load(Ordering::Acquire))
     }
 
-    /// Wants to hear of something else from here on. Who may have something waiting then is [notified](notify).
+    /// Wants to hear of something else from here on. Who may have something waiting then is [notified](super::notify).
     pub fn block(&self, signals: SignalSet) {
         self.blocked.store(signals.without(SignalSet::ABSOLUTE).bits(), Ordering::Release);
     }

@@ -1,7 +1,7 @@
 //! Tasks: what the scheduler switches between.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use vestibule::{Context, Process as ProcessContext, TaskWord};
 use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
@@ -221,6 +221,9 @@ impl Task {
     /// Says what it is about; its own business alone, but for waking.
     pub fn set(&self, state: State) {
         self.state.store(state as u32, Ordering::SeqCst);
+        // Who sleeps by name looks next at what it sleeps for, which whoever wakes it has changed before he looks at its name: of
+        // the two one sees the other's. A store and a load of something else are in order only with this between them.
+        fence(Ordering::SeqCst);
     }
 
     /// Makes a sleeping task runnable; false if it does not sleep.

@@ -1,6 +1,6 @@
 //! What a task has of signals: what it blocks, what waits for it alone, where its handlers run.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::{Alternate, Pending, SignalSet};
 use crate::task::Task;
@@ -39,6 +39,8 @@ impl TaskSignals {
     /// Wants to hear of something else from here on. Who may have something waiting then is [notified](super::notify).
     pub fn block(&self, signals: SignalSet) {
         self.blocked.store(signals.without(SignalSet::ABSOLUTE).bits(), Ordering::Release);
+        // Who sends looks at this after the signal waits, who blocks looks at what waits after this: one sees the other's.
+        fence(Ordering::SeqCst);
     }
 
     /// Blocks `signals` until one is delivered, and then again what is blocked now.

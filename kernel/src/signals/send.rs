@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::fmt::Display;
+use core::sync::atomic::{Ordering, fence};
 
 use vestibule::{Flags, Process as ProcessContext};
 use vestibule_arm64::Frame;
@@ -118,4 +119,6 @@ pub fn discard(process: &Process, signals: SignalSet) {
 /// What cannot wait is lost, as it is when a real-time queue is full.
 fn wait(pending: &Pending, info: Info) {
     _ = pending.add(info);
+    // Before anybody asks who blocks it, as `TaskSignals::block` says.
+    fence(Ordering::SeqCst);
 }

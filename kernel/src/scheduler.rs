@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering, fence};
 
 use vestibule::{Asking, Atomic, Cause, Flags, Hardirq, IrqsSaved, NoIrq, Preemption, Process as ProcessContext, Why};
 use vestibule_arm64::{CpuLocal, switch, this_cpu};
@@ -83,23 +83,29 @@ pub fn start(task: Arc<Task>) {
 
 /// Wakes a sleeping task. From any context but an NMI-like one.
 pub fn wake(task: &Arc<Task>) {
-    if !task.rouse() {
+    // What it sleeps for has changed; it says that it sleeps, and looks then. One sees the other's.
+    fence(Ordering::SeqCst);
+    if !task.is(State::Sleeping) {
         return;
     }
-    loop {
+    let number = loop {
         let number = task.cpu();
         let queue = QUEUES[number].lock();
         if task.cpu() != number {
             continue;
+        }
+        // With the lock held: a task that was found asleep before might have gone on by itself meanwhile, to its end even.
+        if !task.rouse() {
+            return;
         }
         // Still on its way to sleep (it looks at its state again with this lock held), or preempted on that way.
         let is_it = |other: &Arc<Task>| Arc::ptr_eq(other, task);
         if queue.current.as_ref().is_some_and(is_it) || queue.waiting.iter().any(is_it) {
             return;
         }
-        drop(queue);
-        return if task.may_run_on(number) { enqueue(task.clone(), number) } else { start(task.clone()) };
-    }
+        break number;
+    };
+    if task.may_run_on(number) { enqueue(task.clone(), number) } else { start(task.clone()) }
 }
 
 /// Puts a runnable task, which is on no queue and runs nowhere, on one, and asks for its CPU.

@@ -38,16 +38,30 @@ pub fn check_variants() -> Result<()> {
     process::run(&mut command(&["--all-variants".into()]))
 }
 
+/// The corpus's own tests, which exist only where there are known bugs: what those are made of breaks nothing by itself, on what
+/// verdicts depend, what came of the thread's alternatives.
+pub fn corpus_tests() -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--profile", "model", "--package", "vestibule-model", "--lib"]);
+    forge(&mut command);
+    command.args(["--", "corpus::tests::"]).current_dir(workspace::root());
+    command
+}
+
 fn command(arguments: &[OsString]) -> Command {
     let mut command = Command::new("cargo");
     // Files that are named are here, not in the workspace's root.
     command.args(["run", "--profile", "model", "--package", "vestibule-model", "--bin", "vestibule-model"]);
     command.arg("--manifest-path").arg(workspace::root().join("Cargo.toml"));
     if asks_for_variants(arguments) {
-        command.arg("--target-dir").arg(workspace::root().join(FORGED)).env(FORGE.0, FORGE.1);
+        forge(&mut command);
     }
     command.arg("--").args(arguments);
     command
+}
+
+fn forge(command: &mut Command) {
+    command.arg("--target-dir").arg(workspace::root().join(FORGED)).env(FORGE.0, FORGE.1);
 }
 
 /// A token may be a variant's.

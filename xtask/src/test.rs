@@ -77,6 +77,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         tally.note(model::check_shipped())?;
         say("known bugs");
         tally.note(model::check_variants())?;
+        count_tests(&mut model::corpus_tests(), tally)?;
     }
     boot_tests(options, tally)?;
     if options.boot.is_none() {
@@ -124,12 +125,16 @@ fn step(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
     tally.note(process::run(command))
 }
 
-/// Runs `cargo test`, shows what it prints and counts its tests.
 fn host_tests(tally: &mut Tally) -> Result<()> {
     say("host tests");
-    let mut command = host("test");
-    command.arg("--workspace").stdout(Stdio::piped());
-    let mut child = process::tied(&mut command).spawn().context("cannot start cargo")?;
+    count_tests(host("test").arg("--workspace"), tally)
+}
+
+/// Runs `cargo test`, shows what it prints and counts its tests: there have to be some.
+fn count_tests(command: &mut Command, tally: &mut Tally) -> Result<()> {
+    let before = tally.passed;
+    command.stdout(Stdio::piped());
+    let mut child = process::tied(command).spawn().context("cannot start cargo")?;
     for line in BufReader::new(child.stdout.take().expect("its output is piped")).lines() {
         let line = line?;
         println!("{line}");
@@ -140,7 +145,10 @@ fn host_tests(tally: &mut Tally) -> Result<()> {
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!("{} failed: {status}", process::describe(&command));
+        bail!("{} failed: {status}", process::describe(command));
+    }
+    if tally.passed == before {
+        bail!("{}: no test", process::describe(command));
     }
     Ok(())
 }

@@ -121,12 +121,12 @@ impl World {
         if !ghost.ran || top.in_round {
             return;
         }
-        // Before it masks anything, a system call looks whether somebody traces it.
-        if top.exception == Some(Exception::Svc) && !ghost.masked {
+        let wanted = self.design.looks_with;
+        // Before it masks what the last look wants masked, a system call looks whether somebody traces it.
+        if top.exception == Some(Exception::Svc) && !ghost.masked && self.daif() & wanted != wanted {
             return;
         }
         let constraint = if from_user { 52 } else { 27 };
-        let wanted = self.design.looks_with;
         self.check(constraint, self.daif() & wanted == wanted, "the last look is made with something open");
         self.check(117, word & (HARDIRQ * 15) == 0 || !from_user, "a look while an interrupt counts");
         let ghost = &mut self.top().ghost;

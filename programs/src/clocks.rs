@@ -9,6 +9,7 @@ use crate::runtime::print::println;
 use crate::runtime::process::{HANDLED, fork, handle, handled, set_action, set_blocked, set_of, wait};
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, gettid, kill, nanosleep, timespec};
+use crate::runtime::tests::{self, Test};
 use crate::runtime::thread::spawn;
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -17,8 +18,6 @@ const TICK: Duration = Duration::from_millis(4);
 const SLACK: Duration = Duration::from_millis(150);
 
 /// What it shows, and whether it does.
-type Test = (&'static str, fn() -> Result<bool>);
-
 /// The program.
 pub fn main(_: Arguments) -> u8 {
     let tests: [Test; 14] = [
@@ -37,16 +36,7 @@ pub fn main(_: Arguments) -> u8 {
         ("CPU time is that of running", cpu_time),
         ("CPU time of threads and children", usage),
     ];
-    let mut wrong = 0;
-    for (what, test) in &tests {
-        match test() {
-            Ok(true) => {}
-            other => {
-                println!("clocks: {what}: {other:?}");
-                wrong += 1;
-            }
-        }
-    }
+    let wrong = tests::run("clocks", &tests);
     println!("clocks: {} tests, {wrong} failed", tests.len());
     u8::from(wrong > 0)
 }

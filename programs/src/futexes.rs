@@ -11,14 +11,13 @@ use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{
     Errno, Result, abi, call, check, clock_gettime, errno, getpid, gettid, nanosleep, tgkill, timespec,
 };
+use crate::runtime::tests::{self, Test};
 use crate::runtime::thread::{Thread, spawn};
 
 const PRIVATE: u32 = abi::FUTEX_PRIVATE_FLAG;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// What it shows, and whether it does.
-type Test = (&'static str, fn() -> Result<bool>);
-
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
     let rounds = arguments.number(1).unwrap_or(300) as u32;
@@ -32,16 +31,7 @@ pub fn main(arguments: Arguments) -> u8 {
         ("shared memory is the same word for two processes", shared),
         ("a thread that ends marks the locks that it held", robust),
     ];
-    let mut wrong = 0;
-    for (what, test) in &tests {
-        match test() {
-            Ok(true) => {}
-            other => {
-                println!("futexes: {what}: {other:?}");
-                wrong += 1;
-            }
-        }
-    }
+    let mut wrong = tests::run("futexes", &tests);
     if stress(rounds) != Ok(true) {
         println!("futexes: threads that wait for each other: not all came through");
         wrong += 1;

@@ -11,12 +11,11 @@ use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{
     Result, abi, call, check, errno, getpid, gettid, kill, mmap, nanosleep, pipe, read, tgkill, write,
 };
-
-type Test = fn() -> Result<bool>;
+use crate::runtime::tests::{self, Test};
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let tests: [(&str, Test); 9] = [
+    let tests: [Test; 9] = [
         ("a handler is called and comes back", handler),
         ("blocked signals wait", blocked),
         ("the handler's signal is blocked meanwhile, and not afterwards", mask),
@@ -27,16 +26,7 @@ pub fn main(_: Arguments) -> u8 {
         ("real-time signals queue", queue),
         ("a forged frame ends the process", forged),
     ];
-    let mut wrong = 0;
-    for (what, test) in &tests {
-        match test() {
-            Ok(true) => {}
-            other => {
-                println!("signals: {what}: {other:?}");
-                wrong += 1;
-            }
-        }
-    }
+    let wrong = tests::run("signals", &tests);
     println!("signals: {} tests, {wrong} failed", tests.len());
     u8::from(wrong > 0)
 }

@@ -8,4 +8,5 @@ pub mod ptrace;
 pub mod start;
 pub mod syscall;
 pub mod test_calls;
+pub mod tests;
 pub mod thread;

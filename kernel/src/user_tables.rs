@@ -5,6 +5,7 @@
 //! that gives way to another is empty in between (break before make).
 
 use alloc::sync::Arc;
+use core::iter;
 use core::mem;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -122,21 +123,9 @@ impl UserTables {
     /// so, or where they were before.
     pub fn protect_all(&mut self, range: Range<usize>, protection: Protection, stores: bool) {
         let mut changed = false;
-        let mut page = range.start;
-        while page < range.end {
-            let table = match self.last_table(page) {
-                Ok(table) => table,
-                Err(next) => {
-                    page = next;
-                    continue;
-                }
-            };
-            let slot = &table[index(page, LAST_LEVEL)];
-            if load(slot) != Entry::NONE {
-                let write = protection.write && (stores || load(slot).is_writable());
-                changed |= change(slot, Protection { write, ..protection });
-            }
-            page += PAGE_SIZE;
+        for (_, slot) in self.mapped(range) {
+            let write = protection.write && (stores || load(slot).is_writable());
+            changed |= change(slot, Protection { write, ..protection });
         }
         if changed {
             self.forget_all();
@@ -179,28 +168,16 @@ impl UserTables {
     /// Has `child`, which maps nothing in `range`, show the same frames there, both without stores: who stores first gets a
     /// copy. Until [`forget_all`](Self::forget_all) the program may go on storing.
     pub fn share(&mut self, child: &mut UserTables, range: Range<usize>) -> Result<(), OutOfMemory> {
-        let mut page = range.start;
-        while page < range.end {
-            let table = match self.last_table(page) {
-                Ok(table) => table,
-                Err(next) => {
-                    page = next;
-                    continue;
-                }
-            };
-            let slot = &table[index(page, LAST_LEVEL)];
-            if load(slot) != Entry::NONE {
-                let theirs = child.slot(page)?;
-                let entry = load(slot).read_only();
-                store(slot, entry);
-                // The tables keep their count, and the child's get one of their own.
-                let ours = owned(entry);
-                mem::forget(ours.clone());
-                mem::forget(ours);
-                store(theirs, entry);
-                Usage::add(&child.usage.pages, 1);
-            }
-            page += PAGE_SIZE;
+        for (page, slot) in self.mapped(range) {
+            let theirs = child.slot(page)?;
+            let entry = load(slot).read_only();
+            store(slot, entry);
+            // The tables keep their count, and the child's get one of their own.
+            let ours = owned(entry);
+            mem::forget(ours.clone());
+            mem::forget(ours);
+            store(theirs, entry);
+            Usage::add(&child.usage.pages, 1);
         }
         Ok(())
     }
@@ -238,6 +215,26 @@ impl UserTables {
         assert!(page < USER_END, "{page:#x} is no user page");
         (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| {
             child(&table[index(page, level)]).ok_or_else(|| next(page, level))
+        })
+    }
+
+    /// The pages of `range` that are mapped, in order, each with its entry.
+    fn mapped(&self, range: Range<usize>) -> impl Iterator<Item = (usize, &AtomicU64)> {
+        let mut page = range.start;
+        iter::from_fn(move || {
+            while page < range.end {
+                match self.last_table(page) {
+                    Ok(table) => {
+                        let (at, slot) = (page, &table[index(page, LAST_LEVEL)]);
+                        page += PAGE_SIZE;
+                        if load(slot) != Entry::NONE {
+                            return Some((at, slot));
+                        }
+                    }
+                    Err(next) => page = next,
+                }
+            }
+            None
         })
     }
 

@@ -15,6 +15,9 @@ use crate::reference::Reference;
 /// Mutual exclusion between CPUs and against this CPU's interrupts.
 pub type IrqLock<T> = lock_api::Mutex<RawIrqLock, T>;
 
+/// Holds an [`IrqLock`].
+pub type IrqLockGuard<'a, T> = lock_api::MutexGuard<'a, RawIrqLock, T>;
+
 /// The lock under [`IrqLock`].
 pub struct RawIrqLock {
     locked: AtomicBool,

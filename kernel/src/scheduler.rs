@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU8, Ordering, fence};
 use vestibule::{Asking, Atomic, Cause, Flags, Hardirq, IrqsSaved, NoIrq, Preemption, Process as ProcessContext, Why};
 use vestibule_arm64::{CpuLocal, switch, this_cpu};
 
-use crate::lock::IrqLock;
+use crate::lock::{IrqLock, IrqLockGuard};
 use crate::percpu::{self, MAX_CPUS};
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
@@ -35,6 +35,11 @@ struct Queue {
 impl Queue {
     const EMPTY: Self =
         Self { cpu: None, waiting: VecDeque::new(), current: None, idle: None, previous: None, displaced: None };
+
+    /// That task runs here, or is on its way to or from here.
+    fn runs(&self, task: &Arc<Task>) -> bool {
+        self.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task))
+    }
 }
 
 static QUEUES: [IrqLock<Queue>; MAX_CPUS] = [const { IrqLock::new(Queue::EMPTY) }; MAX_CPUS];
@@ -88,24 +93,30 @@ pub fn wake(task: &Arc<Task>) {
     if !task.is(State::Sleeping) {
         return;
     }
-    let number = loop {
-        let number = task.cpu();
-        let queue = QUEUES[number].lock();
-        if task.cpu() != number {
-            continue;
-        }
+    let number = {
+        let (number, queue) = queue_of(task);
         // With the lock held: a task that was found asleep before might have gone on by itself meanwhile, to its end even.
         if !task.rouse() {
             return;
         }
         // Still on its way to sleep (it looks at its state again with this lock held), or preempted on that way.
-        let is_it = |other: &Arc<Task>| Arc::ptr_eq(other, task);
-        if queue.current.as_ref().is_some_and(is_it) || queue.waiting.iter().any(is_it) {
+        if queue.runs(task) || queue.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, task)) {
             return;
         }
-        break number;
+        number
     };
     if task.may_run_on(number) { enqueue(task.clone(), number) } else { start(task.clone()) }
+}
+
+/// The queue of the CPU that a task belongs to, locked: as long as it is, the task belongs to no other.
+fn queue_of(task: &Task) -> (usize, IrqLockGuard<'static, Queue>) {
+    loop {
+        let number = task.cpu();
+        let queue = QUEUES[number].lock();
+        if task.cpu() == number {
+            return (number, queue);
+        }
+    }
 }
 
 /// Puts a runnable task, which is on no queue and runs nowhere, on one, and asks for its CPU.
@@ -139,25 +150,17 @@ pub fn kick(task: &Arc<Task>) {
     if core::ptr::eq(Task::current(here.cpu()), &raw const **task) {
         return;
     }
-    let number = task.cpu();
-    let queue = QUEUES[number].lock();
-    let runs = queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task));
-    if runs && this_cpu(here.cpu()).number() != number {
+    let (number, queue) = queue_of(task);
+    if queue.runs(task) && this_cpu(here.cpu()).number() != number {
         interrupts::send(number, interrupts::RESCHEDULE);
     }
 }
 
 /// Runs `look` while a task that sleeps is on no CPU, and cannot come to one; does nothing if it is on its way to sleep still.
 pub fn while_off_cpu<R>(task: &Arc<Task>, look: impl FnOnce() -> R) -> Option<R> {
-    loop {
-        let number = task.cpu();
-        // Who wakes it takes this lock first; who switches from it has it until that is done.
-        let queue = QUEUES[number].lock();
-        if task.cpu() == number {
-            let runs = queue.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, task));
-            return (!runs).then(look);
-        }
-    }
+    // Who wakes it takes this lock first; who switches from it has it until that is done.
+    let (_, queue) = queue_of(task);
+    (!queue.runs(task)).then(look)
 }
 
 /// The tick, from the interrupt's body: whoever runs has had its time if somebody waits.

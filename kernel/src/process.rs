@@ -52,7 +52,7 @@ pub struct Process {
     borrows_memory: AtomicBool,
     /// Woken when he has.
     memory_returned: WaitQueue,
-    /// What the CPU's lower half is while it runs; zero for none.
+    /// What the CPU's lower half is while it runs.
     ttbr0: AtomicU64,
     /// What it has open.
     pub files: Arc<FileTable>,
@@ -239,7 +239,7 @@ impl Process {
         self.memory.lock().clone()
     }
 
-    /// What the CPU's lower half is while it runs; zero for none.
+    /// What the CPU's lower half is while it runs.
     pub fn ttbr0(&self) -> u64 {
         self.ttbr0.load(Ordering::Relaxed)
     }

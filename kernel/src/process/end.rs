@@ -11,7 +11,7 @@ use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin, Signal};
 use crate::task::Task;
 use crate::terminal::TERMINAL;
-use crate::{cpu_time, power, println, processes, ptrace, statistics, user_tables};
+use crate::{cpu_time, power, println, processes, ptrace, statistics};
 
 impl Process {
     /// Its tasks are to end.
@@ -53,7 +53,7 @@ impl Process {
         }
         self.files.leave();
         self.alarms.clear();
-        self.release_memory(cpu);
+        self.release_memory();
         if self.id == processes::FIRST {
             power_off(Status::from_word(self.status.load(Ordering::Acquire)));
         }
@@ -65,16 +65,9 @@ impl Process {
         self.tell_parent();
     }
 
-    /// Whoever shares it keeps it.
-    fn release_memory(&self, cpu: &mut Cpu<ProcessContext>) {
-        let memory = {
-            let masked = cpu.irqs_off();
-            self.ttbr0.store(0, Ordering::Relaxed);
-            user_tables::deactivate();
-            drop(masked);
-            self.memory.lock().take()
-        };
-        drop(memory);
+    /// Whoever shares it keeps it. Its tasks have all [left it](Task::leave_memory).
+    fn release_memory(&self) {
+        drop(self.memory.lock().take());
         self.return_memory();
     }
 

@@ -3,13 +3,14 @@
 use alloc::sync::Arc;
 
 use vestibule::Process as ProcessContext;
+use vestibule_arm64::Frame;
 
 use super::{Memory, Process};
 use crate::errno::{Errno, Result};
+use crate::processes;
 use crate::reference::Cpu;
 use crate::signals::Signal;
 use crate::task::{Start, Task};
-use vestibule_arm64::Frame;
 
 /// What a child is to be like, besides a copy.
 #[derive(Clone, Copy, Default)]
@@ -34,7 +35,7 @@ impl Process {
         let memory = self.memory().ok_or(Errno::ESRCH)?;
         let memory = if wish.shares_memory { memory } else { Memory::new(memory.lock(cpu).fork()?) };
         let parent = if wish.is_sibling { self.parent().unwrap_or_else(|| self.clone()) } else { self.clone() };
-        let id = crate::processes::take_number();
+        let id = processes::take_number();
         let child = self.copy(id, &parent, memory, wish);
         let task = Task::new(id, Some(child.clone()), Start::User(frame))?;
         child.add(&task);

@@ -46,7 +46,7 @@ impl Process {
     /// A signal stops it.
     pub fn stop(&self, signal: Signal) {
         if self.job.stopped_by.swap(signal.number(), Ordering::AcqRel) == 0 {
-            self.tell(Status::stopped(signal), CLD_STOPPED, signal);
+            self.tell(Status::stopped(signal));
             // The others hear of it on their way to user mode.
             self.tasks().iter().for_each(signals::notify);
         }
@@ -55,7 +55,7 @@ impl Process {
     /// It goes on, if it was stopped.
     pub fn go_on(&self) {
         if self.job.stopped_by.swap(0, Ordering::AcqRel) != 0 {
-            self.tell(Status::CONTINUED, CLD_CONTINUED, Signal::SIGCONT);
+            self.tell(Status::CONTINUED);
             self.job.changed.wake_all();
         }
     }
@@ -71,16 +71,14 @@ impl Process {
         self.job.changed.wake_all();
     }
 
-    fn tell(&self, status: Status, code: i32, signal: Signal) {
+    fn tell(&self, status: Status) {
         *self.job.news.lock() = Some(status);
         let Some(parent) = self.parent() else { return };
         if !parent.actions.lock().get(Signal::SIGCHLD).has(linux_raw_sys::general::SA_NOCLDSTOP) {
-            let origin = Origin::Child { process: self.id(), status: signal.number() as i32, times: [0; 2] };
+            let (code, status) = status.for_parent();
+            let origin = Origin::Child { process: self.id(), status, times: [0; 2] };
             signals::send(&parent, Info { signal: Signal::SIGCHLD, code, origin });
         }
         parent.children_changed.wake_all();
     }
 }
-
-const CLD_STOPPED: i32 = 5;
-const CLD_CONTINUED: i32 = 6;

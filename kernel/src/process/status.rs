@@ -1,10 +1,15 @@
 //! How a process ended: Linux's wait status.
 
+use linux_raw_sys::general as linux;
+
 use crate::signals::Signal;
 
 /// A wait status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Status(i32);
+
+/// The low byte of the status of who is stopped.
+const STOPPED: i32 = 0x7f;
 
 impl Status {
     /// By itself, with this code.
@@ -19,12 +24,12 @@ impl Status {
 
     /// It has not: it is stopped by a signal.
     pub const fn stopped(signal: Signal) -> Status {
-        Status((signal.number() as i32) << 8 | 0x7f)
+        Status((signal.number() as i32) << 8 | STOPPED)
     }
 
     /// It has not: it is stopped at a system call, and its tracer asked to be told that from other traps.
     pub const fn stopped_at_system_call() -> Status {
-        Status((Signal::SIGTRAP.number() as i32 | 0x80) << 8 | 0x7f)
+        Status((Signal::SIGTRAP.number() as i32 | 0x80) << 8 | STOPPED)
     }
 
     /// It has not: it goes on.
@@ -55,11 +60,12 @@ impl Status {
 
     /// For SIGCHLD: how, and with which status.
     pub const fn for_parent(self) -> (i32, i32) {
-        const CLD_EXITED: i32 = 1;
-        const CLD_KILLED: i32 = 2;
-        match self.signal() {
-            None => (CLD_EXITED, self.0 >> 8),
-            Some(signal) => (CLD_KILLED, signal.number() as i32),
-        }
+        let (how, status) = match (self, self.signal()) {
+            (Status::CONTINUED, _) => (linux::CLD_CONTINUED, Signal::SIGCONT.number() as i32),
+            (Status(word), _) if word & 0xff == STOPPED => (linux::CLD_STOPPED, word >> 8),
+            (_, Some(signal)) => (linux::CLD_KILLED, signal.number() as i32),
+            (Status(word), None) => (linux::CLD_EXITED, word >> 8),
+        };
+        (how as i32, status)
     }
 }

@@ -84,9 +84,8 @@ fn stop(
     drop(state);
     let is_to_end = || task.process().is_none_or(|process| process.is_ending_task(task));
     if !tracer.actions.lock().get(Signal::SIGCHLD).has(linux::SA_NOCLDSTOP) {
-        const CLD_TRAPPED: i32 = 4;
         let origin = Origin::Child { process: task.id(), status: about, times: [0; 2] };
-        signals::send(&tracer, Info { signal: Signal::SIGCHLD, code: CLD_TRAPPED, origin });
+        signals::send(&tracer, Info { signal: Signal::SIGCHLD, code: linux::CLD_TRAPPED as i32, origin });
     }
     // Whoever waits for it holds no count of the tracer over the wait: that one may end meanwhile.
     tracer.children_changed.wake_all();

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::fmt::Display;
+use core::slice;
 use core::sync::atomic::{Ordering, fence};
 
 use vestibule::{Flags, Process as ProcessContext};
@@ -15,11 +16,8 @@ use crate::{println, processes, scheduler};
 
 /// Sends to a process: any task of it that does not block the signal may take it.
 pub fn send(process: &Process, info: Info) {
-    if !has_effect(process, info.signal, None) {
+    if !is_to_wait(process, info.signal, &process.tasks()) {
         return;
-    }
-    if info.signal == Signal::SIGKILL {
-        return process.end(Status::killed(info.signal));
     }
     let signal = info.signal;
     wait(&process.pending, info);
@@ -33,11 +31,8 @@ pub fn send(process: &Process, info: Info) {
 /// Sends to one task.
 pub fn send_task(task: &Arc<Task>, info: Info) {
     let Some(process) = task.process() else { return };
-    if !has_effect(process, info.signal, Some(task)) {
+    if !is_to_wait(process, info.signal, slice::from_ref(task)) {
         return;
-    }
-    if info.signal == Signal::SIGKILL {
-        return process.end(Status::killed(info.signal));
     }
     wait(&task.signals.pending, info);
     notify(task);
@@ -88,8 +83,9 @@ pub fn look_again(task: &Task) {
     }
 }
 
-/// What a signal does by being sent. False if nobody would notice it.
-fn has_effect(process: &Process, signal: Signal, task: Option<&Task>) -> bool {
+/// What a signal does by being sent. Whether there is more to it, for one of these tasks of the process to hear of: not if
+/// nobody would notice it.
+fn is_to_wait(process: &Process, signal: Signal, tasks: &[Arc<Task>]) -> bool {
     if process.is_ending() {
         return false;
     }
@@ -101,13 +97,13 @@ fn has_effect(process: &Process, signal: Signal, task: Option<&Task>) -> bool {
         Default::Stop => discard(process, SignalSet::of(&[Signal::SIGCONT])),
         _ => {}
     }
-    let blocked = match task {
-        Some(task) => task.signals.blocked().has(signal),
-        None => process.tasks().iter().all(|task| task.signals.blocked().has(signal)),
-    };
-    let traced = |task: &Task| task.traced.tracer().is_some();
-    let is_traced = task.map_or_else(|| process.tasks().iter().any(|task| traced(task)), traced);
-    blocked || is_traced || !process.actions.lock().ignore(signal)
+    if signal == Signal::SIGKILL {
+        process.end(Status::killed(signal));
+        return false;
+    }
+    let blocked = tasks.iter().all(|task| task.signals.blocked().has(signal));
+    let is_traced = || tasks.iter().any(|task| task.traced.tracer().is_some());
+    blocked || is_traced() || !process.actions.lock().ignore(signal)
 }
 
 /// Whatever of these waits for a process or its tasks is forgotten.

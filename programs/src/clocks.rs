@@ -11,6 +11,7 @@ use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, gettid, kill, nanosleep, timespec};
 use crate::runtime::tests::{self, Test};
 use crate::runtime::thread::spawn;
+use crate::runtime::timer::{PosixTimer, set_interval, sleep_until};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 const TICK: Duration = Duration::from_millis(4);
@@ -117,11 +118,6 @@ fn twenty_sleeps() -> Result<Duration> {
     Ok(monotonic()? - start)
 }
 
-fn sleep_until(clock: u32, time: Duration) -> Result<usize> {
-    let time = timespec(time);
-    plain(abi::__NR_clock_nanosleep, [clock as usize, abi::TIMER_ABSTIME as usize, from_ref(&time) as usize, 0])
-}
-
 fn absolute_sleeps() -> Result<bool> {
     let mut right = true;
     for clock in [abi::CLOCK_MONOTONIC, abi::CLOCK_REALTIME, abi::CLOCK_BOOTTIME] {
@@ -134,14 +130,6 @@ fn absolute_sleeps() -> Result<bool> {
     }
     let refused = sleep_until(abi::CLOCK_MONOTONIC_RAW, Duration::ZERO);
     Ok(right && refused == Err(Errno(errno::EOPNOTSUPP)))
-}
-
-/// An interval timer: what it is set to now, and what it was.
-fn set_interval(which: u32, first: Duration, interval: Duration) -> Result<Duration> {
-    let parts = |time: Duration| [time.as_secs(), u64::from(time.subsec_micros())];
-    let (new, mut old) = ([parts(interval), parts(first)], [[0_u64; 2]; 2]);
-    plain(abi::__NR_setitimer, [which as usize, from_ref(&new) as usize, &raw mut old as usize])?;
-    Ok(Duration::new(old[1][0], old[1][1] as u32 * 1000))
 }
 
 fn interrupted_sleep() -> Result<bool> {
@@ -200,36 +188,16 @@ fn cpu_timers() -> Result<bool> {
     Ok(right)
 }
 
-/// As `sigevent`: value, signal, how, thread.
-fn create_timer(signal: u32, how: u32, value: u64, thread: usize) -> Result<u32> {
-    let mut event = [0_u64; 8];
-    event[0] = value;
-    event[1] = u64::from(signal) | u64::from(how) << 32;
-    event[2] = thread as u64;
-    let mut id = 0_u32;
-    plain(abi::__NR_timer_create, [abi::CLOCK_MONOTONIC as usize, from_ref(&event) as usize, &raw mut id as usize])?;
-    Ok(id)
-}
-
-fn set_timer(id: u32, first: Duration, interval: Duration) -> Result<usize> {
-    let new = [timespec(interval), timespec(first)];
-    plain(abi::__NR_timer_settime, [id as usize, 0, from_ref(&new) as usize, 0])
-}
-
-fn delete_timer(id: u32) -> Result<usize> {
-    plain(abi::__NR_timer_delete, [id as usize])
-}
-
 fn no_timer() -> Result<bool> {
-    let bad_id = set_timer(77, NANOSECOND, Duration::ZERO) == Err(Errno(errno::EINVAL));
-    let bad_signal = create_timer(65, abi::SIGEV_SIGNAL, 0, 0) == Err(Errno(errno::EINVAL));
-    let bad_thread = create_timer(10, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, 0x3f_ffff);
-    let silent = create_timer(0, abi::SIGEV_NONE, 0, 0)?;
-    set_timer(silent, Duration::from_secs(9), Duration::ZERO)?;
+    let bad_id = PosixTimer(77).set( NANOSECOND, Duration::ZERO) == Err(Errno(errno::EINVAL));
+    let bad_signal = PosixTimer::with(65, abi::SIGEV_SIGNAL, 0, 0) == Err(Errno(errno::EINVAL));
+    let bad_thread = PosixTimer::with(10, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, 0x3f_ffff);
+    let silent = PosixTimer::with(0, abi::SIGEV_NONE, 0, 0)?;
+    silent.set(Duration::from_secs(9), Duration::ZERO)?;
     let mut left = [[0_u64; 2]; 2];
-    plain(abi::__NR_timer_gettime, [silent as usize, &raw mut left as usize])?;
-    delete_timer(silent)?;
-    let deleted = delete_timer(silent) == Err(Errno(errno::EINVAL));
+    plain(abi::__NR_timer_gettime, [silent.0 as usize, &raw mut left as usize])?;
+    silent.delete()?;
+    let deleted = silent.delete() == Err(Errno(errno::EINVAL));
     Ok(bad_id && bad_signal && bad_thread == Err(Errno(errno::EINVAL)) && left[1][0] == 8 && deleted)
 }
 
@@ -237,15 +205,15 @@ fn timer_signal() -> Result<bool> {
     const SIGNAL: u32 = 40;
     handle(SIGNAL, 0, 0)?;
     let (before, value) = (handled(), 0x1234_5678_9abc);
-    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL, value, 0)?;
-    set_timer(id, Duration::from_millis(2), Duration::from_millis(2))?;
+    let timer = PosixTimer::with(SIGNAL, abi::SIGEV_SIGNAL, value, 0)?;
+    timer.set(Duration::from_millis(2), Duration::from_millis(2))?;
     for _ in 0..3 {
         _ = nanosleep(Duration::from_secs(1));
     }
-    delete_timer(id)?;
+    timer.delete()?;
     let origin = HANDLED.origin.load(Ordering::Relaxed) as u32;
     let is_timer = HANDLED.code.load(Ordering::Relaxed) as i32 == abi::SI_TIMER;
-    Ok(handled() >= before + 3 && is_timer && origin == id)
+    Ok(handled() >= before + 3 && is_timer && origin == timer.0)
 }
 
 /// The other thread would have it, too, if it were for the process.
@@ -254,8 +222,8 @@ fn timer_for_thread() -> Result<bool> {
     handle(SIGNAL, 0, 0)?;
     let before = handled();
     let mask = set_blocked(set_of(SIGNAL))?;
-    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, gettid())?;
-    set_timer(id, Duration::from_millis(1), Duration::ZERO)?;
+    let timer = PosixTimer::with(SIGNAL, abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID, 0, gettid())?;
+    timer.set(Duration::from_millis(1), Duration::ZERO)?;
     spawn(|| {
         _ = set_blocked(0);
         spin_for(Duration::from_millis(20));
@@ -263,7 +231,7 @@ fn timer_for_thread() -> Result<bool> {
     .join();
     let waited = handled() == before;
     set_blocked(mask)?;
-    delete_timer(id)?;
+    timer.delete()?;
     Ok(waited && handled() == before + 1)
 }
 
@@ -272,17 +240,17 @@ fn overrun() -> Result<bool> {
     handle(SIGNAL, 0, 0)?;
     let before = handled();
     let mask = set_blocked(set_of(SIGNAL))?;
-    let id = create_timer(SIGNAL, abi::SIGEV_SIGNAL, 0, 0)?;
-    set_timer(id, Duration::from_millis(2), Duration::from_millis(1))?;
+    let timer = PosixTimer::with(SIGNAL, abi::SIGEV_SIGNAL, 0, 0)?;
+    timer.set(Duration::from_millis(2), Duration::from_millis(1))?;
     nanosleep(Duration::from_millis(20))?;
-    set_timer(id, Duration::ZERO, Duration::ZERO)?;
+    timer.set(Duration::ZERO, Duration::ZERO)?;
     set_blocked(mask)?;
     let once = handled() == before + 1;
     // As often as user mode could never hear of.
-    set_timer(id, NANOSECOND, NANOSECOND)?;
+    timer.set(NANOSECOND, NANOSECOND)?;
     spin_for(Duration::from_millis(5));
-    let overrun = plain(abi::__NR_timer_getoverrun, [id as usize])?;
-    delete_timer(id)?;
+    let overrun = plain(abi::__NR_timer_getoverrun, [timer.0 as usize])?;
+    timer.delete()?;
     set_action(SIGNAL, 1, 0, 0)?;
     Ok(once && overrun > 1000)
 }

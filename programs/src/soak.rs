@@ -1,11 +1,14 @@
-//! `soak SECONDS`: processes that do what processes do, all at once and for as long as one likes; each checks what it gets.
+//! `soak SECONDS [NAME]`: processes that do what processes do, all at once and for as long as one likes; each checks what it gets.
 //!
 //! Every ten seconds it says how often each of them did it. None may stop doing it: that would be a wake-up that was lost.
-//! When all have ended, the kernel must have as much of everything as before.
+//! When all have ended, the kernel must have as much of everything as before. With a name, only those run that have it in
+//! theirs.
 
 mod memory;
 mod processes;
 mod threads;
+mod timers;
+mod tracing;
 
 use core::array::from_fn;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +22,7 @@ use crate::runtime::syscall::{Result, mmap_shared, nanosleep};
 use crate::runtime::test_calls::{frames_in_use, open_files, tasks};
 
 /// What goes on, and what does it: it returns when it is told to stop, or with what was wrong.
-const ACTIVITIES: [(&str, Activity); 9] = [
+const ACTIVITIES: [(&str, Activity); 11] = [
     ("forks", processes::forks),
     ("programs", processes::programs),
     ("pipes", processes::pipes),
@@ -29,6 +32,8 @@ const ACTIVITIES: [(&str, Activity); 9] = [
     ("faults", memory::faults),
     ("threads", threads::threads),
     ("sleeps", threads::sleeps),
+    ("timers", timers::timers),
+    ("tracing", tracing::tracing),
 ];
 
 type Activity = fn(&Progress) -> Result<bool>;
@@ -67,10 +72,15 @@ pub fn main(arguments: Arguments) -> u8 {
         return processes::STATUS;
     }
     let Some(seconds) = arguments.number(1) else {
-        println!("usage: soak SECONDS");
+        println!("usage: soak SECONDS [NAME]");
         return 2;
     };
-    match soak(Duration::from_secs(seconds as u64)) {
+    let name = arguments.get(2).unwrap_or_default();
+    if !ACTIVITIES.iter().any(|(other, _)| other.contains(name)) {
+        println!("soak: there is no {name:?}");
+        return 2;
+    }
+    match soak(Duration::from_secs(seconds as u64), name) {
         Ok(true) => 0,
         Ok(false) => 1,
         Err(why) => {
@@ -80,15 +90,15 @@ pub fn main(arguments: Arguments) -> u8 {
     }
 }
 
-fn soak(time: Duration) -> Result<bool> {
+fn soak(time: Duration, name: &str) -> Result<bool> {
     // SAFETY: zeros are counts and a flag, and the memory stays for ever.
     let shared = unsafe { &*mmap_shared(size_of::<Shared>())?.cast::<Shared>() };
-    if !run(shared, WARM_UP)? {
+    if !run(shared, WARM_UP, name)? {
         return Ok(false);
     }
     let before = Figures::now()?;
     println!("soak: before {before:?}");
-    let right = run(shared, time)?;
+    let right = run(shared, time, name)?;
     let end = now() + SETTLE;
     let mut after = Figures::now()?;
     while after.are_more_than(&before) && now() < end {
@@ -124,44 +134,51 @@ impl Figures {
     }
 }
 
-/// Has all activities go on for some time; false if one of them was wrong or got stuck.
-fn run(shared: &'static Shared, time: Duration) -> Result<bool> {
-    shared.stop.store(false, Ordering::Relaxed);
-    let mut children = [0; ACTIVITIES.len()];
-    for (index, (name, activity)) in ACTIVITIES.iter().enumerate() {
-        children[index] = fork(|| match activity(&Progress { shared, index }) {
-            Ok(true) => 0,
-            Ok(false) => {
-                println!("soak: {name}: wrong");
-                1
-            }
-            Err(why) => {
-                println!("soak: {name}: system call failed: {why:?}");
-                1
-            }
-        })?;
-    }
-    let right = watch(shared, time)?;
-    shared.stop.store(true, Ordering::Relaxed);
-    let mut statuses = 0;
-    for child in children {
-        statuses |= wait(child as isize, 0)?.1;
-    }
-    Ok(right && statuses == 0)
+/// The activities with `name` in theirs, and their places.
+fn chosen(name: &str) -> impl Iterator<Item = (usize, &'static (&'static str, Activity))> {
+    ACTIVITIES.iter().enumerate().filter(move |(_, (other, _))| other.contains(name))
 }
 
-/// Reports until the time is over; false if an activity got stuck.
-fn watch(shared: &Shared, time: Duration) -> Result<bool> {
+/// Has the chosen activities go on for some time; false if one of them was wrong or got stuck.
+fn run(shared: &'static Shared, time: Duration, chosen_by: &str) -> Result<bool> {
+    shared.stop.store(false, Ordering::Relaxed);
+    let mut children = [None; ACTIVITIES.len()];
+    for (index, (name, activity)) in chosen(chosen_by) {
+        let child = fork(|| {
+            let result = activity(&Progress { shared, index });
+            if result != Ok(true) {
+                println!("soak: {name}: {result:?}");
+                shared.stop.store(true, Ordering::Relaxed);
+            }
+            u8::from(result != Ok(true))
+        })?;
+        children[index] = Some(child);
+    }
+    // Who is stuck does not end.
+    if !watch(shared, time, chosen_by)? {
+        return Ok(false);
+    }
+    shared.stop.store(true, Ordering::Relaxed);
+    let mut statuses = 0;
+    for child in children.into_iter().flatten() {
+        statuses |= wait(child as isize, 0)?.1;
+    }
+    Ok(statuses == 0)
+}
+
+/// Reports until the time is over, or one was wrong; false if one got stuck.
+fn watch(shared: &Shared, time: Duration, chosen_by: &str) -> Result<bool> {
     let (start, mut reported) = (now(), now());
     let mut seen = [(0, start); ACTIVITIES.len()];
-    while now() - start < time {
+    while now() - start < time && !shared.stop.load(Ordering::Relaxed) {
         nanosleep(Duration::from_millis(100))?;
-        for (index, (count, since)) in seen.iter_mut().enumerate() {
+        for (index, (name, _)) in chosen(chosen_by) {
+            let (count, since) = &mut seen[index];
             let current = shared.counts[index].load(Ordering::Relaxed);
             if current != *count {
                 (*count, *since) = (current, now());
             } else if now() - *since > STUCK {
-                println!("soak: {} stopped at {count}", ACTIVITIES[index].0);
+                println!("soak: {name} stopped at {count}");
                 return Ok(false);
             }
         }

@@ -32,6 +32,15 @@ pub struct Options {
 }
 
 #[derive(clap::Args)]
+pub struct SoakOptions {
+    #[command(flatten)]
+    options: Options,
+    /// Only what has this in its name: forks, timers, …
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+#[derive(clap::Args)]
 pub struct FuzzOptions {
     #[command(flatten)]
     options: Options,
@@ -44,8 +53,10 @@ pub struct FuzzOptions {
 }
 
 /// Processes that do what processes do, until the time is over: nothing is lost, and nothing is left.
-pub fn soak(options: &Options) -> Result<ExitCode> {
-    run(options, Terminal::Plain, &["soak", &seconds(options)])
+pub fn soak(options: &SoakOptions) -> Result<ExitCode> {
+    let seconds = seconds(&options.options);
+    let words: Vec<_> = ["soak", &seconds].into_iter().chain(options.only.as_deref()).collect();
+    run(&options.options, Terminal::Plain, &words)
 }
 
 /// System calls with random arguments and signal frames with random changes; the terminal's calls too.

@@ -69,7 +69,7 @@ enum Task {
     /// Ask Debian's busybox the same on our kernel and on Debian's Linux
     Compare(compare::Options),
     /// Run processes that do what processes do, for minutes, and see that nothing is lost and nothing is left
-    Soak(long_run::Options),
+    Soak(long_run::SoakOptions),
     /// Make system calls with random arguments, for minutes, and see that the kernel lives
     Fuzz(long_run::FuzzOptions),
     /// Check what the compiler made of entry and exit code, in both kernels

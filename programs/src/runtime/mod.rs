@@ -10,3 +10,4 @@ pub mod syscall;
 pub mod test_calls;
 pub mod tests;
 pub mod thread;
+pub mod timer;

@@ -4,7 +4,7 @@ use core::ffi::c_int;
 use core::ptr::from_ref;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::syscall::{Result, abi, call, check, exit_group};
+use super::syscall::{Errno, Result, abi, call, check, errno, exit_group};
 
 /// What a handler was called with, last.
 #[derive(Debug)]
@@ -85,6 +85,16 @@ pub fn set_blocked(set: u64) -> Result<u64> {
     // SAFETY: reads and writes two words of this function's.
     check(unsafe { call(abi::__NR_rt_sigprocmask, arguments) })?;
     Ok(before)
+}
+
+/// Sleeps, with exactly these blocked meanwhile, until a handler has run.
+pub fn suspend(blocked: u64) -> Result<()> {
+    let arguments = [from_ref(&blocked) as usize, size_of::<u64>(), 0, 0, 0, 0];
+    // SAFETY: reads a word of this function's.
+    match check(unsafe { call(abi::__NR_rt_sigsuspend, arguments) }) {
+        Err(Errno(errno::EINTR)) => Ok(()),
+        other => other.map(|_| ()),
+    }
 }
 
 /// A signal as a set.

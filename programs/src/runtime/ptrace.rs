@@ -10,6 +10,7 @@ const PEEKDATA: usize = 2;
 const POKEDATA: usize = 5;
 const CONT: usize = 7;
 const ATTACH: usize = 16;
+const DETACH: usize = 17;
 const SYSCALL: usize = 24;
 const SETOPTIONS: usize = 0x4200;
 const GETSIGINFO: usize = 0x4202;
@@ -18,7 +19,9 @@ const SETREGSET: usize = 0x4205;
 
 /// Stops at system calls are told from others: SIGTRAP and this.
 pub const TRACESYSGOOD: usize = 1;
-/// That.
+/// Whom it traces ends with the tracer.
+pub const EXITKILL: usize = 1 << 20;
+/// What [`TRACESYSGOOD`] marks them with.
 pub const AT_SYSTEM_CALL: i32 = 0x80;
 
 /// A set of registers, by its note type.
@@ -94,6 +97,11 @@ impl Traced {
     /// Waits until it stops or ends: its wait status.
     pub fn wait(self) -> Result<i32> {
         wait(self.0 as isize, 0).map(|(_, status)| status)
+    }
+
+    /// Traces it no more: it goes on by itself.
+    pub fn detach(self) -> Result<()> {
+        request(DETACH, self.0, 0, 0)
     }
 
     /// Lets it go on, with a signal or with 0, to its next stop.

@@ -178,7 +178,7 @@ impl Expires for Alarm {
         let waits = self.waits(&process);
         state.overrun = if waits { state.overrun + missed + 1 } else { missed };
         state.timer = (state.setting.due != 0).then(|| timers::set(state.setting.due, self.clone()));
-        drop(state);
+        // Locked still: whoever has set it anew, or taken it back, hears nothing more of what was set before.
         if !waits {
             self.tell(&process, missed);
         }

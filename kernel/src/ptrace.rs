@@ -41,6 +41,8 @@ struct State {
     stop: Option<Stop>,
     /// The signal that it goes on with.
     signal: Option<Signal>,
+    /// It has ended: nobody can begin to trace it.
+    ended: bool,
 }
 
 /// It is stopped.
@@ -57,7 +59,7 @@ struct Stop {
 impl Traced {
     /// Nobody traces it.
     pub const fn new() -> Traced {
-        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None };
+        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None, ended: false };
         Traced { state: IrqLock::new(state), resumed: WaitQueue::new() }
     }
 
@@ -79,15 +81,16 @@ impl Traced {
     }
 }
 
-/// `tracer` traces `task` from here on; false if somebody does already.
+/// `tracer` traces `task` from here on; false if somebody does already, or one of the two has ended.
 fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
+    // With both locked: whoever of the two ends finds the other, or has said before that it ends.
+    let mut tracees = tracer.tracees.lock();
     let mut state = task.traced.state.lock();
-    if state.tracer.upgrade().is_some() {
+    if tracer.is_ending() || state.ended || state.tracer.upgrade().is_some() {
         return false;
     }
-    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None };
-    drop(state);
-    tracer.tracees.lock().push(task.clone());
+    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None, ended: false };
+    tracees.push(task.clone());
     true
 }
 
@@ -114,11 +117,15 @@ fn resume(task: &Arc<Task>, to_system_call: bool, signal: Option<Signal>) {
     task.traced.resumed.wake_all();
 }
 
-/// A task has ended: its tracer has nothing more to do with it.
+/// A task has ended: its tracer has nothing more to do with it, nor to wait for.
 pub fn task_ended(task: &Task) {
-    if let Some(tracer) = task.traced.tracer() {
+    let mut state = task.traced.state.lock();
+    state.ended = true;
+    let tracer = core::mem::take(&mut state.tracer).upgrade();
+    drop(state);
+    if let Some(tracer) = tracer {
         tracer.tracees.lock().retain(|other| other.id() != task.id());
-        task.traced.state.lock().tracer = Weak::new();
+        tracer.children_changed.wake_all();
     }
 }
 

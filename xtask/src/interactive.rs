@@ -127,6 +127,60 @@ const CONVERSATION: &[(&str, &[Act])] = &[
         ],
     ),
     (
+        "who writes behind the shell stops, if the terminal says so",
+        &[
+            Type("stty tostop; echo late-$((1+1)) &\r"),
+            PROMPT,
+            BEGIN,
+            Type("jobs\r"),
+            See("Stopped (tty output)"),
+            PROMPT,
+            Type("fg\r"),
+            See("\r\nlate-2\r\n"),
+            PROMPT,
+            Type("stty -tostop; echo soon-$((1+1)) & wait\r"),
+            See("\r\nsoon-2\r\n"),
+            PROMPT,
+        ],
+    ),
+    (
+        "raw reads end by number and by time",
+        &[
+            Type(
+                "t() { stty -icanon -echo min $1 time $2; echo go; dd bs=9 count=1 2>&- | wc -c; stty icanon echo; }\r",
+            ),
+            PROMPT,
+            // No key, and the time passes.
+            Type("t 0 3\r"),
+            See("go\r\n0\r\n"),
+            PROMPT,
+            // One key, long before it has.
+            Type("t 0 250\r"),
+            See("go\r\n"),
+            BEGIN,
+            Type("k"),
+            See("1\r\n"),
+            PROMPT,
+            // Without a time it waits for all.
+            Type("t 3 0\r"),
+            See("go\r\n"),
+            Type("k"),
+            BEGIN,
+            Type("ey"),
+            See("3\r\n"),
+            PROMPT,
+            // The time begins with the first key.
+            Type("t 3 5\r"),
+            See("go\r\n"),
+            Pause(800),
+            Type("ke"),
+            See("2\r\n"),
+            PROMPT,
+            Type("stty min 1 time 0\r"),
+            PROMPT,
+        ],
+    ),
+    (
         "stty knows the settings",
         &[
             Type("stty -a\r"),

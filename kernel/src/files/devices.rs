@@ -35,14 +35,15 @@ const TERMINAL: u32 = 5;
 const TTY: u32 = 0;
 const CONSOLE: u32 = 1;
 
-/// The device behind a special file.
-pub fn open(inode: &Arc<Inode>) -> Result<Arc<dyn File>> {
+/// The device behind a special file, for whom a terminal controls or not.
+pub fn open(inode: &Arc<Inode>, has_terminal: bool) -> Result<Arc<dyn File>> {
     let number = inode.device().ok_or(Errno::ENXIO)?;
     let kind = match (number.major, number.minor) {
         (MEMORY, NULL) => Kind::Null,
         (MEMORY, ZERO) => Kind::Zero,
         (MEMORY, FULL) => Kind::Full,
         (MEMORY, RANDOM | URANDOM) => Kind::Random,
+        (TERMINAL, TTY) if !has_terminal => return Err(Errno::ENXIO),
         (TERMINAL, TTY | CONSOLE) => return Ok(terminal::open(inode)),
         _ => return Err(Errno::ENXIO),
     };

@@ -88,7 +88,7 @@ pub fn locate(path: &[u8], from: &Node) -> Result<(Node, Vec<u8>)> {
 /// What the first process has open: the console, three times.
 pub fn first_table() -> Result<Arc<FileTable>> {
     let node = find(b"/dev/console", &root())?;
-    let file = devices::open(node.in_memory()?)?;
+    let file = devices::open(node.in_memory()?, true)?;
     let name = Name { node, within: Some((find(b"/dev", &root())?, b"console".to_vec())) };
     let console = OpenFile::new(file, linux::O_RDWR | linux::O_LARGEFILE, Some(name));
     let table = FileTable::new();

@@ -14,6 +14,7 @@ use super::{devices, proc, root};
 use crate::contents::Contents;
 use crate::errno::{Errno, Result};
 use crate::reference::Cpu;
+use crate::terminal::TERMINAL;
 
 /// A file by its name, open or not.
 #[derive(Clone)]
@@ -197,7 +198,7 @@ fn open_inode(cpu: &mut Cpu<Process>, inode: &Arc<Inode>, access: Access, wait: 
             let meeting = inode.meeting().ok_or(Errno::ENXIO)?;
             Ok(Arc::new(meeting.open(cpu, inode.clone(), access, wait)?))
         }
-        Type::Character => devices::open(inode),
+        Type::Character => devices::open(inode, TERMINAL.controls_current(cpu)),
         Type::Block | Type::Socket => Err(Errno::ENXIO),
     }
 }

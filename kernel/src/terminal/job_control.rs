@@ -26,6 +26,12 @@ impl Terminal {
         self.session.load(Ordering::Acquire) == process.session()
     }
 
+    /// Is it the current task's, and a terminal at all?
+    pub fn controls_current(&self, cpu: &Cpu<ProcessContext>) -> bool {
+        let process = Task::current(cpu).process();
+        !self.plain.load(Ordering::Relaxed) && process.is_some_and(|process| self.controls(process))
+    }
+
     /// The session of `process`, if it is its controlling terminal.
     pub fn session_of(&self, process: &Process) -> Result<u32> {
         if self.controls(process) { Ok(process.session()) } else { Err(Errno::ENOTTY) }

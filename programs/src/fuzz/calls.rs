@@ -71,6 +71,11 @@ pub fn leave_family() {
     }
     let mut ends = [0_i32; 2];
     plain(abi::__NR_pipe2, [ends.as_mut_ptr() as usize, 0]);
+    interrupt_often();
+}
+
+/// A signal every few milliseconds, so that nothing sleeps for ever.
+pub fn interrupt_often() {
     let action = [do_nothing as *const () as usize, 0, 0, 0];
     plain(abi::__NR_rt_sigaction, [abi::SIGALRM as usize, action.as_ptr() as usize, 0, 8]);
     let every_5_ms = [0_i64, 5000, 0, 5000];

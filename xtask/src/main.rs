@@ -35,6 +35,7 @@ mod minimal_kernel;
 mod model;
 mod monitor;
 mod mutants;
+mod one_command;
 mod process;
 mod progress;
 mod qemu;

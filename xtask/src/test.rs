@@ -17,7 +17,9 @@ use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, workspace};
+use crate::{
+    c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command, workspace,
+};
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
@@ -177,8 +179,10 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
     let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
-    let interactive = options.boot.as_ref().is_none_or(|name| interactive::NAME.contains(name));
-    if let (Some(name), true, None, false) = (&options.boot, tests.is_empty(), &minimal, interactive) {
+    let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
+    let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
+    let none = tests.is_empty() && minimal.is_none() && !interactive && !one_command;
+    if let (Some(name), true) = (&options.boot, none) {
         bail!("no boot test has {name:?} in its name");
     }
     say("boot tests");
@@ -190,6 +194,10 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     if interactive {
         let run = interactive::check(&toolchain, &qemu);
+        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+    }
+    if one_command {
+        let run = one_command::check(&toolchain, &qemu);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     if !tests.is_empty() {

@@ -4,6 +4,7 @@
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::{GuardNoSend, RawMutex};
@@ -21,7 +22,8 @@ pub type IrqLockGuard<'a, T> = lock_api::MutexGuard<'a, RawIrqLock, T>;
 /// The lock under [`IrqLock`].
 pub struct RawIrqLock {
     locked: AtomicBool,
-    saved: UnsafeCell<Option<IrqsSaved<Reference>>>,
+    /// While locked: what the holder found.
+    saved: UnsafeCell<MaybeUninit<IrqsSaved<Reference>>>,
 }
 
 // SAFETY: `saved` is touched only by the holder, on the CPU that it holds the lock on.
@@ -32,7 +34,7 @@ unsafe impl Send for RawIrqLock {}
 // SAFETY: the compare-exchange in `try_lock` lets one holder in until `unlock`.
 unsafe impl RawMutex for RawIrqLock {
     #[allow(clippy::declare_interior_mutable_const, reason = "the trait asks for a constant")]
-    const INIT: Self = Self { locked: AtomicBool::new(false), saved: UnsafeCell::new(None) };
+    const INIT: Self = Self { locked: AtomicBool::new(false), saved: UnsafeCell::new(MaybeUninit::uninit()) };
     type GuardMarker = GuardNoSend;
 
     fn lock(&self) {
@@ -49,13 +51,13 @@ unsafe impl RawMutex for RawIrqLock {
             return false;
         }
         // SAFETY: this CPU holds the lock now, so nobody else reads or writes `saved`.
-        unsafe { *self.saved.get() = Some(saved) };
+        unsafe { (*self.saved.get()).write(saved) };
         true
     }
 
     unsafe fn unlock(&self) {
-        // SAFETY: the caller holds the lock.
-        let saved = unsafe { (*self.saved.get()).take() };
+        // SAFETY: the caller holds the lock, so this is what `try_lock` wrote, and nobody else takes it.
+        let saved = unsafe { (*self.saved.get()).assume_init_read() };
         self.locked.store(false, Ordering::Release);
         drop(saved);
     }

@@ -27,13 +27,18 @@ memcpy:
     stp     x10, x11, [x3, #-16]
     subs    x2, x2, #64
     b.hs    1b
-2:  add     x2, x2, #64
-4:  subs    x2, x2, #8
-    b.lo    5f
+2:  tbz     x2, #5, 4f                  // x2 is negative now: its low six bits are what is left
+    ldp     x4, x5, [x1], #32
+    ldp     x6, x7, [x1, #-16]
+    stp     x4, x5, [x3], #32
+    stp     x6, x7, [x3, #-16]
+4:  tbz     x2, #4, 5f
+    ldp     x4, x5, [x1], #16
+    stp     x4, x5, [x3], #16
+5:  tbz     x2, #3, 8f
     ldr     x4, [x1], #8
     str     x4, [x3], #8
-    b       4b
-5:  add     x2, x2, #8
+8:  and     x2, x2, #7
 3:  cbz     x2, 6f
 7:  ldrb    w4, [x1], #1
     strb    w4, [x3], #1
@@ -59,12 +64,14 @@ memset:
     stp     x1, x1, [x3, #-16]
     subs    x2, x2, #64
     b.hs    1b
-2:  add     x2, x2, #64
-4:  subs    x2, x2, #8
-    b.lo    5f
+2:  tbz     x2, #5, 4f                  // as above
+    stp     x1, x1, [x3], #32
+    stp     x1, x1, [x3, #-16]
+4:  tbz     x2, #4, 5f
+    stp     x1, x1, [x3], #16
+5:  tbz     x2, #3, 8f
     str     x1, [x3], #8
-    b       4b
-5:  add     x2, x2, #8
+8:  and     x2, x2, #7
 3:  cbz     x2, 6f
 7:  strb    w1, [x3], #1
     subs    x2, x2, #1

@@ -59,7 +59,7 @@ semihosting_exit:
 1:  hlt     #0xf000
 2:  ret
     .pushsection .fixup_table, "a"
-    .quad   1b, 2b
+    .quad   1b, 1b, 2b
     .popsection
 "#
 );

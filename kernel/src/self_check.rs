@@ -62,7 +62,7 @@ pub fn exceptions(overflow_stack_top: u64) {
             "mov {0}, #2",
             "2:",
             ".pushsection .fixup_table, \"a\"",
-            ".quad 1b, 2b",
+            ".quad 1b, 1b, 2b",
             ".popsection",
             out(reg) undefined,
             options(nostack)

@@ -1,9 +1,10 @@
 //! Copies between the kernel and user memory, as the user: unprivileged loads and stores (LDTR, STTR), so that PAN can
 //! stay set and the user's own permissions decide.
 //!
-//! Each instruction that may fault has an entry in the fix-up table. The EL1 abort handler first tries to resolve the
-//! fault (demand paging); if it cannot, it asks [`fixup`] where to go on, and the copy returns [`Fault`]. Nothing is
-//! masked here: a copy may fault, sleep in the fault and be preempted, and so must not run under a lock that masks.
+//! Each run of instructions that may fault has an entry in the fix-up table: its first, its last, where to go on. The EL1
+//! abort handler first tries to resolve the fault (demand paging); if it cannot, it asks [`fixup`] where to go on, and the
+//! copy returns [`Fault`]. Nothing is masked here: a copy may fault, sleep in the fault and be preempted, and so must not
+//! run under a lock that masks.
 
 use alloc::vec::Vec;
 use core::arch::global_asm;
@@ -45,17 +46,17 @@ unsafe extern "C" {
     fn user_copy_in(to: *mut u8, from: usize, count: usize) -> usize;
     fn user_copy_out(to: usize, from: *const u8, count: usize) -> usize;
     fn user_compare_exchange(word: usize, old: u32, new: u32, seen: &mut u32) -> usize;
-    static __fixup_table_start: [usize; 2];
-    static __fixup_table_end: [usize; 2];
+    static __fixup_table_start: [usize; 3];
+    static __fixup_table_end: [usize; 3];
 }
 
 /// Where to go on after a fault at `instruction`, if it is one that is allowed to fault.
 pub fn fixup(instruction: usize) -> Option<usize> {
     let start = &raw const __fixup_table_start;
-    let count = (&raw const __fixup_table_end as usize - start as usize) / size_of::<[usize; 2]>();
-    // SAFETY: the linker script puts the table of pairs between the two symbols, aligned to eight.
+    let count = (&raw const __fixup_table_end as usize - start as usize) / size_of::<[usize; 3]>();
+    // SAFETY: the linker script puts the table of triples between the two symbols, aligned to eight.
     let table = unsafe { slice::from_raw_parts(start, count) };
-    table.iter().find(|[may_fault, _]| *may_fault == instruction).map(|[_, landing]| *landing)
+    table.iter().find(|[first, last, _]| (*first..=*last).contains(&instruction)).map(|[_, _, landing]| *landing)
 }
 
 /// Fills `to` from user memory at `from`, up to where that cannot be read; how many bytes.
@@ -191,23 +192,23 @@ global_asm!(
     r#"
     .section .text.user_copy, "ax"
 
-    // Blocks of 64 bytes, then eight at a time, then one. A block that faults is begun again in the smaller steps, which find
-    // out how far it goes.
+    // Blocks of 64 bytes, then what is left as 32, 16, 8 and single bytes. What faults is begun again byte by byte, which finds out
+    // how far it goes; x2 is what is left then, but in a block, where it is 64 less.
 
     // In: x0 = kernel destination, x1 = user source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x10.
     // Context: Process or any other in which a fault may be handled.
     .global user_copy_in
 user_copy_in:
     subs    x2, x2, #64
-    b.lo    30f
+    b.lo    1f
 20: ldtr    x3, [x1]
-21: ldtr    x4, [x1, #8]
-22: ldtr    x5, [x1, #16]
-23: ldtr    x6, [x1, #24]
-24: ldtr    x7, [x1, #32]
-25: ldtr    x8, [x1, #40]
-26: ldtr    x9, [x1, #48]
-27: ldtr    x10, [x1, #56]
+    ldtr    x4, [x1, #8]
+    ldtr    x5, [x1, #16]
+    ldtr    x6, [x1, #24]
+    ldtr    x7, [x1, #32]
+    ldtr    x8, [x1, #40]
+    ldtr    x9, [x1, #48]
+21: ldtr    x10, [x1, #56]
     add     x1, x1, #64
     stp     x3, x4, [x0], #64
     stp     x5, x6, [x0, #-48]
@@ -215,68 +216,111 @@ user_copy_in:
     stp     x9, x10, [x0, #-16]
     subs    x2, x2, #64
     b.hs    20b
-30: add     x2, x2, #64
-    subs    x2, x2, #8
-    b.lo    2f
-1:  ldtr    x3, [x1]
+1:  add     x2, x2, #64
+    tbz     x2, #5, 2f
+22: ldtr    x3, [x1]
+    ldtr    x4, [x1, #8]
+    ldtr    x5, [x1, #16]
+23: ldtr    x6, [x1, #24]
+    add     x1, x1, #32
+    stp     x3, x4, [x0], #32
+    stp     x5, x6, [x0, #-16]
+    sub     x2, x2, #32
+2:  tbz     x2, #4, 3f
+24: ldtr    x3, [x1]
+25: ldtr    x4, [x1, #8]
+    add     x1, x1, #16
+    stp     x3, x4, [x0], #16
+    sub     x2, x2, #16
+3:  tbz     x2, #3, 4f
+26: ldtr    x3, [x1]
     add     x1, x1, #8
     str     x3, [x0], #8
-    subs    x2, x2, #8
-    b.hs    1b
-2:  adds    x2, x2, #8
-    b.eq    4f
-3:  ldtrb   w3, [x1]
+    sub     x2, x2, #8
+4:  cbz     x2, 5f
+27: ldtrb   w3, [x1]
     add     x1, x1, #1
     strb    w3, [x0], #1
     subs    x2, x2, #1
-    b.ne    3b
-4:  mov     x0, x2
+    b.ne    27b
+5:  mov     x0, x2
     ret
-5:  add     x2, x2, #8                  // the word's bytes, as far as they are there
-    b       3b
+6:  add     x2, x2, #64
+    b       27b
+
+    .pushsection .fixup_table, "a"
+    .quad   20b, 21b, 6b
+    .quad   22b, 23b, 27b
+    .quad   24b, 25b, 27b
+    .quad   26b, 26b, 27b
+    .quad   27b, 27b, 5b
+    .popsection
 
     // In: x0 = user destination, x1 = kernel source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x10.
     // Context: Process or any other in which a fault may be handled.
     .global user_copy_out
 user_copy_out:
     subs    x2, x2, #64
-    b.lo    60f
-40: ldp     x3, x4, [x1]
+    b.lo    1f
+7:  ldp     x3, x4, [x1]
     ldp     x5, x6, [x1, #16]
     ldp     x7, x8, [x1, #32]
     ldp     x9, x10, [x1, #48]
-50: sttr    x3, [x0]
-51: sttr    x4, [x0, #8]
-52: sttr    x5, [x0, #16]
-53: sttr    x6, [x0, #24]
-54: sttr    x7, [x0, #32]
-55: sttr    x8, [x0, #40]
-56: sttr    x9, [x0, #48]
-57: sttr    x10, [x0, #56]
+30: sttr    x3, [x0]
+    sttr    x4, [x0, #8]
+    sttr    x5, [x0, #16]
+    sttr    x6, [x0, #24]
+    sttr    x7, [x0, #32]
+    sttr    x8, [x0, #40]
+    sttr    x9, [x0, #48]
+31: sttr    x10, [x0, #56]
     add     x1, x1, #64
     add     x0, x0, #64
     subs    x2, x2, #64
-    b.hs    40b
-60: add     x2, x2, #64
-    subs    x2, x2, #8
-    b.lo    7f
-6:  ldr     x3, [x1], #8
-12: sttr    x3, [x0]
+    b.hs    7b
+1:  add     x2, x2, #64
+    tbz     x2, #5, 2f
+    ldp     x3, x4, [x1]
+    ldp     x5, x6, [x1, #16]
+32: sttr    x3, [x0]
+    sttr    x4, [x0, #8]
+    sttr    x5, [x0, #16]
+33: sttr    x6, [x0, #24]
+    add     x1, x1, #32
+    add     x0, x0, #32
+    sub     x2, x2, #32
+2:  tbz     x2, #4, 3f
+    ldp     x3, x4, [x1]
+34: sttr    x3, [x0]
+35: sttr    x4, [x0, #8]
+    add     x1, x1, #16
+    add     x0, x0, #16
+    sub     x2, x2, #16
+3:  tbz     x2, #3, 4f
+    ldr     x3, [x1]
+36: sttr    x3, [x0]
+    add     x1, x1, #8
     add     x0, x0, #8
-    subs    x2, x2, #8
-    b.hs    6b
-7:  adds    x2, x2, #8
-    b.eq    9f
-8:  ldrb    w3, [x1], #1
-13: sttrb   w3, [x0]
+    sub     x2, x2, #8
+4:  cbz     x2, 5f
+8:  ldrb    w3, [x1]
+37: sttrb   w3, [x0]
+    add     x1, x1, #1
     add     x0, x0, #1
     subs    x2, x2, #1
     b.ne    8b
-9:  mov     x0, x2
+5:  mov     x0, x2
     ret
-14: add     x2, x2, #8
-    sub     x1, x1, #8
+6:  add     x2, x2, #64
     b       8b
+
+    .pushsection .fixup_table, "a"
+    .quad   30b, 31b, 6b
+    .quad   32b, 33b, 8b
+    .quad   34b, 35b, 8b
+    .quad   36b, 36b, 8b
+    .quad   37b, 37b, 5b
+    .popsection
 
     // In: x0 = user address, aligned, w1 = old value, w2 = new value, x3 = where the value that was seen goes. Out: x0 = 0, or
     // 1 after a fault. Clobbers w1. No instruction does this as the user, so PAN is clear for one; what the user may not
@@ -286,37 +330,17 @@ user_copy_out:
     .global user_compare_exchange
 user_compare_exchange:
     msr     pan, #0
-15: casal   w1, w2, [x0]
+40: casal   w1, w2, [x0]
     msr     pan, #1
     str     w1, [x3]
     mov     x0, #0
     ret
-16: msr     pan, #1
+41: msr     pan, #1
     mov     x0, #1
     ret
 
     .pushsection .fixup_table, "a"
-    .quad   20b, 30b
-    .quad   21b, 30b
-    .quad   22b, 30b
-    .quad   23b, 30b
-    .quad   24b, 30b
-    .quad   25b, 30b
-    .quad   26b, 30b
-    .quad   27b, 30b
-    .quad   15b, 16b
-    .quad   1b, 5b
-    .quad   3b, 4b
-    .quad   50b, 60b
-    .quad   51b, 60b
-    .quad   52b, 60b
-    .quad   53b, 60b
-    .quad   54b, 60b
-    .quad   55b, 60b
-    .quad   56b, 60b
-    .quad   57b, 60b
-    .quad   12b, 14b
-    .quad   13b, 9b
+    .quad   40b, 40b, 41b
     .popsection
 "#
 );

@@ -3,7 +3,10 @@
 use crate::address_space::{self, AddressSpace, FaultError, MapError, Mapping, Place};
 use crate::layout::{LINEAR_BASE, PAGE_SIZE, USER_END};
 use crate::regions::{Access, Protection};
-use crate::user_copy::{Fault, copy_from_user, copy_to_user, read_user, read_user_string, write_user};
+use crate::user_copy::{
+    Fault, copy_from_user, copy_from_user_partly, copy_to_user, copy_to_user_partly, read_user, read_user_string,
+    write_user,
+};
 use crate::{frames, user_tables};
 
 /// All of it, with nothing lost.
@@ -31,6 +34,7 @@ fn copies() {
     assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "nothing is there before the first fault");
     space.fault(start, Access::Write).expect("demand-zero");
     assert_eq!(copy_to_user(across, b"crosses a page"), Err(Fault), "the second page is not there yet");
+    copies_end_at(start + PAGE_SIZE);
     space.fault(start + PAGE_SIZE, Access::Write).expect("demand-zero");
     assert_eq!(copy_to_user(across, b"crosses a page\0"), Ok(()));
     assert_eq!(read_user_string(across, 64), Ok(Some(b"crosses a page".to_vec())));
@@ -55,6 +59,20 @@ fn copies() {
         assert_eq!(copy_to_user(outside, &[0; 8]), Err(Fault), "user copy to {outside:#x}");
     }
     user_tables::deactivate();
+}
+
+/// Where memory ends, and not before, whichever step of a copy meets that.
+fn copies_end_at(end: usize) {
+    const MOST: usize = 127;
+    let bytes: [u8; MOST] = core::array::from_fn(|index| index as u8 + 1);
+    for count in [1, 7, 8, 15, 16, 31, 32, 63, 64, MOST] {
+        for there in 0..count {
+            let mut back = [0; MOST];
+            let copied = copy_to_user_partly(end - there, &bytes[..count]);
+            assert_eq!((copied, copy_from_user_partly(&mut back[..count], end - there)), (there, there));
+            assert!(back[..there] == bytes[..there] && back[there..] == [0; MOST][there..]);
+        }
+    }
 }
 
 fn fork() {

@@ -59,12 +59,12 @@ impl Status {
     }
 
     /// For SIGCHLD: how, and with which status.
-    pub const fn for_parent(self) -> (i32, i32) {
+    pub const fn for_parent(self) -> (i32, u16) {
         let (how, status) = match (self, self.signal()) {
-            (Status::CONTINUED, _) => (linux::CLD_CONTINUED, Signal::SIGCONT.number() as i32),
-            (Status(word), _) if word & 0xff == STOPPED => (linux::CLD_STOPPED, word >> 8),
-            (_, Some(signal)) => (linux::CLD_KILLED, signal.number() as i32),
-            (Status(word), None) => (linux::CLD_EXITED, word >> 8),
+            (Status::CONTINUED, _) => (linux::CLD_CONTINUED, Signal::SIGCONT.number() as u16),
+            (Status(word), _) if word & 0xff == STOPPED => (linux::CLD_STOPPED, (word >> 8) as u16),
+            (_, Some(signal)) => (linux::CLD_KILLED, signal.number() as u16),
+            (Status(word), None) => (linux::CLD_EXITED, (word >> 8) as u16),
         };
         (how as i32, status)
     }

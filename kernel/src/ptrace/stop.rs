@@ -76,7 +76,7 @@ fn stop(
     status: Status,
     info: Info,
 ) -> Option<Signal> {
-    let about = info.signal.number() as i32;
+    let about = info.signal.number() as u16;
     let mut state = task.traced.state.lock();
     let tracer = state.tracer.upgrade()?;
     state.stop = Some(Stop { status, told: false, info, frame: core::ptr::from_mut(frame).addr() });

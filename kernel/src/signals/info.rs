@@ -32,7 +32,7 @@ pub enum Origin {
         /// Its number.
         process: u32,
         /// Its exit status, or the signal that did it.
-        status: i32,
+        status: u16,
         /// For how long it ran in user mode and in the kernel, in clock ticks.
         times: [u64; 2],
     },
@@ -53,6 +53,9 @@ pub enum Origin {
     /// As user mode wrote it, from the third word on.
     Raw(Box<[u64; INFO_WORDS - 2]>),
 }
+
+// The compiler moves four words by itself, and calls `memcpy` for more.
+const _: () = assert!(size_of::<Info>() <= 32);
 
 /// Words in a `siginfo_t`.
 pub const INFO_WORDS: usize = 16;
@@ -93,7 +96,7 @@ impl Info {
             }
             Origin::Child { process, status, times } => {
                 words[2] = pair(*process, 0);
-                words[3] = pair(*status as u32, 0);
+                words[3] = pair(u32::from(*status), 0);
                 [words[4], words[5]] = *times;
             }
             Origin::Fault { address } => words[2] = *address,
@@ -121,9 +124,9 @@ mod tests {
     fn fields_lie_where_linux_has_them() {
         let info = Info { signal: Signal::SIGSEGV, code: -1, origin: Origin::Fault { address: 0x1122_3344_5566_7788 } };
         assert_eq!(info.to_words()[..3], [11, 0xffff_ffff, 0x1122_3344_5566_7788]);
-        let child = Origin::Child { process: 7, status: -9, times: [3, 4] };
+        let child = Origin::Child { process: 7, status: 9, times: [3, 4] };
         let words = Info { signal: Signal::SIGCHLD, code: 2, origin: child }.to_words();
-        assert_eq!(words[..6], [17, 2, 7, 0xffff_fff7, 3, 4]);
+        assert_eq!(words[..6], [17, 2, 7, 9, 3, 4]);
         let timer = Origin::Timer { id: 1, overrun: 2, value: 3 };
         let words = Info { signal: Signal::SIGALRM, code: SI_TIMER, origin: timer }.to_words();
         assert_eq!(words[2..4], [1 | 2 << 32, 3]);

@@ -15,6 +15,7 @@ mod stop;
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use vestibule::Flags;
 
@@ -30,6 +31,8 @@ pub use stop::{SyscallWork, began_program, shown};
 
 /// What a task has to do with being traced.
 pub struct Traced {
+    /// Somebody traces it, or has. That who attached to it is seen by all that he lets know of it.
+    is_traced: AtomicBool,
     state: IrqLock<State>,
     /// Woken when it may go on.
     resumed: WaitQueue,
@@ -60,12 +63,12 @@ impl Traced {
     /// Nobody traces it.
     pub const fn new() -> Traced {
         let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None, ended: false };
-        Traced { state: IrqLock::new(state), resumed: WaitQueue::new() }
+        Traced { is_traced: AtomicBool::new(false), state: IrqLock::new(state), resumed: WaitQueue::new() }
     }
 
     /// Who traces it.
     pub fn tracer(&self) -> Option<Arc<Process>> {
-        self.state.lock().tracer.upgrade()
+        if self.is_traced.load(Ordering::Relaxed) { self.state.lock().tracer.upgrade() } else { None }
     }
 
     fn is_traced_by(&self, process: &Arc<Process>) -> bool {
@@ -90,6 +93,7 @@ fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
         return false;
     }
     *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None, ended: false };
+    task.traced.is_traced.store(true, Ordering::Relaxed);
     tracees.push(task.clone());
     true
 }

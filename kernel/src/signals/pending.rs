@@ -52,10 +52,12 @@ impl Pending {
     }
 
     /// Takes the one of `wanted` that is to be delivered first.
+    #[inline(always)]
     pub fn take(&self, wanted: SignalSet) -> Option<Info> {
-        if self.set().and(wanted).is_empty() {
-            return None;
-        }
+        if self.set().and(wanted).is_empty() { None } else { self.take_waiting(wanted) }
+    }
+
+    fn take_waiting(&self, wanted: SignalSet) -> Option<Info> {
         let mut queue = self.queue.lock();
         let signal = self.set().and(wanted).first()?;
         if queue.len() == 1 {

@@ -84,6 +84,7 @@ unsafe impl Hardware for NoCpu {
     unsafe fn set_elr(_: u64) {}
     unsafe fn set_spsr(_: u64) {}
     fn set_sp_el0(_: u64) {}
+    unsafe fn set_step<const ON: bool>() {}
     fn current() -> *const Thread {
         black_box(core::ptr::null())
     }

@@ -7,8 +7,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use linux_raw_sys::general as linux;
 use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, Process, Resolved};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
-    El1Undefined,
+    El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq,
+    El1Serror, El1Undefined,
 };
 use vestibule_arm64::{Bodies, Frame};
 
@@ -79,6 +79,13 @@ impl Bodies for Reference {
     fn user_brk(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Brk>();
         raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_BRKPT, frame), "BRK", frame);
+        cpu
+    }
+
+    #[inline(never)]
+    fn user_step(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Step>();
+        raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_TRACE, frame), "single step", frame);
         cpu
     }
 

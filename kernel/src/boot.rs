@@ -218,6 +218,8 @@ boot_translation_on:
     msr     cpacr_el1, x2
     msr     tpidr_el1, xzr
     msr     mdscr_el1, xzr
+    msr     osdlr_el1, xzr              // locked, they would keep software steps away
+    msr     oslar_el1, xzr
     adrp    x2, boot_identity_table
     add     x2, x2, :lo12:boot_identity_table
     msr     ttbr0_el1, x2

@@ -68,6 +68,11 @@ unsafe impl Hardware for Counted {
         Real::set_sp_el0(sp);
     }
     #[inline(always)]
+    unsafe fn set_step<const ON: bool>() {
+        // SAFETY: the caller's.
+        unsafe { Real::set_step::<ON>() }
+    }
+    #[inline(always)]
     fn current() -> *const Thread {
         Real::current()
     }

@@ -46,6 +46,7 @@ mod exception_class {
     pub const INSTRUCTION_ABORT_CURRENT: u64 = 0x21;
     pub const DATA_ABORT_LOWER: u64 = 0x24;
     pub const DATA_ABORT_CURRENT: u64 = 0x25;
+    pub const SOFTWARE_STEP_LOWER: u64 = 0x32;
     pub const BRK: u64 = 0x3c;
 }
 

@@ -88,6 +88,11 @@ macro_rules! kernel {
                 cpu
             }
             #[inline(always)]
+            fn user_step(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_step(frame);
+                cpu
+            }
+            #[inline(always)]
             fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
                 hooks::body_kernel_brk(frame);
                 cpu

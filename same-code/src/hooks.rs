@@ -26,6 +26,7 @@ unsafe extern "Rust" {
     pub safe fn body_user_abort(frame: &mut Frame);
     pub safe fn body_kernel_abort(frame: &mut Frame);
     pub safe fn body_user_brk(frame: &mut Frame);
+    pub safe fn body_user_step(frame: &mut Frame);
     pub safe fn body_kernel_brk(frame: &mut Frame);
     pub safe fn body_user_undefined(frame: &mut Frame);
     pub safe fn body_kernel_undefined(frame: &mut Frame);

@@ -31,6 +31,11 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     fn user_brk(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         Self::die("user BRK", frame)
     }
+    /// One instruction of user mode was executed, as [`step::begin`](crate::step::begin) asked for. From here on the task is not
+    /// stepped, unless that is asked for again.
+    fn user_step(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        Self::die("software step in user mode", frame)
+    }
     /// BRK in the kernel, with everything masked throughout.
     fn kernel_brk(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         Self::die("kernel BRK", frame)

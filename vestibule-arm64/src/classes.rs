@@ -37,6 +37,8 @@ classes! {
     El0Abort "el0_abort", body Process, counts User, handler el0::abort;
     /// BRK in user mode.
     El0Brk "el0_brk", body Process, counts User, handler el0::brk;
+    /// Software steps of user mode: one instruction was executed.
+    El0Step "el0_step", body Process, counts User, handler el0::step;
     /// Undefined instructions of user mode.
     El0Undefined "el0_undefined", body Process, counts User, handler el0::undefined;
     /// Interrupts from user mode.

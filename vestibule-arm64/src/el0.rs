@@ -2,8 +2,8 @@
 //! what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
-use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled};
-use crate::{Frame, Key, fpsimd, noinstr};
+use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled};
+use crate::{Frame, Key, fpsimd, noinstr, step};
 use vestibule::{Cpu, Exception, Process, Restored, Taken};
 
 noinstr! {
@@ -33,6 +33,17 @@ noinstr! {
         let x = taken.enter();
         let x = x.open();
         let x = x.run(P::Kernel::user_brk);
+        let x = x.mask();
+        let x = x.prepare();
+        fpsimd::check(&x);
+        x.restore()
+    }
+
+    pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El0Step>) -> Restored<'_, P, El0Step> {
+        let x = taken.enter();
+        step::done(&x);
+        let x = x.open();
+        let x = x.run(P::Kernel::user_step);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);

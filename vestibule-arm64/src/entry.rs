@@ -8,10 +8,10 @@ use crate::bodies::HardwareOf;
 use crate::classes::Fatal;
 use crate::machine::Key;
 use crate::syndrome::{
-    BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER, SVC64, UNKNOWN,
-    exception_class,
+    BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER,
+    SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, exception_class,
 };
-use crate::{Arm64Port, Frame, Hardware, el0, el1, noinstr};
+use crate::{Arm64Port, Frame, Hardware, el0, el1, noinstr, step};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
 
 #[cfg(vestibule_forge)]
@@ -73,6 +73,7 @@ noinstr! {
                         take(frame, el0::abort::<P>);
                     }
                     BRK64 => take(frame, el0::brk::<P>),
+                    SOFTWARE_STEP_LOWER => take(frame, el0::step::<P>),
                     UNKNOWN => take(frame, el0::undefined::<P>),
                     _ => take(frame, el0::unhandled::<P>),
                 }
@@ -137,6 +138,7 @@ noinstr! {
 fn capture_user<P: Arm64Port>(frame: &mut Frame) {
     frame.capture::<HardwareOf<P>>();
     HardwareOf::<P>::write(&mut frame.sp, HardwareOf::<P>::sp_el0());
+    step::disarm::<HardwareOf<P>>();
 }
 
 #[inline(always)]
@@ -147,6 +149,7 @@ fn put_back<P: Arm64Port>(frame: &Frame) {
 
 #[inline(always)]
 fn put_back_user<P: Arm64Port>(frame: &Frame) {
+    step::arm::<HardwareOf<P>>();
     HardwareOf::<P>::set_sp_el0(HardwareOf::<P>::read(&frame.sp));
     put_back::<P>(frame);
 }

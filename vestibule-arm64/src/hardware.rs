@@ -71,6 +71,13 @@ pub unsafe trait Hardware: 'static {
     /// The user's stack pointer.
     fn set_sp_el0(sp: u64);
 
+    /// Sets or clears MDSCR_EL1.SS, and leaves the rest of it. In effect after the next context synchronization event: an
+    /// [`isb`](Hardware::isb), an exception, ERET.
+    ///
+    /// # Safety
+    /// Everything is masked, and if it is set, user mode is next.
+    unsafe fn set_step<const ON: bool>();
+
     /// The current task's part of the port. May be cached across a task switch: it is the task's, whatever CPU runs it.
     fn current() -> *const Thread;
     /// Makes another task current.

@@ -59,6 +59,7 @@
 //! | `restart` | system calls that a signal interrupted |
 //! | `thread` | what is kept for each task and each CPU |
 //! | [`fpsimd`] | the FP/SIMD registers |
+//! | [`step`] | single-stepping of user mode |
 //! | [`switch`](mod@switch) | the task switch, the first token |
 //!
 //! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
@@ -70,6 +71,7 @@ pub mod entry;
 pub mod fpsimd;
 pub mod hardware;
 pub mod pstate;
+pub mod step;
 pub mod switch;
 
 mod bodies;

@@ -9,6 +9,9 @@ pub(crate) const USER: u64 = 0;
 /// All four masks.
 pub(crate) const DAIF: u64 = ((D | A | I | F) as u64) << DAIF_SHIFT;
 
+/// Software step: the instruction that is stepped is still to be executed.
+pub(crate) const SS: u64 = 1 << 21;
+
 const NZCV: u64 = 0xf << 28;
 const TCO: u64 = 1 << 25;
 const DIT: u64 = 1 << 24;
@@ -16,15 +19,15 @@ const SSBS: u64 = 1 << 12;
 const BTYPE: u64 = 0b11 << 10;
 
 /// What user code may choose for itself. Not among it: the mode, the four masks and ALLINT (user mode with interrupts
-/// masked never gives the CPU back), PAN and UAO (the kernel's), SS (a debugger's, by its own call), IL and the
+/// masked never gives the CPU back), PAN and UAO (the kernel's), SS ([`step`](crate::step) sets it), IL and the
 /// reserved bits. Arm ARM C5.2.19, C5.2.20.
 const USERS: u64 = NZCV | TCO | DIT | SSBS | BTYPE;
 
 /// Makes a saved PSTATE fit for user mode (C60). The second value is false if it was not: a signal frame that comes
-/// back so is a forged one.
+/// back so is a forged one. SS is taken away without that: a debugger's copy of the registers of a stepped task has it.
 pub const fn sanitise(pstate: u64) -> (u64, bool) {
     let clean = pstate & USERS | USER;
-    (clean, clean == pstate)
+    (clean, clean == pstate & !SS)
 }
 
 #[cfg(test)]
@@ -41,7 +44,7 @@ mod tests {
     #[test]
     fn takes_away_everything_else() {
         for bit in (0..64).filter(|bit| USERS & 1 << bit == 0) {
-            assert_eq!(sanitise(NZCV | 1 << bit), (NZCV, false), "bit {bit}");
+            assert_eq!(sanitise(NZCV | 1 << bit), (NZCV, 1 << bit == SS), "bit {bit}");
         }
     }
 

@@ -113,6 +113,14 @@ unsafe impl Hardware for Real {
     }
 
     #[inline(always)]
+    unsafe fn set_step<const ON: bool>() {
+        const SS: u64 = 1;
+        let others = read!("mdscr_el1") & !SS;
+        // SAFETY: the caller's.
+        unsafe { write!("mdscr_el1", others | u64::from(ON)) }
+    }
+
+    #[inline(always)]
     fn current() -> *const Thread {
         let thread;
         // SAFETY: only reads. `nomem` and `pure`: for the code that asks, it never changes.

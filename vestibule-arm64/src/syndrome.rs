@@ -11,6 +11,7 @@ pub(crate) const INSTRUCTION_ABORT_LOWER: u64 = 0x20;
 pub(crate) const INSTRUCTION_ABORT_CURRENT: u64 = 0x21;
 pub(crate) const DATA_ABORT_LOWER: u64 = 0x24;
 pub(crate) const DATA_ABORT_CURRENT: u64 = 0x25;
+pub(crate) const SOFTWARE_STEP_LOWER: u64 = 0x32;
 pub(crate) const BRK64: u64 = 0x3c;
 
 /// Whether a physical SError was corrected: architected syndrome (IDS clear), asynchronous (DFSC 0b010001), AET 0b110.

@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "none")]
 use crate::Frame;
-use crate::{Bodies, Hardware, fpsimd};
+use crate::{Bodies, Hardware, fpsimd, step};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
@@ -24,6 +24,7 @@ pub struct Thread {
     /// Saved by the task switch.
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
+    pub(crate) step: step::Stepped,
     pub(crate) fpsimd: fpsimd::Saved,
 }
 
@@ -46,6 +47,7 @@ impl Thread {
             cpu: AtomicPtr::new(core::ptr::null_mut()),
             stack_pointer: AtomicU64::new(0),
             stack_top: AtomicU64::new(0),
+            step: step::Stepped::new(),
             fpsimd: fpsimd::Saved::new(),
         }
     }

@@ -30,6 +30,8 @@ mod parts;
 #[cfg(vestibule_forge)]
 mod program;
 #[cfg(vestibule_forge)]
+mod step;
+#[cfg(vestibule_forge)]
 mod syscall;
 #[cfg(all(test, vestibule_forge))]
 mod tests;
@@ -65,6 +67,7 @@ pub fn variants() -> &'static [Variant] {
                 idle::VARIANTS,
                 fpsimd::VARIANTS,
                 syscall::VARIANTS,
+                step::VARIANTS,
             ]
             .concat()
         });

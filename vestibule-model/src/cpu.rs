@@ -139,12 +139,27 @@ pub struct Cpu {
     /// What is read of registers is as it is now: nothing has happened since that only a context synchronization event lets
     /// be seen.
     pub synchronised: bool,
+    /// MDSCR_EL1.SS.
+    pub step: bool,
+    /// What of that is in effect: as it was at the last context synchronization event.
+    pub step_in_effect: bool,
 }
 
 impl Cpu {
     /// In the kernel, everything masked.
     pub const fn new() -> Cpu {
-        Cpu { pstate: Pstate::KERNEL, pc: 0, elr: 0, spsr: 0, esr: 0, far: 0, sp_el0: 0, synchronised: true }
+        Cpu {
+            pstate: Pstate::KERNEL,
+            pc: 0,
+            elr: 0,
+            spsr: 0,
+            esr: 0,
+            far: 0,
+            sp_el0: 0,
+            synchronised: true,
+            step: false,
+            step_in_effect: false,
+        }
     }
 
     /// Takes an exception to EL1. `esr` for those that have a syndrome (not IRQ, not FIQ), `far` where it is valid. Arm ARM
@@ -165,18 +180,19 @@ impl Cpu {
             il: false,
             nzcv: self.pstate.nzcv,
         };
-        self.synchronised = true;
+        self.isb();
     }
 
     /// ERET. Arm ARM D1.3.3. `false`: an illegal return; level and stack pointer stay, IL is set. TCO is UNKNOWN then; here
     /// it stays. PAN, NZCV and DAIF are restored all the same.
     pub fn exception_return(&mut self) -> bool {
         self.pc = self.elr;
-        self.synchronised = true;
+        self.isb();
         match Pstate::from_spsr(self.spsr) {
             Some(pstate) => {
-                // MDSCR_EL1.SS is clear: no step.
-                self.pstate = Pstate { ss: false, ..pstate };
+                // Where MDSCR_EL1.SS is clear, or says nothing (of the kernel, because KDE is clear), there is no step.
+                let stepped = self.step && pstate.level == Level::El0;
+                self.pstate = Pstate { ss: pstate.ss && stepped, ..pstate };
                 true
             }
             None => {
@@ -191,6 +207,7 @@ impl Cpu {
     /// or there is no FEAT_ExS). Arm ARM B2.6.1.
     pub fn isb(&mut self) {
         self.synchronised = true;
+        self.step_in_effect = self.step;
     }
 
     /// MSR DAIFSet.

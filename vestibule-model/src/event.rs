@@ -26,6 +26,8 @@ pub enum Exception {
     UncorrectedError,
     /// A vector that nothing should come to.
     Fiq,
+    /// A software step.
+    Step,
 }
 
 impl Exception {
@@ -47,6 +49,7 @@ impl Exception {
             Exception::Undefined => 0x00,
             Exception::Brk => 0x3c,
             Exception::Svc => 0x15,
+            Exception::Step => 0x33 - from_user as u64,
             Exception::Unhandled => 0x07,
             Exception::CorrectedError => return Some(0x2f << 26 | 0b110 << 10 | 0b01_0001),
             Exception::UncorrectedError => return Some(0x2f << 26 | 0b01_0001),
@@ -79,6 +82,7 @@ impl std::fmt::Display for Exception {
             Exception::CorrectedError => "SError (corrected)",
             Exception::UncorrectedError => "SError (uncorrected)",
             Exception::Fiq => "FIQ",
+            Exception::Step => "software step",
         })
     }
 }

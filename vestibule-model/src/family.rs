@@ -9,6 +9,7 @@ use crate::hardware::Simulated;
 use crate::op::Op;
 use crate::shadow::Shadow;
 use crate::step::{choose, step};
+use crate::stepping;
 use crate::vector::{first, take};
 use crate::world::{IDLE, TASKS, World, stack_top, with};
 
@@ -33,6 +34,8 @@ pub enum Family {
     Copy,
     /// System calls: traced, skipped, interrupted by signals.
     Call,
+    /// User mode, one instruction at a time.
+    Step,
     /// An interrupt's handler.
     Handler,
     /// The idle task.
@@ -43,7 +46,7 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 11] = [
         Family::User,
         Family::First,
         Family::Kernel,
@@ -51,6 +54,7 @@ impl Family {
         Family::PreemptOff,
         Family::Copy,
         Family::Call,
+        Family::Step,
         Family::Handler,
         Family::Idle,
         Family::Overflow,
@@ -66,6 +70,7 @@ impl Family {
             Family::PreemptOff => "preempt-off",
             Family::Copy => "copy",
             Family::Call => "call",
+            Family::Step => "step",
             Family::Handler => "handler",
             Family::Idle => "idle",
             Family::Overflow => "overflow",
@@ -74,7 +79,7 @@ impl Family {
 
     /// Its program goes to user mode.
     pub const fn is_user(self) -> bool {
-        matches!(self, Family::User | Family::First | Family::Copy | Family::Call)
+        matches!(self, Family::User | Family::First | Family::Copy | Family::Call | Family::Step)
     }
 
     /// How many things bodies and work may do for a task, nothing among them. What could be interrupted by itself is `Copy`'s
@@ -82,7 +87,7 @@ impl Family {
     pub const fn works(self) -> u8 {
         match self {
             Family::User | Family::First => 1,
-            Family::Call => 2,
+            Family::Call | Family::Step => 2,
             _ => 5,
         }
     }
@@ -158,6 +163,12 @@ where
             first::<P>(cpu);
             live();
             in_user_mode(family);
+        }
+        Family::Step => {
+            stepping::first::<P>(cpu);
+            live();
+            stepping::in_user_mode(|| again(7));
+            over();
         }
         Family::First => {
             live();

@@ -123,6 +123,11 @@ unsafe impl Hardware for Simulated {
         write_bank(Bank::SpEl0, sp);
     }
 
+    unsafe fn set_step<const ON: bool>() {
+        with(|world| world.cpu.step = ON);
+        step(Op::SetStep(ON), 0);
+    }
+
     // No step: the port may keep what it gave before.
     fn current() -> *const Thread {
         with(|world| core::ptr::from_ref(world.thread(world.current)))

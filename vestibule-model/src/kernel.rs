@@ -16,6 +16,7 @@ use crate::hardware::Simulated;
 use crate::observe::{Promise, becomes, changing, forget, hook, scheduling, traces_entry, traces_exit, within};
 use crate::op::Op;
 use crate::step::{choose, step};
+use crate::stepping;
 use crate::vector::take;
 use crate::world::{IDLE, World, with};
 
@@ -204,6 +205,9 @@ impl<F: Flavour> Bodies for Reference<F> {
     fn user_brk(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user BRK", Promise::User, frame, || works(cpu))
     }
+    fn user_step(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user step", Promise::User, frame, || works(cpu))
+    }
     fn user_undefined(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user undefined", Promise::User, frame, || works(cpu))
     }
@@ -305,7 +309,8 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
         hook("signal", frame, |frame| {
             cpu.task_word().clear::<Arm64<Simulated>>(Flags::SIGNAL);
             decides::<F>(frame);
-            let mut cpu = works(cpu);
+            let is_stepped = with(|world| world.design.family == Family::Step);
+            let mut cpu = if is_stepped { stepping::chooses(cpu, frame) } else { works(cpu) };
             // Into the signal's frame, and back when it returns.
             let registers = fpsimd::registers(&cpu);
             fpsimd::set_registers(&mut cpu, &registers);

@@ -47,7 +47,7 @@
 //! | `machine`: interrupt controller, wait | `oracle`: who decides | `ghost`: what the code does not remember | `token`: again |
 //! | `hardware`: the port's trait | `shadow`: history | `constraints`: the page | `report`, `summary`, `cli` |
 //! | `vector`: what assembly does | `explore`: layers, threads | `verdict`: how it ended | `shipped_run`, `corpus_run` |
-//! | `fibers`: tasks; `op`: accesses; `fpsimd` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
+//! | `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
 //!
 //! What the model covers, what it does not, and what it came to: `docs/model.md`. To put a kernel's own hooks under it:
 //! `examples/own_hooks.rs`.
@@ -77,6 +77,7 @@ pub mod record;
 pub mod report;
 pub mod shadow;
 pub mod step;
+pub mod stepping;
 #[cfg(feature = "command")]
 pub mod summary;
 pub mod timeline;

@@ -26,6 +26,8 @@ pub enum Cell {
     Word(usize),
     /// A task's pointer to its CPU.
     ThreadCpu,
+    /// Whether a task is stepped.
+    Step(usize),
     /// Which CPU loaded a task's FP/SIMD registers last.
     LoadedBy(usize),
     /// Whose FP/SIMD registers the CPU loaded last.
@@ -88,6 +90,8 @@ pub enum Op {
     StoreFpsimd,
     /// And from there.
     LoadFpsimd,
+    /// MDSCR_EL1.SS is written.
+    SetStep(bool),
     /// ISB.
     Isb,
     /// WFI is over.
@@ -114,7 +118,7 @@ impl Op {
                 | Op::ReadSp
                 | Op::Isb
                 | Op::ReadBank(_)
-                | Op::Load(Cell::ThreadCpu | Cell::LoadedBy(_) | Cell::FpsimdOf)
+                | Op::Load(Cell::ThreadCpu | Cell::Step(_) | Cell::LoadedBy(_) | Cell::FpsimdOf)
         )
     }
 
@@ -128,6 +132,7 @@ impl Op {
             Cell::Belief => 11,
             Cell::FpsimdOf => 12,
             Cell::LoadedBy(task) => 16 + task as u64,
+            Cell::Step(task) => 24 + task as u64,
         };
         let (kind, detail) = match self {
             Op::ReadDaif => (1, 0),
@@ -154,6 +159,7 @@ impl Op {
             Op::StoreFpsimd => (22, 0),
             Op::LoadFpsimd => (23, 0),
             Op::Isb => (24, 0),
+            Op::SetStep(on) => (25, on as u64),
         };
         kind << 56 ^ detail
     }
@@ -183,6 +189,7 @@ fn cell(of: Cell) -> String {
     match of {
         Cell::Word(task) => format!("{}.word", crate::world::TASK_NAMES[task]),
         Cell::ThreadCpu => "task.cpu".into(),
+        Cell::Step(task) => format!("{}.step", crate::world::TASK_NAMES[task]),
         Cell::LoadedBy(task) => format!("{}.fpsimd", crate::world::TASK_NAMES[task]),
         Cell::FpsimdOf => "cpu.fpsimd".into(),
         Cell::Watching => "watching".into(),
@@ -216,6 +223,7 @@ fn stored(of: Cell, value: u64) -> String {
             Some(nested) => format!("kernel+{nested}"),
             None => value.to_string(),
         },
+        Cell::Step(_) => if value == 0 { "no" } else { "yes" }.into(),
         Cell::LoadedBy(_) => "loaded here".into(),
         Cell::FpsimdOf => "this task".into(),
         _ => format!("{value:#x}"),
@@ -244,6 +252,7 @@ impl std::fmt::Display for Op {
             Op::Switched(task) => write!(f, "{} runs", crate::world::TASK_NAMES[task]),
             Op::StoreFpsimd => write!(f, "stores V0 to V31"),
             Op::LoadFpsimd => write!(f, "loads V0 to V31"),
+            Op::SetStep(on) => write!(f, "MDSCR.SS := {}", u8::from(on)),
             Op::Isb => write!(f, "ISB"),
             Op::Wait => write!(f, "WFI"),
             Op::Kernel(what) => write!(f, "{what}"),

@@ -95,6 +95,7 @@ impl World {
         }
         let nests = inherited || matches!(after & DAIF, 0 | 0b0011 | 0b0111 | 0b1111);
         self.check(5, nests, "masks do not nest");
+        self.check_opens_debug(opened);
         if opened != 0 {
             self.check(41, !ghost.restoring, "opens after the return state is put back");
             if exception.is_some() {

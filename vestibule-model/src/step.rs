@@ -185,8 +185,8 @@ impl World {
             return Next::Go;
         }
         let word = self.value(Cell::Word(self.current));
-        let user =
-            self.design.user && !(self.limits.reduced && matches!(self.design.family, Family::Copy | Family::Call));
+        let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step);
+        let user = self.design.user && !(self.limits.reduced && others);
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | 1 << 36)];
         let mut answers = 0;
@@ -223,7 +223,7 @@ impl World {
             return u8::MAX;
         }
         let deep = match self.design.family {
-            Family::User | Family::Copy | Family::Call => 2,
+            Family::User | Family::Copy | Family::Call | Family::Step => 2,
             Family::First => 1,
             _ => usize::MAX,
         };
@@ -266,7 +266,7 @@ impl World {
     fn sight(&self) -> Shadow {
         let cpu = &self.cpu;
         let key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
-            .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
+            .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1 | self.step_code() << 8)
             .and(self.value(Cell::Nesting))
             .and(self.value(Cell::Word(self.current)) & crate::ghost::COUNTS)
             .and(self.task().stack_pointer ^ self.innermost().own_banks(cpu) << 56);
@@ -285,7 +285,7 @@ impl World {
                     | u64::from(environment.active) << 16
                     | u64::from(cpu.synchronised) << 17,
             )
-            .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1)
+            .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1 | self.step_code() << 8)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48)
             .and(self.fpsimd_code());
         for (number, task) in self.tasks.iter().enumerate() {

@@ -46,6 +46,9 @@ pub(crate) fn first_by(leave: impl FnOnce(&mut Frame)) {
 impl World {
     fn take(&mut self, exception: Exception, frame: &mut Frame, address: usize) -> Vector {
         let from_user = self.cpu.pstate.level == Level::El0;
+        if from_user {
+            self.leave_user_mode(exception);
+        }
         let interrupted = self.innermost().shadow;
         // Where it was is what it had been told.
         self.cpu.pc = interrupted.0;

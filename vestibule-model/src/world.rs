@@ -16,6 +16,7 @@ use crate::op::{Cell, Op, Stack};
 use crate::oracle::Oracle;
 use crate::record::Step;
 use crate::shadow::Shadow;
+use crate::stepping::Stepped;
 use crate::verdict::{End, Fired};
 
 /// How many tasks there are: two and the idle task.
@@ -82,6 +83,8 @@ pub struct Task {
     pub start: Option<Start>,
     /// A user's task gave the CPU away by itself: what is written to it meanwhile, it finds.
     pub slept: bool,
+    /// What its tracer expects.
+    pub stepped: Stepped,
 }
 
 impl Task {
@@ -216,6 +219,7 @@ impl World {
             task.runnable = number != IDLE;
             task.start = None;
             task.slept = false;
+            task.stepped = Stepped::No;
         }
         for number in 0..TASKS {
             let thread = self.thread(number);
@@ -287,6 +291,7 @@ impl World {
     fn word_at(&self, cell: Cell) -> Option<&AtomicU64> {
         let address = match cell {
             Cell::Word(task) => self.memory.threads.addr() + task * size_of::<Thread>(),
+            Cell::Step(task) => self.memory.threads.addr() + task * size_of::<Thread>() + STEPPED,
             Cell::Watching => self.memory.watching,
             Cell::Nesting => self.memory.nesting,
             Cell::Belief => self.memory.belief,
@@ -321,6 +326,7 @@ impl World {
             return match field {
                 0 => Cell::Word(task),
                 POINTER_TO_CPU => Cell::ThreadCpu,
+                STEPPED => Cell::Step(task),
                 _ => Cell::LoadedBy(task),
             };
         }
@@ -361,6 +367,8 @@ impl World {
 
 /// Where a task's pointer to its CPU is, from its beginning on: after its word.
 const POINTER_TO_CPU: usize = 8;
+/// And whether it is stepped: after its stack.
+const STEPPED: usize = 32;
 
 /// Which stack an address is in.
 pub(crate) const fn stack_of(stack_pointer: u64) -> Stack {

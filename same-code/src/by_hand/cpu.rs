@@ -37,6 +37,7 @@ pub(super) use {mask, open};
 
 /// DAIF in a saved PSTATE.
 const DAIF: u64 = 0xf << 6;
+const MDSCR_SS: u64 = 1;
 
 /// What TPIDR_EL1 points to. As `vestibule_arm64::Thread`.
 #[repr(C)]
@@ -45,6 +46,7 @@ pub struct Thread {
     cpu: AtomicU64,
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
+    stepped: AtomicU64,
     fpsimd: Fpsimd,
     fpsimd_loaded_by: AtomicU64,
 }
@@ -86,6 +88,17 @@ pub fn capture(frame: &mut Frame) {
 pub fn capture_user(frame: &mut Frame) {
     capture(frame);
     frame.sp = read!("sp_el0");
+    if current().stepped.load(Relaxed) != 0 {
+        core::hint::cold_path();
+        write!("mdscr_el1", read!("mdscr_el1") & !MDSCR_SS);
+        isb();
+    }
+}
+
+/// The instruction that was stepped has been executed.
+#[inline(always)]
+pub fn step_is_over() {
+    current().stepped.store(0, Relaxed);
 }
 
 /// Why, as an exception class.
@@ -109,6 +122,10 @@ pub fn put_back(frame: &Frame) {
 
 #[inline(always)]
 pub fn put_back_user(frame: &Frame) {
+    if current().stepped.load(Relaxed) != 0 {
+        core::hint::cold_path();
+        write!("mdscr_el1", read!("mdscr_el1") & !MDSCR_SS | MDSCR_SS);
+    }
     write!("sp_el0", frame.sp);
     put_back(frame);
 }

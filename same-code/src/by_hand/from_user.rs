@@ -2,8 +2,9 @@
 
 use super::cpu::{
     capture_fault_address, capture_syndrome, capture_user, irq_stack_top, load_first_fpsimd, mask, open, put_back_user,
+    step_is_over,
 };
-use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SVC, UNKNOWN};
+use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_LOWER, SVC, UNKNOWN};
 use super::steps::{
     AS_NMI, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced, leave_anywhere,
     leave_to_user, prepare_for_user,
@@ -27,6 +28,7 @@ pub unsafe extern "C" fn sync<const TRACKED: bool>(frame: &mut Frame) {
                     abort::<TRACKED>(frame);
                 }
                 BRK => brk::<TRACKED>(frame),
+                SOFTWARE_STEP_LOWER => step::<TRACKED>(frame),
                 UNKNOWN => undefined::<TRACKED>(frame),
                 _ => unhandled::<TRACKED>(frame),
             }
@@ -87,6 +89,20 @@ handlers! {
     brk(frame), NO_SYSCALL, body_user_brk;
     undefined(frame), NO_SYSCALL, body_user_undefined;
     unhandled(frame), NO_SYSCALL, body_user_unhandled;
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn step<const TRACKED: bool>(frame: &mut Frame) {
+    enter_from_user::<TRACKED>();
+    frame.syscall = NO_SYSCALL;
+    step_is_over();
+    irqs_on::<TRACKED>();
+    open!(15);
+    hooks::body_user_step(frame);
+    mask!(15);
+    irqs_off::<TRACKED>();
+    prepare_for_user::<TRACKED>(frame);
+    leave_to_user::<TRACKED>();
 }
 
 #[unsafe(link_section = ".noinstr.text")]

@@ -79,6 +79,12 @@ pub struct State {
     pub esr: u64,
     pub far: u64,
     pub sp_el0: u64,
+    /// MDSCR_EL1.SS.
+    pub stepping: bool,
+    /// What of that is in effect.
+    pub stepping_seen: bool,
+    /// PSTATE.SS in user mode: the instruction that is stepped is still to be executed.
+    pub unexecuted: bool,
     /// What stands for V0 to V31.
     pub fpsimd: u128,
     /// Registers are read as they are now.
@@ -197,6 +203,12 @@ impl State {
         }
     }
 
+    /// A context synchronization event.
+    pub fn synchronise(&mut self) {
+        self.synchronised = true;
+        self.stepping_seen = self.stepping;
+    }
+
     /// What the hardware requires of whoever uses it.
     pub fn require(&mut self, holds: bool, what: &str) {
         if !holds {
@@ -213,7 +225,11 @@ impl State {
                 return Cell::Word(if address == self.current { "" } else { name });
             }
             if (*task..task + size_of::<Thread>()).contains(&address) {
-                return if address == task + 8 { Cell::ThreadCpu } else { Cell::LoadedBy };
+                return match address - task {
+                    8 => Cell::ThreadCpu,
+                    32 => Cell::Stepped,
+                    _ => Cell::LoadedBy,
+                };
             }
         }
         let state = self.cpu.map(|cpu| core::ptr::from_ref(cpu.state()).addr());

@@ -16,6 +16,8 @@ pub enum Exception {
     InstructionAbort,
     Undefined,
     Brk,
+    /// A software step of user mode.
+    Step,
     Svc,
     /// A synchronous exception that no class is for: floating point.
     Unhandled,
@@ -28,6 +30,7 @@ pub enum Exception {
 
 const EL1H: u64 = 0b0101;
 const EL0T: u64 = 0;
+const SS: u64 = 1 << 21;
 const FAULT_ADDRESS: u64 = 0xbad0;
 
 impl Exception {
@@ -47,6 +50,7 @@ impl Exception {
             Exception::InstructionAbort => class(0x20),
             Exception::Undefined | Exception::Irq | Exception::Fiq => 0,
             Exception::Brk => 0x3c << 26,
+            Exception::Step => 0x32 << 26,
             Exception::Svc => 0x15 << 26,
             Exception::Unhandled => 0x07 << 26,
             Exception::CorrectedError => 0x2f << 26 | 0b110 << 10 | 0b01_0001,
@@ -140,13 +144,16 @@ fn now() -> String {
 fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector, usize) {
     state.taken += 1;
     state.elr = state.pc;
-    state.spsr = if state.user { EL0T } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
+    // A system call counts as executed when it comes.
+    state.unexecuted &= exception != Exception::Svc;
+    let ss = u64::from(state.unexecuted) * SS;
+    state.spsr = if state.user { EL0T | ss } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
     state.esr = exception.syndrome(state.user);
     if matches!(exception, Exception::DataAbort | Exception::InstructionAbort) {
         state.far = FAULT_ADDRESS;
     }
     state.daif = ALL & !state.faults.entry_leaves_open;
-    state.synchronised = true;
+    state.synchronise();
     state.pc = 0x10_0000 + 0x1000 * state.taken as u64;
     let vectors = state.vectors.expect("exceptions come after boot");
     let from_user = std::mem::replace(&mut state.user, false);
@@ -174,10 +181,12 @@ fn exception_return(state: &mut State, frame: &Frame) {
     state.require(state.elr == frame.pc, "ELR is another exception's");
     state.require(state.spsr == frame.pstate, "SPSR is another exception's");
     state.pc = state.elr;
-    state.synchronised = true;
+    state.synchronise();
     state.daif = (state.spsr >> DAIF_SHIFT) as u32 & ALL;
     state.user = state.spsr & 0x1f == EL0T;
     state.require(!state.user || state.sp_el0 == frame.sp, "SP_EL0 is another task's");
+    state.require(state.user || !state.stepping, "MDSCR.SS is set for the kernel");
+    state.unexecuted = state.stepping && state.spsr & SS != 0;
 }
 
 /// Goes to user mode for the first time, through the port, and runs `there`, which ends the scenario.

@@ -26,64 +26,66 @@ fn svc() {
     all(
         &from_user(Exception::Svc),
         expect![[r#"
-        Svc from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read DAIF
-          read DAIF
-          belief := off
-          load watching
-          watching: yes
-          nesting := kernel
-          load watching
-          read frame.x8
-          write frame.syscall
-          read frame.x0
-          write frame.first_argument
-          load watching
-          belief := prepared
-          read DAIF
-          load belief
-          belief := on
-          DAIFClr DAIF
-          load word
-          body syscall [....] on the task stack
-          read DAIF
-          load word
-          DAIFSet DAIF
-          read DAIF
-          belief := off
-          load watching
-          read SP
-          load word
-          load word
-          load thread.fpsimd.loaded_by
-          load cpu.fpsimd_of
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          load watching
-          load nesting
-          nesting := 0
-          watching: no
-          read DAIF
-          load belief
-          belief := on
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Svc from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              read DAIF
+              read DAIF
+              belief := off
+              load watching
+              watching: yes
+              nesting := kernel
+              load watching
+              read frame.x8
+              write frame.syscall
+              read frame.x0
+              write frame.first_argument
+              load watching
+              belief := prepared
+              read DAIF
+              load belief
+              belief := on
+              DAIFClr DAIF
+              load word
+              body syscall [....] on the task stack
+              read DAIF
+              load word
+              DAIFSet DAIF
+              read DAIF
+              belief := off
+              load watching
+              read SP
+              load word
+              load word
+              load thread.fpsimd.loaded_by
+              load cpu.fpsimd_of
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              load watching
+              load nesting
+              nesting := 0
+              watching: no
+              read DAIF
+              load belief
+              belief := on
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 
@@ -92,61 +94,63 @@ fn abort() {
     all(
         &from_user(Exception::DataAbort),
         expect![[r#"
-        DataAbort from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read FAR
-          write frame.fault_address
-          read DAIF
-          read DAIF
-          belief := off
-          load watching
-          watching: yes
-          nesting := kernel
-          load watching
-          write frame.syscall
-          load watching
-          belief := prepared
-          read DAIF
-          load belief
-          belief := on
-          DAIFClr DAIF
-          body user_abort [....] on the task stack
-          read DAIF
-          DAIFSet DAIF
-          read DAIF
-          belief := off
-          load watching
-          read SP
-          load word
-          load word
-          load thread.fpsimd.loaded_by
-          load cpu.fpsimd_of
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          load watching
-          load nesting
-          nesting := 0
-          watching: no
-          read DAIF
-          load belief
-          belief := on
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            DataAbort from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              read FAR
+              write frame.fault_address
+              read DAIF
+              read DAIF
+              belief := off
+              load watching
+              watching: yes
+              nesting := kernel
+              load watching
+              write frame.syscall
+              load watching
+              belief := prepared
+              read DAIF
+              load belief
+              belief := on
+              DAIFClr DAIF
+              body user_abort [....] on the task stack
+              read DAIF
+              DAIFSet DAIF
+              read DAIF
+              belief := off
+              load watching
+              read SP
+              load word
+              load word
+              load thread.fpsimd.loaded_by
+              load cpu.fpsimd_of
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              load watching
+              load nesting
+              nesting := 0
+              watching: no
+              read DAIF
+              load belief
+              belief := on
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 
@@ -162,6 +166,7 @@ fn irq() {
               write frame.pstate
               read SP_EL0
               write frame.sp
+              load thread.step
               read DAIF
               read DAIF
               belief := off
@@ -198,6 +203,7 @@ fn irq() {
               read DAIF
               load belief
               belief := on
+              load thread.step
               read frame.sp
               write SP_EL0
               read frame.pc
@@ -221,6 +227,7 @@ fn serror() {
               write frame.pstate
               read SP_EL0
               write frame.sp
+              load thread.step
               read ESR
               write frame.syndrome
               read DAIF
@@ -271,6 +278,7 @@ fn serror() {
               read DAIF
               load belief
               belief := on
+              load thread.step
               read frame.sp
               write SP_EL0
               read frame.pc
@@ -287,59 +295,61 @@ fn brk() {
     all(
         &from_user(Exception::Brk),
         expect![[r#"
-        Brk from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read DAIF
-          read DAIF
-          belief := off
-          load watching
-          watching: yes
-          nesting := kernel
-          load watching
-          write frame.syscall
-          load watching
-          belief := prepared
-          read DAIF
-          load belief
-          belief := on
-          DAIFClr DAIF
-          body user_brk [....] on the task stack
-          read DAIF
-          DAIFSet DAIF
-          read DAIF
-          belief := off
-          load watching
-          read SP
-          load word
-          load word
-          load thread.fpsimd.loaded_by
-          load cpu.fpsimd_of
-          read DAIF
-          read frame.pstate
-          load watching
-          belief := prepared
-          load watching
-          load nesting
-          nesting := 0
-          watching: no
-          read DAIF
-          load belief
-          belief := on
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Brk from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              read DAIF
+              read DAIF
+              belief := off
+              load watching
+              watching: yes
+              nesting := kernel
+              load watching
+              write frame.syscall
+              load watching
+              belief := prepared
+              read DAIF
+              load belief
+              belief := on
+              DAIFClr DAIF
+              body user_brk [....] on the task stack
+              read DAIF
+              DAIFSet DAIF
+              read DAIF
+              belief := off
+              load watching
+              read SP
+              load word
+              load word
+              load thread.fpsimd.loaded_by
+              load cpu.fpsimd_of
+              read DAIF
+              read frame.pstate
+              load watching
+              belief := prepared
+              load watching
+              load nesting
+              nesting := 0
+              watching: no
+              read DAIF
+              load belief
+              belief := on
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 
@@ -391,6 +401,7 @@ fn first_return() {
             read DAIF
             load belief
             belief := on
+            load thread.step
             read frame.sp
             write SP_EL0
             read frame.pc

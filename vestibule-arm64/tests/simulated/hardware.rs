@@ -1,12 +1,12 @@
 //! The port's hardware trait, on the simulated CPU.
 
-use crate::cpu::{ALL, Simulated, give_to, spawn, step, step_of, with};
+use crate::cpu::{ALL, Simulated, State, give_to, spawn, step, step_of, with};
 use crate::memory::{Cell, counts, daif, flags, masks};
 use crate::steps::Kind;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule_arm64::fpsimd::Fpsimd;
-use vestibule_arm64::hardware::DAIF_SHIFT;
+use vestibule_arm64::hardware::{D, DAIF_SHIFT};
 use vestibule_arm64::{Frame, Hardware, Thread};
 
 /// Registers that an exception overwrites.
@@ -59,6 +59,15 @@ fn touched(cell: &AtomicU64) -> Cell {
 /// The one that comes: the first of those that devices share.
 pub const INTERRUPT: u64 = 32;
 
+impl State {
+    /// The kernel opens these: with D among them, nothing is stepped.
+    fn open(&mut self, bits: u32) -> &mut State {
+        let stepped = bits & D != 0 && (self.stepping || self.stepping_seen);
+        self.require(!stepped, "the kernel opens debug exceptions with MDSCR.SS set");
+        self
+    }
+}
+
 // SAFETY: `current` gives what `set_current` and `give_to` stored; `switch` returns once, when the task runs again, and
 // `on_irq_stack` calls its closure once.
 unsafe impl Hardware for Simulated {
@@ -69,7 +78,7 @@ unsafe impl Hardware for Simulated {
     }
     unsafe fn write_daif(value: u64) {
         let masks = (value >> DAIF_SHIFT) as u32;
-        with(|state| state.daif = masks);
+        with(|state| state.open(!masks).daif = masks);
         step(format!("write DAIF {}", daif(masks)));
     }
     unsafe fn daif_set<const BITS: u32>() {
@@ -77,7 +86,7 @@ unsafe impl Hardware for Simulated {
         step(format!("DAIFSet {}", masks(BITS)));
     }
     unsafe fn daif_clear<const BITS: u32>() {
-        with(|state| state.daif &= !BITS);
+        with(|state| state.open(BITS).daif &= !BITS);
         step(format!("DAIFClr {}", masks(BITS)));
     }
 
@@ -104,6 +113,14 @@ unsafe impl Hardware for Simulated {
     }
     fn set_sp_el0(sp: u64) {
         set_banked("SP_EL0", |state| state.sp_el0 = sp);
+    }
+
+    unsafe fn set_step<const ON: bool>() {
+        with(|state| {
+            state.require(state.daif == ALL, "MDSCR.SS is written with something open");
+            state.stepping = ON;
+        });
+        step(format!("MDSCR.SS := {}", u8::from(ON)));
     }
 
     // No step: the port may keep what it gave before.
@@ -180,7 +197,7 @@ unsafe impl Hardware for Simulated {
         step_of(Kind::Access, format!("end of interrupt {interrupt}"));
     }
     fn isb() {
-        with(|state| state.synchronised = true);
+        with(State::synchronise);
         step_of(Kind::Access, "ISB");
     }
 

@@ -30,6 +30,9 @@ pub trait Flavour: Sized + 'static {
     fn user_abort(cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
         cpu
     }
+    fn user_step(cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
+        cpu
+    }
     fn kernel_abort(cpu: Token<Self, Inherit>, _: &mut Frame) -> Token<Self, Inherit> {
         cpu
     }
@@ -85,6 +88,7 @@ impl<F: Flavour> Bodies for Test<F> {
         user_abort: Process => user_abort;
         kernel_abort: Inherit => kernel_abort;
         user_brk: Process;
+        user_step: Process => user_step;
         kernel_brk: Critical;
         user_undefined: Process;
         kernel_undefined: Inherit;

@@ -33,6 +33,7 @@ mod nested;
 mod odd_masks;
 mod plain;
 mod preemption;
+mod step;
 mod sweep;
 mod task_switch;
 mod traced;

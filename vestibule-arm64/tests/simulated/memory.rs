@@ -7,6 +7,8 @@ pub enum Cell {
     Word(&'static str),
     /// A task's pointer to its CPU.
     ThreadCpu,
+    /// Whether a task is stepped.
+    Stepped,
     /// The CPU that loaded a task's FP/SIMD registers last.
     LoadedBy,
     /// The task whose registers the CPU loaded last.
@@ -25,6 +27,7 @@ impl Cell {
             Cell::Word("") => "word".into(),
             Cell::Word(task) => format!("{task}'s word"),
             Cell::ThreadCpu => "thread.cpu".into(),
+            Cell::Stepped => "thread.step".into(),
             Cell::LoadedBy => "thread.fpsimd.loaded_by".into(),
             Cell::FpsimdOf => "cpu.fpsimd_of".into(),
             Cell::Watching => "watching".into(),
@@ -40,6 +43,7 @@ impl Cell {
             Cell::Nesting => nesting(value),
             Cell::Belief => belief(value).into(),
             Cell::LoadedBy => ["none", "nowhere"].get(value as usize).copied().unwrap_or("this CPU").into(),
+            Cell::Stepped => if value != 0 { "yes" } else { "no" }.into(),
             Cell::FpsimdOf => "a task".into(),
             Cell::Word(_) | Cell::ThreadCpu => format!("{value:#x}"),
         }

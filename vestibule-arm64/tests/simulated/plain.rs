@@ -193,32 +193,34 @@ fn svc() {
         Exception::Svc,
         None,
         expect![[r#"
-        Svc from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read frame.x8
-          write frame.syscall
-          read frame.x0
-          write frame.first_argument
-          DAIFClr DAIF
-          body syscall [....] on the task stack
-          DAIFSet DAIF
-          load word
-          read frame.pstate
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Svc from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              read frame.x8
+              write frame.syscall
+              read frame.x0
+              write frame.first_argument
+              DAIFClr DAIF
+              body syscall [....] on the task stack
+              DAIFSet DAIF
+              load word
+              read frame.pstate
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 
@@ -228,38 +230,40 @@ fn svc_with_work() {
         Exception::Svc,
         Some(RESCHED.and(Flags::SIGNAL)),
         expect![[r#"
-        Svc from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          read frame.x8
-          write frame.syscall
-          read frame.x0
-          write frame.first_argument
-          DAIFClr DAIF
-          body syscall [....] on the task stack
-          DAIFSet DAIF
-          load word
-          DAIFClr DA
-          word clears resched resched-lazy
-          DAIFClr IF
-          word clears signal
-          DAIFSet DAIF
-          load word
-          read frame.pstate
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            Svc from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              read frame.x8
+              write frame.syscall
+              read frame.x0
+              write frame.first_argument
+              DAIFClr DAIF
+              body syscall [....] on the task stack
+              DAIFSet DAIF
+              load word
+              DAIFClr DA
+              word clears resched resched-lazy
+              DAIFClr IF
+              word clears signal
+              DAIFSet DAIF
+              load word
+              read frame.pstate
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }
 
@@ -276,6 +280,7 @@ fn user_irq() {
               write frame.pstate
               read SP_EL0
               write frame.sp
+              load thread.step
               write frame.syscall
               SP := irq stack
               DAIFClr DA
@@ -289,6 +294,7 @@ fn user_irq() {
               SP := task stack
               load word
               read frame.pstate
+              load thread.step
               read frame.sp
               write SP_EL0
               read frame.pc
@@ -306,32 +312,34 @@ fn user_serror() {
         Exception::CorrectedError,
         None,
         expect![[r#"
-        CorrectedError from EL0
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read SP_EL0
-          write frame.sp
-          read ESR
-          write frame.syndrome
-          write frame.syscall
-          DAIFClr D
-          word +hardirq +nmi
-          read frame.syndrome
-          body serror_corrected [.AIF] on the task stack
-          word -hardirq -nmi
-          DAIFClr AIF
-          DAIFSet DAIF
-          load word
-          read frame.pstate
-          read frame.sp
-          write SP_EL0
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL0
-    "#]],
+            CorrectedError from EL0
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read SP_EL0
+              write frame.sp
+              load thread.step
+              read ESR
+              write frame.syndrome
+              write frame.syscall
+              DAIFClr D
+              word +hardirq +nmi
+              read frame.syndrome
+              body serror_corrected [.AIF] on the task stack
+              word -hardirq -nmi
+              DAIFClr AIF
+              DAIFSet DAIF
+              load word
+              read frame.pstate
+              load thread.step
+              read frame.sp
+              write SP_EL0
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL0
+        "#]],
     );
 }

@@ -41,6 +41,7 @@ fn reschedule() {
           write frame.pstate
           read SP_EL0
           write frame.sp
+          load thread.step
           read ESR
           write frame.syndrome
           read DAIF
@@ -90,6 +91,7 @@ fn reschedule() {
           read DAIF
           load belief
           belief := on
+          load thread.step
           read frame.sp
           write SP_EL0
           read frame.pc

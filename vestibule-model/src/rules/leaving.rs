@@ -2,8 +2,8 @@
 
 use vestibule::{Flags, Row};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Irq, El0Serror, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq, El1Serror,
-    El1Undefined,
+    El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq,
+    El1Serror, El1Undefined,
 };
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
@@ -16,6 +16,8 @@ use crate::op::{Cell, Stack};
 use crate::vector::{FIRST_PC, FIRST_SP, registers};
 use crate::world::{Activation, IDLE, World, stack_top};
 
+/// PSTATE.SS, which `check_stepped` looks at.
+const SS: u64 = 1 << 21;
 const FRAME: u64 = size_of::<Frame>() as u64;
 
 impl World {
@@ -26,7 +28,9 @@ impl World {
         self.check(3, self.daif() == DAIF, "the handler comes back with something open");
         self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
         self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
-        self.check(40, self.cpu.spsr == was.pstate.to_spsr(), "returns to another state");
+        let stepped = if to_user { SS } else { 0 };
+        let other = (self.cpu.spsr ^ was.pstate.to_spsr()) & !stepped;
+        self.check(40, other == 0, "returns to another state");
         self.check_outcome(ghost.outcome, &was, frame);
         let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
         self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
@@ -101,6 +105,7 @@ impl World {
 
     fn check_user_return(&mut self) {
         self.check_fpsimd();
+        self.check_stepped();
         let pstate = Pstate::from_spsr(self.cpu.spsr);
         let sane = pstate.is_some_and(|pstate| pstate.level == Level::El0 && pstate.daif == 0);
         self.check(60, sane, "user mode gets masks, or is none");
@@ -181,6 +186,7 @@ const fn prepares(exception: Option<Exception>, from: Level) -> bool {
         (Level::El0, Some(Exception::Svc)) => Row::of::<El0Svc>(),
         (Level::El0, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El0Abort>(),
         (Level::El0, Some(Exception::Brk)) => Row::of::<El0Brk>(),
+        (Level::El0, Some(Exception::Step)) => Row::of::<El0Step>(),
         (Level::El0, Some(Exception::Undefined)) => Row::of::<El0Undefined>(),
         (Level::El0, Some(Exception::Irq)) => Row::of::<El0Irq>(),
         (Level::El0, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El0Serror>(),

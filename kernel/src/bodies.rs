@@ -15,6 +15,7 @@ use vestibule_arm64::{Bodies, Frame};
 use crate::reference::{Controller, Hardware, Reference};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
+use crate::task::Task;
 use crate::{faults, interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
@@ -85,7 +86,10 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_step(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Step>();
-        raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_TRACE, frame), "single step", frame);
+        // Whoever asked for it may be gone.
+        if Task::current(&cpu).traced.is_stepped() {
+            raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_TRACE, frame), "single step", frame);
+        }
         cpu
     }
 

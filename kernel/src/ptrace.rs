@@ -4,7 +4,7 @@
 //!   the traced task                                       its tracer
 //!   a signal, a system call --> stop: told to the tracer --> wait4 says so
 //!                                 |                          looks, changes
-//!   goes on as it is told  <-- resumed, with a signal or none  CONT, SYSCALL, DETACH
+//!   goes on as it is told  <-- resumed, with a signal or none  CONT, SYSCALL, SINGLESTEP, DETACH
 //! ```
 //!
 //! What a tracer reads and changes of a task it does while that is stopped and runs on no CPU.
@@ -44,6 +44,8 @@ struct State {
     stop: Option<Stop>,
     /// The signal that it goes on with.
     signal: Option<Signal>,
+    /// It goes on for one instruction.
+    steps: bool,
     /// It has ended: nobody can begin to trace it.
     ended: bool,
 }
@@ -62,13 +64,18 @@ struct Stop {
 impl Traced {
     /// Nobody traces it.
     pub const fn new() -> Traced {
-        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None, ended: false };
+        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None, steps: false, ended: false };
         Traced { is_traced: AtomicBool::new(false), state: IrqLock::new(state), resumed: WaitQueue::new() }
     }
 
     /// Who traces it.
     pub fn tracer(&self) -> Option<Arc<Process>> {
         if self.is_traced.load(Ordering::Relaxed) { self.state.lock().tracer.upgrade() } else { None }
+    }
+
+    /// Its tracer has it go on for one instruction.
+    pub fn is_stepped(&self) -> bool {
+        self.tracer().is_some() && self.state.lock().steps
     }
 
     fn is_traced_by(&self, process: &Arc<Process>) -> bool {
@@ -92,7 +99,7 @@ fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
     if tracer.is_ending() || state.ended || state.tracer.upgrade().is_some() {
         return false;
     }
-    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None, ended: false };
+    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None, steps: false, ended: false };
     task.traced.is_traced.store(true, Ordering::Relaxed);
     tracees.push(task.clone());
     true
@@ -104,19 +111,30 @@ fn detach(task: &Arc<Task>, signal: Option<Signal>) {
         tracer.tracees.lock().retain(|other| !Arc::ptr_eq(other, task));
     }
     task.traced.state.lock().tracer = Weak::new();
-    resume(task, false, signal);
+    resume(task, Until::Signal, signal);
 }
 
-/// It goes on, to its next system call or past all of them.
-fn resume(task: &Arc<Task>, to_system_call: bool, signal: Option<Signal>) {
+/// How far a task goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Past all system calls.
+    Signal,
+    /// To its next one.
+    SystemCall,
+    /// To its next instruction.
+    Instruction,
+}
+
+/// It goes on.
+fn resume(task: &Arc<Task>, until: Until, signal: Option<Signal>) {
     const BOTH: Flags = Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT);
-    if to_system_call {
+    if until == Until::SystemCall {
         task.word().set::<Machine>(BOTH)
     } else {
         task.word().clear::<Machine>(BOTH)
     }
     let mut state = task.traced.state.lock();
-    (state.stop, state.signal) = (None, signal);
+    (state.stop, state.signal, state.steps) = (None, signal, until == Until::Instruction);
     drop(state);
     task.traced.resumed.wake_all();
 }

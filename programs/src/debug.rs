@@ -1,4 +1,6 @@
-//! `debug`: attaches to a child, as a debugger does; reads and changes its registers and its memory, and sets a breakpoint.
+//! `debug`: attaches to a child, as a debugger does; reads and changes its registers and its memory, sets a breakpoint, and steps.
+
+mod step;
 
 use core::arch::naked_asm;
 use core::sync::atomic::AtomicU64;
@@ -18,9 +20,9 @@ const IN_FUNCTION: u64 = 5;
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    match run() {
+    match run().and_then(|wrong| Ok(wrong + step::run()?)) {
         Ok(0) => {
-            println!("debug: registers, memory and a breakpoint are as they should be");
+            println!("debug: registers, memory, a breakpoint and steps are as they should be");
             0
         }
         Ok(wrong) => {

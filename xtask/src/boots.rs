@@ -189,10 +189,24 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
-        name: "a debugger attaches, CPUs: 4",
+        name: "a debugger attaches and steps, CPUs: 4",
         cpus: 4,
         command_line: "preempt=full -- debug",
-        lines: &["debug: registers, memory and a breakpoint are as they should be"],
+        lines: &["debug: registers, memory, a breakpoint and steps are as they should be"],
+        status: 0,
+    },
+    BootTest {
+        name: "a debugger attaches and steps, preempted nowhere, CPUs: 4",
+        cpus: 4,
+        command_line: "preempt=none -- debug",
+        lines: &["debug: registers, memory, a breakpoint and steps are as they should be"],
+        status: 0,
+    },
+    BootTest {
+        name: "a debugger attaches and steps, preempted lazily, CPUs: 1",
+        cpus: 1,
+        command_line: "preempt=lazy -- debug",
+        lines: &["debug: registers, memory, a breakpoint and steps are as they should be"],
         status: 0,
     },
     BootTest {

@@ -6,7 +6,7 @@ use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
 use super::registers::{LARGEST, Set};
-use super::{Stop, attach, detach, resume};
+use super::{Stop, Until, attach, detach, resume};
 use crate::address_space::untagged;
 use crate::errno::{Errno, Result};
 use crate::process::Process;
@@ -28,6 +28,7 @@ const POKETEXT: usize = 4;
 const POKEDATA: usize = 5;
 const CONT: usize = 7;
 const KILL: usize = 8;
+const SINGLESTEP: usize = 9;
 const ATTACH: usize = 16;
 const DETACH: usize = 17;
 const SYSCALL: usize = 24;
@@ -80,8 +81,9 @@ fn of_stopped(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, what: usize, addr
     match what {
         PEEKTEXT | PEEKDATA => write_user(data, &peek(cpu, task, address)?)?,
         POKETEXT | POKEDATA => poke(cpu, task, address, data)?,
-        CONT => resume(task, false, signal(data)?),
-        SYSCALL => resume(task, true, signal(data)?),
+        CONT => resume(task, Until::Signal, signal(data)?),
+        SYSCALL => resume(task, Until::SystemCall, signal(data)?),
+        SINGLESTEP => resume(task, Until::Instruction, signal(data)?),
         DETACH => detach(task, signal(data)?),
         SETOPTIONS => set_options(task, data as u32)?,
         GETSIGINFO => write_user(data, &stop.info.to_words())?,

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use linux_raw_sys::general as linux;
 use vestibule::{Call, Process as ProcessContext};
-use vestibule_arm64::{Frame, NO_SYSCALL};
+use vestibule_arm64::{Frame, NO_SYSCALL, step};
 
 use super::{Stop, request};
 use crate::errno::Errno;
@@ -25,6 +25,8 @@ impl vestibule::SyscallWork<Reference> for SyscallWork {
             frame.regs[0] = Errno::ENOSYS.to_register();
         }
         at_system_call(&mut cpu, frame);
+        // The instruction of a step that begins here is the call's.
+        step::over(frame);
         let call = if frame.syscall == NO_SYSCALL { Call::Skip } else { Call::Make };
         (cpu, call)
     }
@@ -50,10 +52,15 @@ fn at_system_call(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
 /// A signal that would be delivered now, as its tracer wants it; if there is one, it sees it first.
 pub fn shown(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, frame: &mut Frame, info: Info) -> Option<Info> {
     let tracer = task.traced.tracer();
-    let Some(tracer) = tracer else { return Some(info) };
+    // Only a tracer asks for steps: one that is gone would have its task end of them.
+    let Some(tracer) = tracer else { return Some(info).filter(|info| !is_step(info)) };
     let signal = stop(cpu, task, frame, Status::stopped(info.signal), info.clone())?;
     let same = signal == info.signal;
     Some(if same { info } else { Info { signal, code: SI_USER, origin: sent_by(tracer.id()) } })
+}
+
+fn is_step(info: &Info) -> bool {
+    info.signal == Signal::SIGTRAP && info.code == linux::TRAP_TRACE as i32
 }
 
 /// The current task runs another program: its tracer sees that as a trap.
@@ -93,5 +100,12 @@ fn stop(
     task.traced.resumed.wait_until(cpu, || task.traced.state.lock().stop.is_none() || is_to_end());
     let mut state = task.traced.state.lock();
     state.stop = None;
-    state.signal.take()
+    let (steps, signal) = (state.steps, state.signal.take());
+    drop(state);
+    if steps {
+        step::begin(cpu, frame)
+    } else {
+        step::end(cpu, frame)
+    }
+    signal
 }

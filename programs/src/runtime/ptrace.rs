@@ -9,6 +9,7 @@ const TRACEME: usize = 0;
 const PEEKDATA: usize = 2;
 const POKEDATA: usize = 5;
 const CONT: usize = 7;
+const SINGLESTEP: usize = 9;
 const ATTACH: usize = 16;
 const DETACH: usize = 17;
 const SYSCALL: usize = 24;
@@ -113,6 +114,12 @@ impl Traced {
     /// The same, which its next system call is too.
     pub fn go_to_system_call(self) -> Result<i32> {
         request(SYSCALL, self.0, 0, 0)?;
+        self.wait()
+    }
+
+    /// The same, for one instruction.
+    pub fn step(self, signal: u32) -> Result<i32> {
+        request(SINGLESTEP, self.0, 0, signal as usize)?;
         self.wait()
     }
 

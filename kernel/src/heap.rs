@@ -17,7 +17,7 @@ const GROWTH: usize = 64;
 /// Bytes of the allocator's own in each run of frames, and more.
 const RECORDS: usize = 512;
 /// The most bytes that come from the reserve.
-const SMALL: usize = 16 << 10;
+pub const SMALL: usize = 16 << 10;
 
 /// How many frames the heap has taken; it keeps them.
 static FRAMES: AtomicUsize = AtomicUsize::new(0);

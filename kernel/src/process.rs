@@ -44,7 +44,7 @@ pub struct Process {
     session: AtomicU32,
     name: IrqLock<String>,
     /// What it was started with, its name first.
-    command: IrqLock<Vec<Vec<u8>>>,
+    command: IrqLock<Arc<Vec<Vec<u8>>>>,
     memory: IrqLock<Option<Arc<Memory>>>,
     /// It runs another program than its parent did when it was made.
     began_anew: AtomicBool,
@@ -111,7 +111,7 @@ impl Process {
         location: Arc<Location>,
     ) -> Arc<Process> {
         let mut process = Process::with(processes::FIRST, program.name(), Memory::new(memory), files, location);
-        process.command = IrqLock::new(program.arguments);
+        process.command = IrqLock::new(Arc::new(program.arguments));
         process.executable = IrqLock::new(program.file_path);
         let process = Arc::new(process);
         processes::add(&process);
@@ -144,7 +144,7 @@ impl Process {
             group: AtomicU32::new(id),
             session: AtomicU32::new(id),
             name: IrqLock::new(name),
-            command: IrqLock::new(Vec::new()),
+            command: IrqLock::new(Arc::new(Vec::new())),
             ttbr0: AtomicU64::new(memory.ttbr0()),
             memory: IrqLock::new(Some(memory)),
             began_anew: AtomicBool::new(false),
@@ -225,7 +225,7 @@ impl Process {
     }
 
     /// What it was started with, its name first.
-    pub fn command(&self) -> Vec<Vec<u8>> {
+    pub fn command(&self) -> Arc<Vec<Vec<u8>>> {
         self.command.lock().clone()
     }
 

@@ -1,14 +1,15 @@
-//! `hunger [N]`: N children take memory without end, each in its own way, while another one works on. Who takes too much ends,
-//! the rest does not, and in the end all memory is there again.
+//! `hunger [N]`: N children take memory without end, each in its own way, while another one works on, and asks the kernel for
+//! lists that it can do without. Who takes too much ends, the rest does not, and in the end all memory is there again.
 
-use core::ptr::write_volatile;
+use core::ptr::{null, write_volatile};
 use core::time::Duration;
 
 use crate::runtime::clock::spin_until;
+use crate::runtime::file::{duplicate, execute, open};
 use crate::runtime::print::println;
-use crate::runtime::process::{fork, wait};
+use crate::runtime::process::{fork, set_blocked, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, call, getpid, kill, mmap, munmap, nanosleep};
+use crate::runtime::syscall::{Result, abi, call, getpid, gettid, kill, mmap, munmap, nanosleep, read, tgkill};
 use crate::runtime::test_calls::frames_in_use;
 
 const PAGE: usize = 4096;
@@ -16,6 +17,9 @@ const CHUNK: usize = 16 << 20;
 
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
+    if arguments.get(1) == Some(WORDY) {
+        return work();
+    }
     match run(arguments.number(1).unwrap_or(3)) {
         Ok(true) => {
             println!("hunger: who took too much is gone, and all memory is back");
@@ -31,7 +35,7 @@ pub fn main(arguments: Arguments) -> u8 {
 
 fn run(count: usize) -> Result<bool> {
     let before = frames_in_use()?;
-    let modest = fork(work)?;
+    let modest = fork(begin_work)?;
     let mut hungry = [0; MOST];
     for (number, child) in hungry.iter_mut().enumerate().take(count) {
         *child = fork(|| take(number))?;
@@ -71,7 +75,7 @@ fn take(number: usize) -> u8 {
     // SAFETY: moves this process and its children to a process group of their own.
     unsafe { call(abi::__NR_setpgid, [0; 6]) };
     if number % 3 == 2 {
-        while fork(|| hold(64)).is_ok() {}
+        while fork(|| hold(512)).is_ok() {}
     }
     loop {
         if let Ok(chunk) = mmap(CHUNK) {
@@ -97,9 +101,38 @@ fn touch(chunk: *mut u8, pages: usize) {
     }
 }
 
+/// The first of many arguments.
+const WORDY: &str = "wordy";
+
+/// Works on with so many arguments that a list of them is long.
+fn begin_work() -> u8 {
+    let mut arguments = [c"wordy".as_ptr(); 60_000];
+    arguments[arguments.len() - 1] = null();
+    loop {
+        // The hungry may have taken what this needs. SAFETY: both end in a null pointer.
+        _ = unsafe { execute(c"/proc/self/exe", arguments.as_ptr(), arguments[arguments.len() - 1..].as_ptr()) };
+    }
+}
+
+/// Has the kernel keep more of what it lists than it is sure to have room for. It may refuse.
+fn ask_for_lists() -> u8 {
+    _ = set_blocked(u64::MAX);
+    _ = duplicate(1, 600).and_then(|()| duplicate(1, 601));
+    _ = (0..600).try_for_each(|_| tgkill(getpid(), gettid(), LAST_SIGNAL));
+    let mut text = [0; 64];
+    _ = open(c"/proc/self/cmdline", 0).and_then(|file| read(file, &mut text));
+    0
+}
+
+/// It is queued each time.
+const LAST_SIGNAL: u32 = 64;
+
 /// Takes a little and gives it back, for ever; ends if that goes wrong.
 fn work() -> u8 {
     loop {
+        if let Ok(child) = fork(ask_for_lists) {
+            _ = wait(child as isize, 0);
+        }
         let Ok(chunk) = mmap(16 * PAGE) else { continue };
         touch(chunk, 16);
         // SAFETY: nothing refers to it.

@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use super::node::Node;
 use super::open::OpenFile;
 use crate::errno::{Errno, Result};
+use crate::heap;
 use crate::lock::IrqLock;
 
 /// No number is as high: RLIMIT_NOFILE.
@@ -73,9 +74,7 @@ impl FileTable {
         if number >= LIMIT {
             return Err(Errno::EMFILE);
         }
-        if number >= slots.len() {
-            slots.resize(number + 1, None);
-        }
+        make_room(&mut slots, number)?;
         slots[number] = Some(Slot { file, close_on_exec });
         Ok(number)
     }
@@ -86,9 +85,7 @@ impl FileTable {
             return Err(Errno::EBADF);
         }
         let mut slots = self.slots.lock();
-        if number >= slots.len() {
-            slots.resize(number + 1, None);
-        }
+        make_room(&mut slots, number)?;
         let before = slots[number].replace(Slot { file, close_on_exec });
         drop(slots);
         drop(before);
@@ -135,6 +132,17 @@ impl FileTable {
         drop(closed);
     }
 }
+
+/// For that number, if there is none.
+fn make_room(slots: &mut Vec<Option<Slot>>, number: usize) -> Result<()> {
+    let length = slots.len().max(number + 1);
+    slots.try_reserve(length - slots.len()).map_err(|_| Errno::ENOMEM)?;
+    slots.resize(length, None);
+    Ok(())
+}
+
+// A copy of it is always to be had.
+const _: () = assert!(LIMIT * size_of::<Option<Slot>>() <= heap::SMALL);
 
 /// Where a process stands in the tree of names, and what it takes from the permissions of what it makes. Processes may
 /// share one.

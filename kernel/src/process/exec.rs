@@ -33,7 +33,9 @@ impl Process {
         self.actions.lock().for_new_program();
         self.files.close_on_exec();
         self.rename(program.name());
-        *self.command.lock() = program.arguments;
+        let command = core::mem::replace(&mut *self.command.lock(), Arc::new(program.arguments));
+        // There may be many: without the lock.
+        drop(command);
         *self.executable.lock() = program.file_path;
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);

@@ -39,7 +39,7 @@ impl Program {
             let count = file.read_at(0, &mut line);
             match script::interpreter(&line[..count]).map_err(|script::NoInterpreter| Errno::ENOEXEC)? {
                 None => return Ok(Program { file, asked, path, file_path: file_path.into(), arguments }),
-                Some(interpreter) => path = take_over(interpreter, path, &mut arguments),
+                Some(interpreter) => path = take_over(interpreter, path, &mut arguments)?,
             }
         }
         Err(Errno::ELOOP)
@@ -75,10 +75,11 @@ impl Program {
 const NAME: usize = 15;
 
 /// The interpreter's own name and argument come first, and its script's path in place of the script's name.
-fn take_over(interpreter: Interpreter, script: Vec<u8>, arguments: &mut Vec<Vec<u8>>) -> Vec<u8> {
+fn take_over(interpreter: Interpreter, script: Vec<u8>, arguments: &mut Vec<Vec<u8>>) -> Result<Vec<u8>> {
     let mut first = Vec::from([interpreter.path.clone()]);
     first.extend(interpreter.argument);
     first.push(script);
+    arguments.try_reserve(first.len()).map_err(|_| Errno::ENOMEM)?;
     arguments.splice(..arguments.len().min(1), first);
-    interpreter.path
+    Ok(interpreter.path)
 }

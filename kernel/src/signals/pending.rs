@@ -5,10 +5,13 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::info::{Info, Origin};
 use super::signal::SignalSet;
+use crate::heap;
 use crate::lock::IrqLock;
 
-/// Most real-time signals that wait at a time; a further one is not sent.
-const LIMIT: usize = 1024;
+/// Most real-time signals that wait at a time; a further one is not sent. Room for as many, and one of each other, is always to
+/// be had.
+const LIMIT: usize = 480;
+const _: () = assert!((LIMIT + 31).next_power_of_two() * size_of::<Info>() <= heap::SMALL);
 
 /// What waits. Which signals do can be asked without the lock.
 pub struct Pending {

@@ -11,7 +11,7 @@ use super::machine;
 use crate::address_space::Region;
 use crate::backing::Backing;
 use crate::cpu_time::clock_ticks;
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use crate::layout::PAGE_SIZE;
 use crate::process::Process;
 use crate::reference::Cpu;
@@ -23,7 +23,7 @@ type Text = fn(&mut Cpu<ProcessContext>, &Arc<Process>, Option<u32>) -> Result<V
 
 /// All of them.
 pub const FILES: [(&str, Text); 7] = [
-    ("cmdline", |_, process, _| Ok(command(process))),
+    ("cmdline", |_, process, _| command(process)),
     ("comm", |_, process, _| Ok(alloc::format!("{}\n", short_name(process)).into_bytes())),
     ("maps", maps),
     ("mounts", |_, _, _| Ok(machine::mounts())),
@@ -38,9 +38,15 @@ macro_rules! line {
 }
 
 /// What it was started with, each argument with a zero behind it; nothing when it has ended.
-fn command(process: &Process) -> Vec<u8> {
-    let arguments = if process.how_it_ended().is_some() { Vec::new() } else { process.command() };
-    arguments.into_iter().flat_map(|argument| argument.into_iter().chain([0])).collect()
+fn command(process: &Process) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if process.how_it_ended().is_none() {
+        let arguments = process.command();
+        let length = arguments.iter().map(|argument| argument.len() + 1).sum();
+        text.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
+        arguments.iter().for_each(|argument| text.extend(argument.iter().chain(&[0])));
+    }
+    Ok(text)
 }
 
 /// Fifteen bytes, as Linux has room for.
@@ -160,7 +166,7 @@ fn maps(cpu: &mut Cpu<ProcessContext>, process: &Arc<Process>, _: Option<u32>) -
     let mut text = Vec::new();
     for (region, name) in memory.mappings() {
         // There can be many.
-        text.try_reserve(LINE + name.len()).map_err(|_| super::Errno::ENOMEM)?;
+        text.try_reserve(LINE + name.len()).map_err(|_| Errno::ENOMEM)?;
         text.extend(mapping(region).into_bytes());
         if !name.is_empty() {
             text.push(b' ');

@@ -16,7 +16,7 @@ use crate::reference::Cpu;
 use crate::signals::{self, SignalSet};
 use crate::task::Task;
 use crate::user_copy::{copy_from_user, copy_to_user, read_user, write_user};
-use crate::{timer, wait};
+use crate::{heap, timer, wait};
 
 /// Reported whether it was asked for or not.
 const ALWAYS: u16 = ready::ERROR | ready::HANGUP;
@@ -27,6 +27,9 @@ struct Watch {
     file: Option<Arc<OpenFile>>,
     events: u16,
 }
+
+// As many as there may be are always to be had.
+const _: () = assert!(LIMIT * size_of::<Watch>() <= heap::SMALL);
 
 impl Watch {
     /// What of it the file is ready for.

@@ -5,10 +5,14 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::UIO_MAXIOV;
 
 use crate::errno::{Errno, Result};
+use crate::heap;
 use crate::user_copy::{check_range, copy_from_user_partly, copy_to_user_partly, read_user};
 
 /// No call moves more.
 const MOST: usize = 0x7fff_f000;
+
+// As many as a call may list are always to be had.
+const _: () = assert!(UIO_MAXIOV as usize * size_of::<Segment>() <= heap::SMALL);
 
 /// Ranges of user memory, and how far one has come in them.
 pub struct Segments {

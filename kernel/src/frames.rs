@@ -11,6 +11,7 @@ use crate::bitmap::Bitmap;
 use crate::device_tree::{DeviceTree, PhysicalRange};
 use crate::layout::{self, LINEAR_LIMIT, PAGE_SIZE, PhysicalAddress, page_down, page_up};
 use crate::lock::IrqLock;
+use crate::planted::Bug;
 use crate::registers::read_register;
 
 /// Frames that only the heap may take: what the kernel needs to end a program that has taken all others.
@@ -178,7 +179,7 @@ pub unsafe fn free(frame: PhysicalAddress) {
         let number = frames.number(frame);
         let owners = &mut frames.owners[number];
         *owners = owners.checked_sub(1).unwrap_or_else(|| panic!("frame {frame} is free already"));
-        if *owners == 0 {
+        if *owners == 0 && !Bug::LeakedFrame.strikes() {
             frames.give_back(number);
         }
     });

@@ -18,6 +18,7 @@ pub use key::Key;
 
 use crate::errno::{Errno, Result};
 use crate::lock::IrqLock;
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::{Fault, compare_exchange_user, read_user};
@@ -150,7 +151,9 @@ pub fn wake(key: Key, most: usize, bits: u32) -> usize {
     let mut woken = 0;
     while woken < most {
         let Some(task) = take_first(&mut bucket.lock(), key, bits) else { break };
-        scheduler::wake(&task);
+        if !Bug::LostWakeup.strikes() {
+            scheduler::wake(&task);
+        }
         woken += 1;
     }
     woken

@@ -24,6 +24,8 @@ mod options;
 #[cfg(any(test, target_os = "none"))]
 mod page_entry;
 #[cfg(any(test, target_os = "none"))]
+mod planted;
+#[cfg(any(test, target_os = "none"))]
 mod regions;
 #[cfg(any(test, target_os = "none"))]
 mod script;

@@ -8,13 +8,15 @@ use core::fmt;
 
 use vestibule::Preemption;
 
+use crate::planted::Bug;
+
 /// What the kernel was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// `preempt=none|lazy|full`; full if it says nothing.
     pub preemption: Preemption,
-    /// `rcu=frees-early`, a bug for tests to find; not if it says nothing.
-    pub frees_early: bool,
+    /// `bug=…`, for tests to find; none if it says nothing.
+    pub bug: Option<Bug>,
     /// `terminal=plain`: it is no terminal to programs; it is one if it says nothing.
     pub plain_terminal: bool,
     /// The first process's name and arguments.
@@ -34,7 +36,7 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                let there_is = "preempt=none, preempt=lazy, preempt=full, rcu=frees-early, terminal=plain";
+                let there_is = "preempt=none, preempt=lazy, preempt=full, terminal=plain";
                 write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
@@ -48,21 +50,24 @@ impl Options {
     /// Reads the whole line.
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
-        let (mut preemption, mut frees_early, mut plain_terminal) = (Preemption::Full, false, false);
+        let (mut preemption, mut bug, mut plain_terminal) = (Preemption::Full, None, false);
         for word in own.split_ascii_whitespace() {
             match word {
                 "preempt=none" => preemption = Preemption::None,
                 "preempt=lazy" => preemption = Preemption::Lazy,
                 "preempt=full" => preemption = Preemption::Full,
-                "rcu=frees-early" => frees_early = true,
                 "terminal=plain" => plain_terminal = true,
-                _ => return Err(BadOption::Unknown(word)),
+                _ => bug = Some(named_bug(word).ok_or(BadOption::Unknown(word))?),
             }
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, frees_early, plain_terminal, arguments })
+        Ok(Options { preemption, bug, plain_terminal, arguments })
     }
+}
+
+fn named_bug(word: &str) -> Option<Bug> {
+    Bug::named(word.strip_prefix("bug=")?)
 }
 
 /// The kernel's own options, and what follows the word `--` if anything does.
@@ -112,18 +117,14 @@ mod tests {
         assert_eq!(options.preemption, Preemption::Lazy);
         assert_eq!(options.arguments, [&b"hello"[..], b"preempt=none", b"--x", b"--", b"y"]);
         assert_eq!(arguments("-- hello"), [b"hello"]);
-        assert!(Options::parse("rcu=frees-early -- x").unwrap().frees_early);
+        assert_eq!(Options::parse("bug=frees-early -- x").unwrap().bug, Some(Bug::FreesEarly));
     }
 
     #[test]
     fn nothing_is_full_preemption_and_no_arguments() {
         for line in ["", "--", "preempt=full --"] {
-            let nothing = Options {
-                preemption: Preemption::Full,
-                frees_early: false,
-                plain_terminal: false,
-                arguments: Vec::new(),
-            };
+            let nothing =
+                Options { preemption: Preemption::Full, bug: None, plain_terminal: false, arguments: Vec::new() };
             assert_eq!(Options::parse(line), Ok(nothing));
         }
     }
@@ -147,6 +148,7 @@ mod tests {
     #[test]
     fn an_unknown_option_is_named() {
         assert_eq!(Options::parse("quiet preempt=full"), Err(BadOption::Unknown("quiet")));
+        assert_eq!(Options::parse("bug=none -- hello"), Err(BadOption::Unknown("bug=none")));
         assert_eq!(Options::parse("--quiet -- hello"), Err(BadOption::Unknown("--quiet")));
     }
 }

@@ -29,7 +29,7 @@ use crate::lock::IrqLock;
 use crate::reference::{Cpu, Reference};
 use crate::wait::WaitQueue;
 
-pub use grace::{frees_early, switched, synchronize, watch};
+pub use grace::{switched, synchronize, watch};
 pub use replaced::Replaced;
 pub use table::Table;
 

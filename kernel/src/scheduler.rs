@@ -10,10 +10,12 @@ use core::mem;
 use core::sync::atomic::{AtomicU8, Ordering, fence};
 
 use vestibule::{Asking, Atomic, Cause, Flags, Hardirq, IrqsSaved, NoIrq, Preemption, Process as ProcessContext, Why};
+use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{CpuLocal, switch, this_cpu};
 
 use crate::lock::{IrqLock, IrqLockGuard};
 use crate::percpu::{self, MAX_CPUS};
+use crate::planted::Bug;
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
@@ -254,10 +256,17 @@ pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
         let queue = &mut *QUEUES[number].data_ptr();
         (queue.previous.take(), queue.displaced.take())
     };
+    if let Some(previous) = previous.as_ref().filter(|task| Bug::LostFpsimd.is_planted() && task.process().is_some()) {
+        // SAFETY: it runs nowhere, and the lock is held still.
+        unsafe { previous.thread().set_fpsimd(&Fpsimd::default()) };
+    }
     // SAFETY: as above; nobody else will release it.
     unsafe { QUEUES[number].force_unlock() };
     // Its stack cannot be freed by who runs on it, nor with interrupts masked; and readers may have found it.
     if let Some(previous) = previous.filter(|task| task.is(State::Dead)) {
+        if Bug::LeakedTask.strikes() {
+            mem::forget(previous.clone());
+        }
         rcu::defer(Box::new(previous));
     }
     if let Some(displaced) = displaced {

@@ -26,8 +26,8 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_int
     if options.plain_terminal {
         terminal::TERMINAL.make_plain();
     }
-    if options.frees_early {
-        rcu::frees_early();
+    if let Some(bug) = options.bug {
+        bug.plant();
     }
     let overflow_stack_top = stack_for_ever();
     let cpu = become_task(0, overflow_stack_top);

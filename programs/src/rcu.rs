@@ -1,5 +1,6 @@
-//! `rcu [MILLISECONDS]`: readers and writers of the kernel's RCU on all CPUs, among threads that keep user mode busy and
-//! threads that sleep, so that CPUs pass in every way there is. No reader may see what it reads freed.
+//! `rcu [MILLISECONDS]`, `rcu stall`: readers and writers of the kernel's RCU on all CPUs, among threads that keep user mode busy and
+//! threads that sleep, so that CPUs pass in every way there is. No reader may see what it reads freed. Or one reader who does
+//! not come to an end for so long that the kernel reports it.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
@@ -18,6 +19,9 @@ static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
+    if arguments.get(1) == Some("stall") {
+        return stall();
+    }
     let time = Duration::from_millis(arguments.number(1).unwrap_or(1000) as u64);
     let threads = [
         spawn(|| repeat(|turn| read_for(20 + turn % 50))),
@@ -43,6 +47,22 @@ pub fn main(arguments: Arguments) -> u8 {
     let ran = started == expected && slept.is_ok() && !FAILED.load(Ordering::Relaxed);
     let freed_some = freed.is_ok_and(|freed| freed > 10) && waited > 0;
     u8::from(!ran || !freed_some || early != Ok(0))
+}
+
+/// Longer than the kernel waits before it reports.
+const STALL: Duration = Duration::from_secs(7);
+
+fn stall() -> u8 {
+    // There must be something to read.
+    if rcu_writer(false).is_err() {
+        return 1;
+    }
+    let Ok(reader) = spawn(|| _ = rcu_reader(STALL)) else { return 1 };
+    // It has begun then.
+    let waited = nanosleep(Duration::from_millis(100)).and_then(|()| rcu_writer(true));
+    reader.join();
+    println!("rcu: a grace period was waited for: {waited:?}");
+    u8::from(waited.is_err())
 }
 
 fn repeat(turn: impl Fn(u64) -> Result<()>) {

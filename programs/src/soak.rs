@@ -1,4 +1,4 @@
-//! `soak SECONDS [NAME]`: processes that do what processes do, all at once and for as long as one likes; each checks what it gets.
+//! `soak SECONDS [NAME [PATIENCE]]`: processes that do what processes do, all at once and for as long as one likes; each checks what it gets.
 //!
 //! Every ten seconds it says how often each of them did it. None may stop doing it: that would be a wake-up that was lost.
 //! When all have ended, the kernel must have as much of everything as before. With a name, only those run that have it in
@@ -18,7 +18,7 @@ use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::process::{fork, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, mmap_shared, nanosleep};
+use crate::runtime::syscall::{Result, abi, mmap_shared, nanosleep};
 use crate::runtime::test_calls::{frames_in_use, open_files, tasks};
 
 /// What goes on, and what does it: it returns when it is told to stop, or with what was wrong.
@@ -41,10 +41,10 @@ type Activity = fn(&Progress) -> Result<bool>;
 const REPORT: Duration = Duration::from_secs(10);
 /// Long enough for the kernel to have seen and freed everything once.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// Nothing takes that long, however busy the machine is.
-const STUCK: Duration = Duration::from_secs(60);
-/// What dead tasks had comes back a little later.
-const SETTLE: Duration = Duration::from_secs(5);
+/// Nothing takes so many seconds, however busy the machine is, unless it is stuck.
+const PATIENCE: usize = 60;
+/// What dead tasks had comes back a little later: all of it has, when nothing has for so long.
+const SETTLE: Duration = Duration::from_millis(700);
 
 /// What all processes share.
 pub struct Shared {
@@ -72,15 +72,17 @@ pub fn main(arguments: Arguments) -> u8 {
         return processes::STATUS;
     }
     let Some(seconds) = arguments.number(1) else {
-        println!("usage: soak SECONDS [NAME]");
+        println!("usage: soak SECONDS [NAME [PATIENCE]]");
         return 2;
     };
     let name = arguments.get(2).unwrap_or_default();
-    if !ACTIVITIES.iter().any(|(other, _)| other.contains(name)) {
+    let patience = arguments.number(3).unwrap_or(PATIENCE);
+    if chosen(name).next().is_none() {
         println!("soak: there is no {name:?}");
         return 2;
     }
-    match soak(Duration::from_secs(seconds as u64), name) {
+    let [time, patience] = [seconds, patience].map(|seconds| Duration::from_secs(seconds as u64));
+    match soak(&Soak { time, name, patience }) {
         Ok(true) => 0,
         Ok(false) => 1,
         Err(why) => {
@@ -90,21 +92,26 @@ pub fn main(arguments: Arguments) -> u8 {
     }
 }
 
-fn soak(time: Duration, name: &str) -> Result<bool> {
+/// What is asked for.
+struct Soak {
+    time: Duration,
+    /// What has this in its name goes on.
+    name: &'static str,
+    /// So long may nothing happen.
+    patience: Duration,
+}
+
+fn soak(soak: &Soak) -> Result<bool> {
+    let Soak { time, .. } = *soak;
     // SAFETY: zeros are counts and a flag, and the memory stays for ever.
     let shared = unsafe { &*mmap_shared(size_of::<Shared>())?.cast::<Shared>() };
-    if !run(shared, WARM_UP, name)? {
+    if !run(shared, &Soak { time: WARM_UP.min(time), ..*soak })? {
         return Ok(false);
     }
-    let before = Figures::now()?;
+    let before = Figures::settled()?;
     println!("soak: before {before:?}");
-    let right = run(shared, time, name)?;
-    let end = now() + SETTLE;
-    let mut after = Figures::now()?;
-    while after.are_more_than(&before) && now() < end {
-        nanosleep(Duration::from_millis(50))?;
-        after = Figures::now()?;
-    }
+    let right = run(shared, soak)?;
+    let after = Figures::settled()?;
     println!("soak: after {after:?}");
     let leaked = after.are_more_than(&before);
     if leaked {
@@ -129,6 +136,19 @@ impl Figures {
         Ok(Self { frames: frames_in_use()?, tasks: tasks()?, open_files: open_files()? })
     }
 
+    /// When nothing more comes back.
+    fn settled() -> Result<Self> {
+        let (mut last, mut since) = (Self::now()?, now());
+        while now() - since < SETTLE {
+            nanosleep(Duration::from_millis(20))?;
+            let current = Self::now()?;
+            if current != last {
+                (last, since) = (current, now());
+            }
+        }
+        Ok(last)
+    }
+
     fn are_more_than(&self, before: &Self) -> bool {
         self.frames > before.frames || self.tasks > before.tasks || self.open_files > before.open_files
     }
@@ -140,10 +160,10 @@ fn chosen(name: &str) -> impl Iterator<Item = (usize, &'static (&'static str, Ac
 }
 
 /// Has the chosen activities go on for some time; false if one of them was wrong or got stuck.
-fn run(shared: &'static Shared, time: Duration, chosen_by: &str) -> Result<bool> {
+fn run(shared: &'static Shared, soak: &Soak) -> Result<bool> {
     shared.stop.store(false, Ordering::Relaxed);
     let mut children = [None; ACTIVITIES.len()];
-    for (index, (name, activity)) in chosen(chosen_by) {
+    for (index, (name, activity)) in chosen(soak.name) {
         let child = fork(|| {
             let result = activity(&Progress { shared, index });
             if result != Ok(true) {
@@ -154,30 +174,46 @@ fn run(shared: &'static Shared, time: Duration, chosen_by: &str) -> Result<bool>
         })?;
         children[index] = Some(child);
     }
-    // Who is stuck does not end.
-    if !watch(shared, time, chosen_by)? {
+    if !watch(shared, soak)? {
         return Ok(false);
     }
     shared.stop.store(true, Ordering::Relaxed);
-    let mut statuses = 0;
-    for child in children.into_iter().flatten() {
-        statuses |= wait(child as isize, 0)?.1;
+    let mut right = true;
+    for (child, (name, _)) in children.into_iter().zip(ACTIVITIES) {
+        let status = child.map_or(Ok(Some(0)), |child| status_within(child, soak.patience))?;
+        if status.is_none() {
+            println!("soak: {name} does not end");
+            return Ok(false);
+        }
+        right &= status == Some(0);
     }
-    Ok(statuses == 0)
+    Ok(right)
+}
+
+/// How a child ends, unless it does not for so long.
+fn status_within(child: usize, patience: Duration) -> Result<Option<i32>> {
+    let end = now() + patience;
+    loop {
+        match wait(child as isize, abi::WNOHANG)? {
+            (0, _) if now() > end => return Ok(None),
+            (0, _) => nanosleep(Duration::from_millis(5))?,
+            (_, status) => return Ok(Some(status)),
+        }
+    }
 }
 
 /// Reports until the time is over, or one was wrong; false if one got stuck.
-fn watch(shared: &Shared, time: Duration, chosen_by: &str) -> Result<bool> {
+fn watch(shared: &Shared, soak: &Soak) -> Result<bool> {
     let (start, mut reported) = (now(), now());
     let mut seen = [(0, start); ACTIVITIES.len()];
-    while now() - start < time && !shared.stop.load(Ordering::Relaxed) {
+    while now() - start < soak.time && !shared.stop.load(Ordering::Relaxed) {
         nanosleep(Duration::from_millis(100))?;
-        for (index, (name, _)) in chosen(chosen_by) {
+        for (index, (name, _)) in chosen(soak.name) {
             let (count, since) = &mut seen[index];
             let current = shared.counts[index].load(Ordering::Relaxed);
             if current != *count {
                 (*count, *since) = (current, now());
-            } else if now() - *since > STUCK {
+            } else if now() - *since > soak.patience {
                 println!("soak: {name} stopped at {count}");
                 return Ok(false);
             }

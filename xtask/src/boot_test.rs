@@ -15,6 +15,9 @@ pub struct Kernel {
     pub elf: PathBuf,
 }
 
+/// The name of the build with every check on.
+pub const CHECKED: &str = "checked";
+
 /// A boot that must show certain lines and end with a certain status.
 pub struct BootTest {
     pub name: &'static str,
@@ -46,6 +49,11 @@ impl BootTest {
             .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
         Ok(())
+    }
+
+    /// Whether that build has what it needs: only the checked one has bugs planted.
+    pub fn is_for(&self, kernel: &Kernel) -> bool {
+        kernel.name == CHECKED || !self.command_line.contains("bug=")
     }
 
     /// The name of the program, which is its own first argument.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::build;
 use crate::busybox::Busybox;
@@ -61,7 +61,7 @@ pub fn compare(options: &Options) -> Result<ExitCode> {
     } else {
         let toolchain = Toolchain::ready()?;
         let kernel = build::kernel(&toolchain, "release")?;
-        ask(&kernel, &qemu, &busybox, &lines, options.cpus, options.preempt)?
+        ask(&kernel, &qemu, &busybox, &lines, options.cpus, &our_command_line(options.preempt))?
     };
     let differences = differences(&answers, &expected()?);
     print!("{differences}");
@@ -72,13 +72,27 @@ pub fn compare(options: &Options) -> Result<ExitCode> {
 /// All lines on the kernel in `kernel`, as one check.
 pub fn check(kernel: &Path, qemu: &Qemu) -> Result<()> {
     let lines = lines("")?;
-    let answers = ask(kernel, qemu, &Busybox::ready()?, &lines, 2, Preempt::Full)?;
+    let answers = ask(kernel, qemu, &Busybox::ready()?, &lines, 2, &our_command_line(Preempt::Full))?;
     let differences = differences(&answers, &expected()?);
     if !differences.is_empty() {
         bail!("busybox does something else than on Linux:\n{differences}");
     }
+    notices_wrong_bytes(kernel, qemu)?;
     println!("{} shell lines give what they give on Linux", lines.len());
     Ok(())
+}
+
+/// A kernel whose pipes give one wrong byte at a time does something else.
+fn notices_wrong_bytes(kernel: &Path, qemu: &Qemu) -> Result<()> {
+    let lines = lines("a long pipe")?;
+    let command_line = format!("bug=wrong-byte {}", our_command_line(Preempt::Full));
+    let answers = ask(kernel, qemu, &Busybox::ready()?, &lines, 2, &command_line)?;
+    ensure!(!differences(&answers, &expected()?).is_empty(), "a wrong byte is not noticed");
+    Ok(())
+}
+
+fn our_command_line(preempt: Preempt) -> String {
+    command_line(preempt, Terminal::Whole, &["sh", DRIVER])
 }
 
 fn folder() -> PathBuf {
@@ -121,13 +135,13 @@ fn ask(
     busybox: &Busybox,
     lines: &[Line],
     cpus: u32,
-    preempt: Preempt,
+    command_line: &str,
 ) -> Result<Vec<Answer>> {
     let machine = Machine {
         kernel,
         initrd: &root(busybox, lines)?.write("compare")?,
         program: None,
-        command_line: &command_line(preempt, Terminal::Whole, &["sh", DRIVER]),
+        command_line,
         cpus,
         limit: Some(LIMIT),
     };

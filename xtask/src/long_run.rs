@@ -56,20 +56,23 @@ pub struct FuzzOptions {
 pub fn soak(options: &SoakOptions) -> Result<ExitCode> {
     let seconds = seconds(&options.options);
     let words: Vec<_> = ["soak", &seconds].into_iter().chain(options.only.as_deref()).collect();
-    run(&options.options, Terminal::Plain, &words)
+    run(&options.options, Terminal::Plain, &words, |_| true)
 }
 
 /// System calls with random arguments and signal frames with random changes; the terminal's calls too.
 pub fn fuzz(options: &FuzzOptions) -> Result<ExitCode> {
     let (seed, first) = (options.seed.to_string(), options.first.to_string());
-    run(&options.options, Terminal::Whole, &["fuzz", &seconds(&options.options), &seed, &first])
+    // What becomes of processes is said there, and is as it should be.
+    let warns = |line: &str| line.starts_with("rcu: ") || line.starts_with("interrupt ");
+    run(&options.options, Terminal::Whole, &["fuzz", &seconds(&options.options), &seed, &first], warns)
 }
 
 fn seconds(options: &Options) -> String {
     (options.minutes * 60).to_string()
 }
 
-fn run(options: &Options, terminal: Terminal, words: &[&str]) -> Result<ExitCode> {
+/// Runs it; a line that the kernel says meanwhile and that `warns` is as bad as a wrong end.
+fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) -> bool) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let programs = Programs::new(&toolchain, "release")?;
@@ -85,7 +88,11 @@ fn run(options: &Options, terminal: Terminal, words: &[&str]) -> Result<ExitCode
     // What the kernel counted is part of the result.
     eprint!("{}", boot.log);
     match &boot.end {
-        End::Exited(0) if boot.is_regular() => Ok(ExitCode::SUCCESS),
+        End::Exited(0) if boot.is_regular() && !boot.said_meanwhile().any(warns) => Ok(ExitCode::SUCCESS),
+        End::Exited(0) if boot.is_regular() => {
+            eprintln!("xtask: error: the kernel warned");
+            Ok(ExitCode::FAILURE)
+        }
         end => {
             eprintln!("xtask: error: {end}");
             Ok(ExitCode::FAILURE)

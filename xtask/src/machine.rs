@@ -153,6 +153,15 @@ impl Boot {
     }
 }
 
+impl Boot {
+    /// What the kernel said while programs ran.
+    pub fn said_meanwhile(&self) -> impl Iterator<Item = &str> {
+        let is_heading = |line: &&str| line.starts_with("--- ");
+        let first = self.log.lines().skip_while(move |line| !is_heading(line)).skip(1);
+        first.take_while(move |line| !is_heading(line))
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

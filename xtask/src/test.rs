@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::binary;
-use crate::boot_test::{BootTest, Kernel};
+use crate::boot_test::{BootTest, CHECKED, Kernel};
 use crate::boots::BOOT_TESTS;
 use crate::build::{self, Programs};
 use crate::counter::Counter;
@@ -217,7 +217,7 @@ fn boot_kernels(
     tally: &mut Tally,
 ) -> Result<()> {
     let kernels = [
-        Kernel { name: "checked", elf: build::kernel(toolchain, "release")? },
+        Kernel { name: CHECKED, elf: build::kernel(toolchain, "release")? },
         Kernel { name: "plain", elf: build::plain_kernel(toolchain)? },
     ];
     let mut programs = Programs::new(toolchain, "release")?;
@@ -225,7 +225,8 @@ fn boot_kernels(
         programs.add(c_library::programs()?);
     }
     let initrd = Root::of_programs(&programs)?.write("programs")?;
-    for (kernel, test) in kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test))) {
+    let pairs = kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test)));
+    for (kernel, test) in pairs.filter(|(kernel, test)| test.is_for(kernel)) {
         let run = test.run(kernel, &programs, &initrd, qemu, limit);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }

@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use linux_raw_sys::general as linux;
@@ -10,6 +11,7 @@ use linux_raw_sys::general as linux;
 use super::file::{File, Wait};
 use super::node::{Access, Node};
 use crate::errno::{Errno, Result};
+use crate::planted::Bug;
 use crate::wait::Mutex;
 
 /// Flags that can be changed while it is open.
@@ -47,7 +49,11 @@ impl OpenFile {
     pub fn new(file: Arc<dyn File>, flags: u32, name: Option<Name>) -> Arc<OpenFile> {
         COUNT.fetch_add(1, Ordering::Relaxed);
         let flags = AtomicU32::new(flags & !FORGOTTEN);
-        Arc::new(OpenFile { file, position: Mutex::new(0), name, flags })
+        let open = Arc::new(OpenFile { file, position: Mutex::new(0), name, flags });
+        if Bug::LeakedFile.strikes() {
+            mem::forget(open.clone());
+        }
+        open
     }
 
     /// What `fcntl` says of it.

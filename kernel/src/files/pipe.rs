@@ -15,6 +15,7 @@ use super::stat::{Change, Metadata, Times, Timestamp, Type};
 use super::tmpfs::Inode;
 use crate::errno::{Errno, Result};
 use crate::lock::IrqLock;
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::signals::{self, Info, Origin, Signal};
 use crate::task::Task;
@@ -153,6 +154,9 @@ impl File for PipeEnd {
             if state.can_read() {
                 let count = state.ring.read(to);
                 drop(state);
+                if count > 0 && Bug::WrongByte.is_planted() {
+                    to[0] ^= 1;
+                }
                 self.pipe.changed.wake_all();
                 return Ok(count);
             }

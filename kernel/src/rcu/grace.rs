@@ -1,12 +1,13 @@
 //! Grace periods: which CPUs have passed a quiescent state since somebody began to wait, and what is done about those that
 //! do not.
 
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 
 use vestibule::{Atomic, NoIrq, Process};
 use vestibule_arm64::{CpuLocal, this_cpu};
 
 use crate::percpu::{self, MAX_CPUS};
+use crate::planted::Bug;
 use crate::reference::{Cpu, Machine, Reference};
 use crate::{println, scheduler, sleep, timer};
 
@@ -25,16 +26,8 @@ static CPUS: [Watched; MAX_CPUS] =
 const PATIENCE: u64 = 1_000_000;
 /// After so many of them those CPUs are asked to schedule.
 const ASKED_AFTER: u64 = 3;
-/// A CPU that does not pass is reported each time there were so many: every 10 s.
-const REPORTED_AFTER: u64 = 10_000;
-
-/// For tests: what is deferred is freed at once, as if nobody read.
-static FREES_EARLY: AtomicBool = AtomicBool::new(false);
-
-/// Plants the bug that all of this is there to prevent.
-pub fn frees_early() {
-    FREES_EARLY.store(true, Ordering::Relaxed);
-}
+/// A CPU that does not pass is reported each time so many nanoseconds have gone by.
+const REPORTED_AFTER: u64 = 5_000_000_000;
 
 /// From now on grace periods wait for this CPU. Nobody has read on it yet.
 pub fn watch(cpu: &'static CpuLocal) {
@@ -72,7 +65,7 @@ impl Progress {
 
 /// Waits until every reader who reads now is done.
 pub fn synchronize(cpu: &mut Cpu<Process>) {
-    if FREES_EARLY.load(Ordering::Relaxed) {
+    if Bug::FreesEarly.is_planted() {
         return;
     }
     // Before: what was taken out of reach. After: the looks at the CPUs.
@@ -82,7 +75,7 @@ pub fn synchronize(cpu: &mut Cpu<Process>) {
     let begun: [Option<Progress>; MAX_CPUS] =
         core::array::from_fn(|number| if number == here { None } else { Progress::of(number) });
     let start = timer::nanoseconds();
-    let mut looks = 0;
+    let (mut looks, mut reports) = (0, 0);
     let has_not_passed = |number: &usize| {
         begun[*number].is_some_and(|begun| !begun.is_quiescent() && Progress::of(*number) == Some(begun))
     };
@@ -91,11 +84,12 @@ pub fn synchronize(cpu: &mut Cpu<Process>) {
         if looks > ASKED_AFTER {
             scheduler::ask_for_switch(number);
         }
-        if looks.is_multiple_of(REPORTED_AFTER) {
-            report_stall(number, timer::nanoseconds() - start);
+        let now = timer::nanoseconds();
+        if now - start > (reports + 1) * REPORTED_AFTER {
+            reports += 1;
+            report_stall(number, now - start);
         }
-        let due = timer::nanoseconds() + PATIENCE;
-        sleep::until(cpu, due, || false);
+        sleep::until(cpu, now + PATIENCE, || false);
     }
     // Before: the looks. After: what is freed.
     fence(Ordering::SeqCst);

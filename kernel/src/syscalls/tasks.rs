@@ -7,6 +7,7 @@ use vestibule_arm64::this_cpu;
 
 use super::{Call, Errno, Result};
 use crate::percpu;
+use crate::planted::Bug;
 use crate::reference::Reference;
 use crate::task::Task;
 use crate::user_copy::{copy_from_user, write_user};
@@ -64,6 +65,10 @@ fn only_itself(call: &Call) -> core::result::Result<(), Errno> {
 }
 
 pub(super) fn getcpu(call: &mut Call) -> Result {
+    if Bug::KernelFault.is_planted() {
+        // SAFETY: it is not: that is the bug.
+        unsafe { core::ptr::without_provenance::<u8>(8).read_volatile() };
+    }
     let number = this_cpu::<Reference, Atomic>(&call.cpu.preempt_off()).number();
     if call.argument(0) != 0 {
         write_user(call.argument(0), &(number as u32))?;

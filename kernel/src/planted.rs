@@ -1,0 +1,67 @@
+//! Bugs that tests plant: a check that was never seen to find one proves nothing. `bug=NAME` on the command line plants one,
+//! in a checked build; a plain one has none.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+/// What can be planted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Bug {
+    /// What RCU defers is freed at once, as if nobody read.
+    FreesEarly = 1,
+    /// Whoever waits for a futex is taken for woken now and then, and sleeps on.
+    LostWakeup,
+    /// A page frame without owners is not free now and then.
+    LeakedFrame,
+    /// A dead task stays now and then.
+    LeakedTask,
+    /// An open file stays now and then when it is closed.
+    LeakedFile,
+    /// Who is switched from loses its FP/SIMD registers.
+    LostFpsimd,
+    /// The first byte of what comes out of a pipe is another.
+    WrongByte,
+    /// A system call reads where nothing is.
+    KernelFault,
+}
+
+/// Every so many times is now and then.
+const SELDOM: u32 = 64;
+
+static PLANTED: AtomicU8 = AtomicU8::new(0);
+static CHANCES: AtomicU32 = AtomicU32::new(0);
+
+impl Bug {
+    const NAMES: [(&str, Bug); 8] = [
+        ("frees-early", Bug::FreesEarly),
+        ("lost-wakeup", Bug::LostWakeup),
+        ("leaked-frame", Bug::LeakedFrame),
+        ("leaked-task", Bug::LeakedTask),
+        ("leaked-file", Bug::LeakedFile),
+        ("lost-fpsimd", Bug::LostFpsimd),
+        ("wrong-byte", Bug::WrongByte),
+        ("kernel-fault", Bug::KernelFault),
+    ];
+
+    /// By its name on the command line.
+    pub fn named(name: &str) -> Option<Bug> {
+        Self::NAMES.into_iter().find(|(other, _)| cfg!(feature = "checked") && *other == name).map(|(_, bug)| bug)
+    }
+
+    /// From now on it is there.
+    pub fn plant(self) {
+        PLANTED.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// It is there.
+    #[inline(always)]
+    pub fn is_planted(self) -> bool {
+        cfg!(feature = "checked") && PLANTED.load(Ordering::Relaxed) == self as u8
+    }
+
+    /// It is there, and this is one of the times.
+    #[inline(always)]
+    pub fn strikes(self) -> bool {
+        self.is_planted() && CHANCES.fetch_add(1, Ordering::Relaxed) % SELDOM == SELDOM - 1
+    }
+}

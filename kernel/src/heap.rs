@@ -1,6 +1,6 @@
 //! The kernel heap: the global allocator, growing by runs of frames in the linear map.
 
-use core::alloc::Layout;
+use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use talc::TalcLock;
@@ -27,8 +27,47 @@ pub fn frames() -> usize {
     FRAMES.load(Ordering::Relaxed)
 }
 
+/// How many bytes of it are in use; the checked build alone counts them.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes of it are in use, if that is counted.
+pub fn bytes() -> usize {
+    BYTES.load(Ordering::Relaxed)
+}
+
 #[global_allocator]
-static HEAP: TalcLock<RawIrqLock, FrameSource> = TalcLock::new(FrameSource);
+static HEAP: Heap = Heap(TalcLock::new(FrameSource));
+
+struct Heap(TalcLock<RawIrqLock, FrameSource>);
+
+impl Heap {
+    /// What was of `old` bytes is of `new` bytes, at that place if there is one.
+    fn count(old: usize, new: usize, place: *mut u8) -> *mut u8 {
+        if cfg!(feature = "checked") && !place.is_null() {
+            BYTES.fetch_add(new.wrapping_sub(old), Ordering::Relaxed);
+        }
+        place
+    }
+}
+
+// SAFETY: all of it is the allocator's.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's.
+        Self::count(0, layout.size(), unsafe { self.0.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        Self::count(layout.size(), 0, place);
+        // SAFETY: the caller's.
+        unsafe { self.0.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's.
+        Self::count(layout.size(), size, unsafe { self.0.realloc(place, layout, size) })
+    }
+}
 
 /// Feeds the heap from [`crate::frames`].
 #[derive(Debug)]

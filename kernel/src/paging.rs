@@ -4,6 +4,7 @@
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use aarch64_paging::Mapping;
 use aarch64_paging::descriptor::{Descriptor, El1Attributes, PhysicalAddress};
@@ -41,6 +42,14 @@ const DATA: El1Attributes = KERNEL_PAGE.union(NORMAL).union(El1Attributes::PXN);
 /// Device registers: read and write at EL1.
 const REGISTERS: El1Attributes = KERNEL_PAGE.union(DEVICE).union(El1Attributes::PXN);
 
+/// How many tables the kernel has: they stay when what they map goes.
+static TABLES: AtomicUsize = AtomicUsize::new(0);
+
+/// How many frames are the kernel's own tables.
+pub fn table_frames() -> usize {
+    TABLES.load(Ordering::Relaxed)
+}
+
 /// Tables come from [`frames`]. Those that one mapping may need are set aside first, because the crate that walks the
 /// tables cannot report that memory ran out half way.
 pub struct TableMemory {
@@ -71,12 +80,14 @@ impl Translation<El1Attributes> for TableMemory {
     fn allocate_table(&mut self) -> (NonNull<PageTable<El1Attributes>>, PhysicalAddress) {
         let set_aside = self.reserve.get_mut().iter_mut().find_map(Option::take);
         let frame = set_aside.unwrap_or_else(|| frames::allocate().expect("memory for kernel page tables"));
+        TABLES.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the frame is ours alone, and the linear map shows it.
         unsafe { layout::linear(frame).write_bytes(0, PAGE_SIZE) };
         (self.physical_to_virtual(frame), frame)
     }
 
     unsafe fn deallocate_table(&mut self, table: NonNull<PageTable<El1Attributes>>) {
+        TABLES.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the table came from `allocate_table`, and the caller no longer walks it.
         unsafe { frames::free(linear_to_physical(table.as_ptr() as usize)) };
     }

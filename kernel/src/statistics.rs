@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule::Why;
 use vestibule_arm64::classes::TABLE;
 
-use crate::{address_space, files, frames, heap, println, user_tables};
+use crate::{address_space, files, frames, heap, paging, println, user_tables};
 
 /// Something that is counted.
 pub struct Counter(AtomicU64);
@@ -108,6 +108,7 @@ pub fn print() {
     println!("--- memory");
     println!("{:<16}{:>12}", "frames in use", frames::in_use());
     println!("{:<16}{:>12}", "the heap's", heap::frames());
+    println!("{:<16}{:>12}", "kernel tables", paging::table_frames());
     println!("{:<16}{:>12}", "tables", user_tables::table_frames());
     println!("{:<16}{:>12}", "address spaces", address_space::alive());
     println!("--- files");

@@ -25,7 +25,7 @@ use crate::files::open;
 use crate::process::{Memory, Process};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{frames, heap, out_of_memory, println, ptrace, rcu, stacks, statistics, test_hooks};
+use crate::{frames, heap, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -165,7 +165,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::BUG => test_hooks::bug(),
         test_hooks::RCU_READER => Ok(rcu::torture::reader(call.cpu, call.argument(0) as u64) as usize),
         test_hooks::RCU_WRITER => Ok(rcu::torture::writer(call.cpu, call.argument(0) != 0) as usize),
-        test_hooks::FRAMES_IN_USE => Ok(frames::in_use() - heap::frames()),
+        test_hooks::FRAMES_IN_USE => Ok(frames::in_use() - heap::frames() - paging::table_frames()),
+        test_hooks::HEAP_BYTES => Ok(heap::bytes()),
         test_hooks::TASKS => Ok(stacks::count()),
         test_hooks::OPEN_FILES => Ok(open::count()),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),

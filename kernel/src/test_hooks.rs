@@ -31,12 +31,14 @@ pub const RCU_READER: u32 = 0x1005;
 /// Frees under RCU, and waits for that if X0 is not zero; how many have been freed.
 pub const RCU_WRITER: u32 = 0x1006;
 
-/// How many frames are in use, but for the heap's.
+/// How many frames are in use, but for the heap's and the kernel's tables'.
 pub const FRAMES_IN_USE: u32 = 0x1007;
 /// How many tasks there are, as `stacks` counts them.
 pub const TASKS: u32 = 0x1008;
 /// How many open files there are.
 pub const OPEN_FILES: u32 = 0x1009;
+/// How much of the heap is in use.
+pub const HEAP_BYTES: u32 = 0x100a;
 
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);

@@ -19,7 +19,7 @@ use crate::runtime::print::println;
 use crate::runtime::process::{fork, wait};
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Result, abi, mmap_shared, nanosleep};
-use crate::runtime::test_calls::{frames_in_use, open_files, tasks};
+use crate::runtime::test_calls::{frames_in_use, heap_bytes, open_files, tasks};
 
 /// What goes on, and what does it: it returns when it is told to stop, or with what was wrong.
 const ACTIVITIES: [(&str, Activity); 11] = [
@@ -129,11 +129,15 @@ struct Figures {
     frames: usize,
     tasks: usize,
     open_files: usize,
+    heap: usize,
 }
+
+/// Queues and tables of the kernel stay as large as they have once been: so many bytes more may be in use afterwards.
+const ROOM: usize = 128 << 10;
 
 impl Figures {
     fn now() -> Result<Self> {
-        Ok(Self { frames: frames_in_use()?, tasks: tasks()?, open_files: open_files()? })
+        Ok(Self { frames: frames_in_use()?, tasks: tasks()?, open_files: open_files()?, heap: heap_bytes()? })
     }
 
     /// When nothing more comes back.
@@ -150,7 +154,10 @@ impl Figures {
     }
 
     fn are_more_than(&self, before: &Self) -> bool {
-        self.frames > before.frames || self.tasks > before.tasks || self.open_files > before.open_files
+        self.frames > before.frames
+            || self.tasks > before.tasks
+            || self.open_files > before.open_files
+            || self.heap > before.heap + ROOM
     }
 }
 

@@ -15,6 +15,7 @@ const RCU_WRITER: u32 = 0x1006;
 const FRAMES_IN_USE: u32 = 0x1007;
 const TASKS: u32 = 0x1008;
 const OPEN_FILES: u32 = 0x1009;
+const HEAP_BYTES: u32 = 0x100a;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -66,7 +67,8 @@ pub fn rcu_writer(waits: bool) -> Result<usize> {
     check(unsafe { call(RCU_WRITER, [usize::from(waits), 0, 0, 0, 0, 0]) })
 }
 
-/// `frames_in_use()`, number 0x1007: how many page frames are in use, but for the kernel heap's, which come back to no one.
+/// `frames_in_use()`, number 0x1007: how many page frames are in use, but for those of the kernel's heap
+/// and tables, which come back to no one.
 pub fn frames_in_use() -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(FRAMES_IN_USE, [0; 6]) })
@@ -82,4 +84,10 @@ pub fn tasks() -> Result<usize> {
 pub fn open_files() -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(OPEN_FILES, [0; 6]) })
+}
+
+/// `heap_bytes()`, number 0x100a: how many bytes of the kernel's heap are in use; 0 if the kernel does not count them.
+pub fn heap_bytes() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(HEAP_BYTES, [0; 6]) })
 }

@@ -10,6 +10,8 @@ use crate::runtime::ptrace::{AT_SYSTEM_CALL, EXITKILL, General, TRACESYSGOOD, Tr
 use crate::runtime::syscall::{Result, abi, kill, mmap_shared, nanosleep};
 
 const CALLS: usize = 6;
+/// Twice around, and more.
+const STEPS: usize = 30;
 
 /// A child makes calls and counts them; its parent attaches, follows it, and detaches; tracers that end do not.
 pub fn tracing(progress: &Progress) -> Result<bool> {
@@ -61,8 +63,24 @@ fn follow(child: usize, pattern: u64) -> Result<bool> {
     }
     let after: Vectors = traced.registers()?;
     right &= after.v[8] == vectors.v[8] && after.v[9] == vectors.v[9];
+    let right = right && step(traced)?;
     traced.detach()?;
     Ok(right)
+}
+
+/// Goes around in [`make_calls`] by single steps, each of which is one stop.
+fn step(traced: Traced) -> Result<bool> {
+    let begin = make_calls as *const () as u64;
+    let mut before = traced.registers::<General>()?.pc;
+    for _ in 0..STEPS {
+        let status = traced.step(0)?;
+        let General { pc, .. } = traced.registers()?;
+        if status != stopped(abi::SIGTRAP) || pc == before || !(begin..begin + LENGTH).contains(&pc) {
+            return Ok(false);
+        }
+        before = pc;
+    }
+    Ok(true)
 }
 
 /// Another process attaches, follows it through a call, and ends: by itself, or killed while it waits.
@@ -80,6 +98,9 @@ fn is_left(child: usize, options: usize) -> Result<bool> {
     })?;
     Ok(wait(tracer as isize, 0)?.1 == 0)
 }
+
+/// More bytes than there are in it.
+const LENGTH: u64 = 100;
 
 /// Makes calls and counts them, with a pattern in registers of both kinds; ends if one of them changes.
 ///

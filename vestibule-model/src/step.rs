@@ -1,5 +1,7 @@
 //! One step, and what may come after it.
 
+use vestibule::Flags;
+
 use crate::cpu::{DAIF, Level};
 use crate::event::{Event, Exception};
 use crate::family::Family;
@@ -33,6 +35,9 @@ enum Question {
 
 /// Of what is asked after a step, the answers that are exceptions that leave no trace.
 pub(crate) const TRACELESS: u16 = 0b1_1100;
+
+/// The last of the kernel's own flags.
+const OTHER: u64 = Flags::other(11).bits();
 
 /// No execution is that long.
 const ENDLESS: u64 = 1_000_000;
@@ -188,7 +193,7 @@ impl World {
         let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step);
         let user = self.design.user && !(self.limits.reduced && others);
         const MENU: [(Event, u64); 3] =
-            [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | 1 << 36)];
+            [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | OTHER)];
         let mut answers = 0;
         for (number, (event, flag)) in MENU.into_iter().enumerate() {
             let possible = user || matches!(event, Event::RemoteResched);

@@ -33,6 +33,8 @@ mod program;
 mod step;
 #[cfg(vestibule_forge)]
 mod syscall;
+#[cfg(vestibule_forge)]
+mod tasks;
 #[cfg(all(test, vestibule_forge))]
 mod tests;
 
@@ -68,6 +70,7 @@ pub fn variants() -> &'static [Variant] {
                 fpsimd::VARIANTS,
                 syscall::VARIANTS,
                 step::VARIANTS,
+                tasks::VARIANTS,
             ]
             .concat()
         });

@@ -206,7 +206,8 @@ impl World {
             HARDIRQ | SOFTIRQ => self.check(119, up || self.daif() & I != 0, "interrupts are on where counting ends"),
             _ => {}
         }
-        let overflows = up && unit & NMI != 0 && (self.word() / NMI) & 15 == 0;
+        let was_full = (self.word().wrapping_sub(added) / NMI) & 15 == 15;
+        let overflows = up && unit & NMI != 0 && was_full;
         self.check(82, !overflows, "NMI-like exceptions nest deeper than can be counted");
     }
 

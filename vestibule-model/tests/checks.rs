@@ -13,7 +13,7 @@ use vestibule_model::family::Family;
 use vestibule_model::hardware::Simulated;
 use vestibule_model::kernel::{Chooses, Everything, PortOf};
 use vestibule_model::observe::{Promise, dies, scheduling, within};
-use vestibule_model::world::Limits;
+use vestibule_model::world::{IRQ_STACK, Limits, with};
 
 /// What is wrong with it: the constraint.
 struct Wrong<const WITH: u16>;
@@ -121,6 +121,23 @@ unsafe extern "C" fn masks_user_mode(frame: &mut Frame) {
     frame.pstate |= u64::from(D) << 6;
     // SAFETY: as above.
     unsafe { Simulated::set_spsr(frame.pstate) };
+}
+
+/// The shipped handler, and then it is not back from the interrupt stack.
+unsafe extern "C" fn stays_on_irq_stack(frame: &mut Frame) {
+    // SAFETY: as the vectors call it.
+    unsafe { entry::el0_irq::<PortOf<Everything>>(frame) };
+    with(|world| {
+        let current = world.current;
+        world.tasks[current].stack_pointer = IRQ_STACK + 0x100;
+    });
+}
+
+#[test]
+fn a_user_mode_left_for_on_the_interrupt_stack() {
+    let mut design = Design::of::<PortOf<Everything>>(Family::User);
+    design.el0[1] = stays_on_irq_stack;
+    assert!(broken(design).contains(&56));
 }
 
 #[test]

@@ -10,9 +10,10 @@
 //! the shipped code forgets at certain places. A change that carries something past them cannot say so, and is found in the second.
 
 use std::fmt::Write;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Process};
+use vestibule::{Checks, Cpu, Critical, Error, Hardirq, Inherit, Kernel, Process};
 use vestibule_arm64::pstate::sanitise;
 use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, On};
 use vestibule_model::cpu::{Level, Pstate};
@@ -149,10 +150,10 @@ fn without_any_concern() {
 }
 
 /// SErrors in SErrors, so many, and a BRK in the last. No CPU takes them, because they mask each other: what is tried is the
-/// library's own check that they are not too many to be counted.
-enum Deep<const ERRORS: usize> {}
+/// library's own check that they are not too many to be counted, and without it the model's that the count did not run over.
+struct Deep<C, const ERRORS: usize>(PhantomData<C>);
 
-impl<const ERRORS: usize> Kernel for Deep<ERRORS> {
+impl<C: Checks + 'static, const ERRORS: usize> Kernel for Deep<C, ERRORS> {
     type Machine = Arm64<Simulated>;
     type Scheduler = ();
     type ContextTracking = ();
@@ -160,10 +161,10 @@ impl<const ERRORS: usize> Kernel for Deep<ERRORS> {
     type UserWork = ();
     type SyscallWork = ();
     type Softirqs = ();
-    type Checks = Chooses;
+    type Checks = C;
 }
 
-impl<const ERRORS: usize> Bodies for Deep<ERRORS> {
+impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
     type Hardware = Simulated;
     type Controller = GicV3<Simulated>;
 
@@ -182,19 +183,21 @@ impl<const ERRORS: usize> Bodies for Deep<ERRORS> {
     }
 }
 
-fn deep<const ERRORS: usize>() -> Option<(u16, &'static str)> {
+fn deep<C: Checks + 'static, const ERRORS: usize>() -> Option<(u16, &'static str)> {
     let only_errors = [Event::Irq, Event::FatalError, Event::Brk, Event::Choice, Event::RemoteResched];
     let events = only_errors.into_iter().fold(Events::ALL, Events::without);
     let limits = Limits { events, budget: Some(1), reduced: true };
     let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
-    let found = explore(Design::of::<On<Daif<Simulated>, Deep<ERRORS>>>(Family::Kernel), &search).counterexample;
+    let found = explore(Design::of::<On<Daif<Simulated>, Deep<C, ERRORS>>>(Family::Kernel), &search).counterexample;
     found.map(|example| (example.violation.constraint, example.violation.what))
 }
 
 #[test]
 fn as_many_nmi_like_exceptions_as_can_be_counted() {
-    assert_eq!(deep::<14>(), None, "another search: a check fails that held");
-    assert_eq!(deep::<15>(), Some((82, "enter NMI")), "another search: a check holds that failed");
+    assert_eq!(deep::<Chooses, 14>(), None, "another search: a check fails that held");
+    assert_eq!(deep::<Chooses, 15>(), Some((82, "enter NMI")), "another search: a check holds that failed");
+    assert_eq!(deep::<(), 15>(), None);
+    assert_eq!(deep::<(), 16>().map(|(constraint, _)| constraint), Some(82));
 }
 
 /// Only the vectors call the sanitiser, and they are not here; the model's CPU says what it has to be.

@@ -83,6 +83,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: kernel_irq::<SoftirqsWhileCounting>,
     },
     Variant {
+        name: "softirqs-end-open",
+        origin: "plausible: handle_softirqs() without the local_irq_disable() before softirq_handle_end()",
+        change: "el1_irq ends the soft interrupts' count with interrupts open",
+        expects: &[119],
+        families: &[Family::Kernel],
+        design: kernel_irq::<SoftirqsEndOpen>,
+    },
+    Variant {
         name: "softirqs-before-eoi",
         origin: "plausible: a driver that ends interrupts late",
         change: "el1_irq runs soft interrupts, and only then tells the interrupt controller that the interrupt is over",
@@ -123,6 +131,16 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: |family| Design { name: "variant", ..Design::of::<On<NoFiq, K>>(family) },
     },
 ];
+
+fn runs_softirqs() {
+    if <Chooses as Softirqs<K>>::pending(&forge::cpu()) {
+        forge::count::<K>(forge::Unit::Softirq);
+        forge::open_irqs::<K>();
+        let _back = <Chooses as Softirqs<K>>::run(forge::cpu::<K, Atomic>());
+        forge::uncount::<K>(forge::Unit::Softirq);
+        forge::mask_irqs::<K>();
+    }
+}
 
 handlers! {
     FaultRunsMasked for El1Abort = |taken| {
@@ -206,6 +224,21 @@ handlers! {
                     forge::uncount::<K>(forge::Unit::Softirq);
                 }
                 cpu
+            });
+            x.mask()
+        });
+        x.prepare().restore()
+    };
+
+    SoftirqsEndOpen for El1Irq = |taken| {
+        let x = taken.enter();
+        let x = x.on_irq_stack(|x| {
+            let x: At<'_, _, Ran<Hardirq>> = between(x.open(), |frame, _| {
+                forge::count::<K>(forge::Unit::Hardirq);
+                let _back = port::interrupt::<K>(forge::cpu(), frame);
+                if !forge::uncount::<K>(forge::Unit::Hardirq).in_interrupt() {
+                    runs_softirqs();
+                }
             });
             x.mask()
         });

@@ -122,6 +122,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         families: &[Family::Kernel],
         design: kernel_abort::<OnNeverTold>,
     },
+    Variant {
+        name: "on-not-prepared",
+        origin: "plausible: lockdep_hardirqs_on() without lockdep_hardirqs_on_prepare()",
+        change: "el1_abort tells tracing that interrupts are on before the tracers were told",
+        expects: &[76],
+        families: &[Family::Kernel],
+        design: kernel_abort::<OnNotPrepared>,
+    },
 ];
 
 unsafe extern "C" fn opens_then_saves(frame: &mut Frame) {
@@ -281,6 +289,16 @@ handlers! {
                 <Off as IrqTracing<K>>::on_prepare(forge::step());
                 <Off as IrqTracing<K>>::on(forge::step());
             }
+        });
+        x.run(K::kernel_abort).mask().prepare().restore()
+    };
+
+    OnNotPrepared for El1Abort = |taken| {
+        let x: At<'_, _, Open<Inherit>> = between(taken.enter(), |frame, _| {
+            if forge::irqs_were_on::<K>(frame) {
+                <Off as IrqTracing<K>>::on(forge::step());
+            }
+            B::inherit(frame, forge::step());
         });
         x.run(K::kernel_abort).mask().prepare().restore()
     };

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use vestibule::{ContextTracking, Inherit, IrqTracing, Masked, Masks, Ran, Ready, Restored, forge};
+use vestibule::{
+    ContextTracking, Cpu, Exception, Inherit, IrqTracing, Masked, Masks, Process, Ran, Ready, Restored, forge,
+};
 use vestibule_arm64::classes::{El0Svc, El1Abort, El1Irq};
 use vestibule_arm64::entry::{self, forge as port};
 use vestibule_arm64::{Bodies, Frame};
@@ -11,6 +13,7 @@ use super::Variant;
 use super::parts::{
     At, B, K, P, Tracing, Tracking, between, handled, handlers, kernel_abort, kernel_irq, shipped, undo, user_svc,
 };
+use super::program;
 use crate::design::Design;
 use crate::family::Family;
 
@@ -96,6 +99,22 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: user_svc::<UserModeBeforePrepare>,
     },
     Variant {
+        name: "user-mode-watched",
+        origin: "plausible: exit_to_user_mode() without user_enter_irqoff(); a grace period would not end",
+        change: "el0_svc returns to user mode without telling context tracking",
+        expects: &[58],
+        families: &[Family::User],
+        design: user_svc::<UserModeWatched>,
+    },
+    Variant {
+        name: "first-return-believes-off",
+        origin: "plausible: ret_from_fork() with an exit of its own",
+        change: "a task's first return to user mode does not tell tracing that interrupts will be on",
+        expects: &[59],
+        families: &[Family::First],
+        design: |family| Design { program: |_| program::first_return(believes_off), ..shipped(family) },
+    },
+    Variant {
         name: "return-state-of-the-cpu",
         origin: "plausible; as a get_irq_regs() pointer that a nested exception does not put back (RISC-V, powerpc)",
         change: "ELR and SPSR are kept for the CPU, and not for each exception",
@@ -106,6 +125,13 @@ pub(super) const VARIANTS: &[Variant] = &[
 ];
 
 type Off = Tracing;
+
+fn believes_off(cpu: Cpu<K, Process>, frame: &mut Frame) {
+    let x: At<'_, El0Svc, Ran<Process>> = Exception::first(cpu, frame, port::key());
+    let (frame, ()) = forge::parts(x.mask().prepare());
+    <Tracking as ContextTracking<K>>::eqs_enter(forge::step());
+    port::put_back_user::<P>(frame);
+}
 
 handlers! {
     PutBackOpen for El1Abort = |taken| {
@@ -168,6 +194,14 @@ handlers! {
         let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask().prepare();
         let (frame, ()) = forge::parts(x);
         <Tracking as ContextTracking<K>>::eqs_enter(forge::step());
+        <Off as IrqTracing<K>>::on_prepare(forge::step());
+        <Off as IrqTracing<K>>::on(forge::step());
+        forge::restored(frame)
+    };
+
+    UserModeWatched for El0Svc = |taken| {
+        let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask().prepare();
+        let (frame, ()) = forge::parts(x);
         <Off as IrqTracing<K>>::on_prepare(forge::step());
         <Off as IrqTracing<K>>::on(forge::step());
         forge::restored(frame)

@@ -1,6 +1,8 @@
 //! What may come in the middle of anything, and does not leave it as it was.
 
-use vestibule::{Accounting, ContextTracking, Critical, Entered, Error, IrqTracing, Masks, Open, Ready, Why, forge};
+use vestibule::{
+    Accounting, ContextTracking, Critical, Entered, Error, IrqTracing, Masks, Open, Ready, Taken, Why, forge,
+};
 use vestibule_arm64::classes::{El1Brk, El1Serror};
 use vestibule_arm64::entry::forge as port;
 use vestibule_arm64::{Bodies, Frame};
@@ -92,6 +94,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         expects: &[87],
         families: &[Family::Overflow],
         design: overflow_not_counted,
+    },
+    Variant {
+        name: "overflow-opens",
+        origin: "plausible: handle_bad_stack() with local_daif_restore(DAIF_ERRCTX)",
+        change: "a full stack is reported with debug exceptions open",
+        expects: &[111],
+        families: &[Family::Overflow],
+        design: |family| Design { overflow: opens_and_reports, ..shipped(family) },
     },
 ];
 
@@ -208,6 +218,16 @@ unsafe extern "C" fn reports_at_once(frame: &mut Frame) {
     port::capture::<P>(frame);
     port::capture_syndrome::<P>(frame);
     K::die("kernel stack overflow", frame)
+}
+
+unsafe extern "C" fn opens_and_reports(frame: &mut Frame) {
+    port::capture::<P>(frame);
+    port::capture_syndrome::<P>(frame);
+    port::take(frame, |taken: Taken<'_, P, El1Serror>| {
+        let x = taken.enter();
+        B::lower::<Critical, Error>(forge::step());
+        K::die("kernel stack overflow", x.frame())
+    });
 }
 
 fn overflow_not_counted(family: Family) -> Design {

@@ -97,6 +97,7 @@ impl World {
         let constraint = match (was.level, self.current, nmi) {
             (Level::El0, ..) => 58,
             (.., true) => 85,
+            (_, IDLE, _) if interrupts_on => 43,
             (_, IDLE, _) => 44,
             _ => 67,
         };

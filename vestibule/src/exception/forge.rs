@@ -115,7 +115,7 @@ pub fn count<K: Kernel>(unit: Unit) {
     cpu::<K, Critical>().task_word().add::<K::Machine>(unit.value());
 }
 
-/// Counts one less.
-pub fn uncount<K: Kernel>(unit: Unit) {
-    cpu::<K, Critical>().task_word().sub::<K::Machine>(unit.value());
+/// Counts one less; gives what is left.
+pub fn uncount<K: Kernel>(unit: Unit) -> Word {
+    cpu::<K, Critical>().task_word().sub::<K::Machine>(unit.value())
 }

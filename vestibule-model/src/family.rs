@@ -147,11 +147,17 @@ fn again(place: u64) {
 /// The program is over. What another CPU sent comes first.
 fn over() {
     step(Op::Kernel("end of the program"), 0);
-    while with(World::ipi_comes) {
-        take(Exception::Irq);
-    }
+    ipis_come(8);
     with(World::finish);
     step(Op::Kernel("end"), 0);
+}
+
+/// The interrupts of other CPUs that are due. What they interrupt is past the step before it, and so is not the same place.
+fn ipis_come(place: u64) {
+    while with(World::ipi_comes) {
+        again(place);
+        take(Exception::Irq);
+    }
 }
 
 fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
@@ -267,9 +273,7 @@ fn idles<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) ->
         again(6);
         step(Op::Kernel("idle"), 0);
         // What has ended a wait comes.
-        while with(World::ipi_comes) {
-            take(Exception::Irq);
-        }
+        ipis_come(9);
         if with(World::wants_schedule) {
             cpu.schedule();
         } else {

@@ -63,9 +63,8 @@ impl World {
 impl Snapshot {
     /// As a part of the history of the exception that found it.
     pub(crate) fn told(&self, shadow: Shadow) -> Shadow {
-        let ss = u64::from(self.pstate.ss) << 25;
-        let masks = u64::from(self.daif) | (self.level as u64) << 8 | (self.stack as u64) << 16 | ss;
-        shadow.and(masks | u64::from(self.watching) << 24).and(self.counts).and(self.nesting ^ self.belief << 56)
+        let where_in = (self.stack as u64) << 1 | u64::from(self.watching);
+        shadow.and(self.pstate.to_spsr() | where_in << 40).and(self.counts).and(self.nesting ^ self.belief << 56)
     }
 }
 

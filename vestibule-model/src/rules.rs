@@ -5,7 +5,7 @@ mod leaving;
 
 use crate::cpu::{Cpu, DAIF, I, Level};
 use crate::event::Exception;
-use crate::ghost::COUNTS;
+use crate::ghost::{COUNTS, Ghost};
 use crate::op::{Bank, Cell, Op, Stack};
 use crate::world::{Activation, World};
 
@@ -232,14 +232,19 @@ impl World {
 }
 
 impl Activation {
-    /// Which of ELR, SPSR, ESR and FAR are still this exception's. What is in those that are not is of no use to anybody:
-    /// whoever takes it is found out.
+    /// Which of ELR, SPSR, ESR and FAR are still this exception's, as long as that matters: until it has read them or opened
+    /// something, for after that whoever reads them is found out; and of the first two from when they are put back.
     pub(crate) fn own_banks(&self, cpu: &Cpu) -> u64 {
+        if self.exception.is_none() {
+            return 0;
+        }
+        let Ghost { read, opened, restoring, .. } = self.ghost;
+        let unread = |bank: Bank| !opened && read & 1 << bank as u8 == 0;
         let own = [
-            cpu.elr == self.before.pc,
-            cpu.spsr == self.before.pstate.to_spsr(),
-            cpu.esr == self.banks[0],
-            cpu.far == self.banks[1],
+            (restoring || unread(Bank::Elr)) && cpu.elr == self.before.pc,
+            (restoring || unread(Bank::Spsr)) && cpu.spsr == self.before.pstate.to_spsr(),
+            unread(Bank::Esr) && cpu.esr == self.banks[0],
+            unread(Bank::Far) && cpu.far == self.banks[1],
         ];
         own.iter().fold(0, |bits, own| bits << 1 | u64::from(*own))
     }

@@ -23,15 +23,17 @@ macro_rules! entries {
             from_user::sync::<$tracked>,
             from_user::irq::<$tracked>,
             from_user::serror::<$tracked>,
-            from_kernel::unexpected::<$tracked>,
-            from_kernel::stack_overflow::<$tracked>,
+            from_kernel::unexpected::<$tracked, true>,
+            from_kernel::unexpected::<$tracked, false>,
+            from_kernel::stack_overflow::<$tracked, true>,
+            from_kernel::stack_overflow::<$tracked, false>,
         ]
     };
 }
 
 /// In the order that both have.
 #[unsafe(no_mangle)]
-pub static ENTRIES: [[Entry; 8]; 2] = [entries!(true), entries!(false)];
+pub static ENTRIES: [[Entry; 10]; 2] = [entries!(true), entries!(false)];
 
 /// The exit of a system call that was never made.
 #[unsafe(no_mangle)]

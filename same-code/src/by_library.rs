@@ -31,15 +31,17 @@ macro_rules! entries {
             entry::el0_sync::<$port>,
             entry::el0_irq::<$port>,
             entry::el0_serror::<$port>,
-            entry::unexpected::<$port>,
-            entry::stack_overflow::<$port>,
+            entry::unexpected::<$port, true>,
+            entry::unexpected::<$port, false>,
+            entry::stack_overflow::<$port, true>,
+            entry::stack_overflow::<$port, false>,
         ]
     };
 }
 
 /// In the order that both have.
 #[unsafe(no_mangle)]
-pub static ENTRIES: [[Entry; 8]; 2] = [entries!(Full), entries!(Bare)];
+pub static ENTRIES: [[Entry; 10]; 2] = [entries!(Full), entries!(Bare)];
 
 /// The exit of a system call that was never made.
 #[unsafe(no_mangle)]

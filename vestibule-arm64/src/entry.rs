@@ -103,24 +103,24 @@ noinstr! {
         put_back_user::<P>(frame);
     }
 
-    /// A vector that nothing should ever come to: FIQ, the kernel on SP_EL0, AArch32.
+    /// A vector that nothing should ever come to: FIQ, the kernel on SP_EL0, AArch32. `SYNDROME`: what comes to it has one.
     ///
     /// # Safety
     /// As the module says.
-    pub unsafe extern "C" fn unexpected<P: Arm64Port>(frame: &mut Frame) {
+    pub unsafe extern "C" fn unexpected<P: Arm64Port, const SYNDROME: bool>(frame: &mut Frame) {
         frame.capture::<HardwareOf<P>>();
-        frame.capture_syndrome::<HardwareOf<P>>();
+        capture_cause::<P, SYNDROME>(frame);
         die::<P>(frame, "exception through a vector that nothing should come to")
     }
 
-    /// The kernel's stack is full. Runs on the overflow stack; `frame.sp` is the stack pointer that did not fit.
+    /// The kernel's stack is full. Runs on the overflow stack; `frame.sp` is the stack pointer that did not fit. `SYNDROME`:
+    /// what came has one.
     ///
     /// # Safety
     /// As the module says.
-    pub unsafe extern "C" fn stack_overflow<P: Arm64Port>(frame: &mut Frame) {
+    pub unsafe extern "C" fn stack_overflow<P: Arm64Port, const SYNDROME: bool>(frame: &mut Frame) {
         frame.capture::<HardwareOf<P>>();
-        frame.capture_syndrome::<HardwareOf<P>>();
-        frame.capture_fault_address::<HardwareOf<P>>();
+        capture_cause::<P, SYNDROME>(frame);
         die::<P>(frame, "kernel stack overflow")
     }
 
@@ -131,6 +131,17 @@ noinstr! {
     pub unsafe fn first<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, frame: &mut Frame) {
         leave(el0::first::<P>(cpu, frame));
         put_back_user::<P>(frame);
+    }
+}
+
+/// For a report: of what sets neither ESR nor FAR (interrupts), what an earlier exception left there is not told.
+#[inline(always)]
+fn capture_cause<P: Arm64Port, const SYNDROME: bool>(frame: &mut Frame) {
+    if SYNDROME {
+        frame.capture_syndrome::<HardwareOf<P>>();
+        frame.capture_fault_address::<HardwareOf<P>>();
+    } else {
+        frame.without_syndrome::<HardwareOf<P>>();
     }
 }
 

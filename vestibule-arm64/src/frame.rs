@@ -57,6 +57,12 @@ impl Frame {
         syndrome
     }
 
+    /// It came without one. No syndrome is zero: what has no other class has IL set.
+    #[inline(always)]
+    pub(crate) fn without_syndrome<H: Hardware>(&mut self) {
+        H::write(&mut self.syndrome, 0);
+    }
+
     /// Which address. Once (C4).
     #[inline(always)]
     pub(crate) fn capture_fault_address<H: Hardware>(&mut self) {

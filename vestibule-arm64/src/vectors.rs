@@ -94,7 +94,7 @@ macro_rules! clear_registers {
 /// From user mode. The stack is the task's and empty, so it cannot overflow here.
 /// In: the user's registers, SP at the task's stack top. Out: ERET. Context: everything masked.
 macro_rules! from_user {
-    ($name:ident, $entry:ident) => {
+    ($name:ident, $($entry:tt)*) => {
         #[unsafe(naked)]
         #[unsafe(link_section = ".entry.text")]
         unsafe extern "C" fn $name<P: Arm64Port>() {
@@ -106,7 +106,7 @@ macro_rules! from_user {
                 "bl {entry}",
                 restore_and_return!(),
                 frame = const size_of::<Frame>(),
-                entry = sym entry::$entry::<P>,
+                entry = sym entry::$($entry)*,
             )
         }
     };
@@ -117,7 +117,7 @@ macro_rules! from_user {
 /// The overflow stack is aligned so as well, or what comes there passes for an overflow.
 /// In: the interrupted registers and SP. Out: ERET. Context: everything masked.
 macro_rules! from_kernel {
-    ($name:ident, $entry:ident) => {
+    ($name:ident, $overflow:ident, $($entry:tt)*) => {
         #[unsafe(naked)]
         #[unsafe(link_section = ".entry.text")]
         unsafe extern "C" fn $name<P: Arm64Port>() {
@@ -158,21 +158,28 @@ macro_rules! from_kernel {
                 shift = const STACK_SHIFT,
                 thread_cpu = const offsets::THREAD_CPU,
                 overflow_stack = const offsets::CPU_OVERFLOW_STACK,
-                entry = sym entry::$entry::<P>,
-                overflow = sym entry::stack_overflow::<P>,
+                entry = sym entry::$($entry)*,
+                overflow = sym entry::stack_overflow::<P, $overflow>,
             )
         }
     };
 }
 
-from_kernel!(el1_sync, el1_sync);
-from_kernel!(el1_irq, el1_irq);
-from_kernel!(el1_serror, el1_serror);
-from_kernel!(el1_unexpected, unexpected);
-from_user!(el0_sync, el0_sync);
-from_user!(el0_irq, el0_irq);
-from_user!(el0_serror, el0_serror);
-from_user!(el0_unexpected, unexpected);
+/// What comes to it has a syndrome: it is synchronous, or an SError.
+const SYNDROME: bool = true;
+/// It has none: it is an IRQ or an FIQ.
+const NONE: bool = false;
+
+from_kernel!(el1_sync, SYNDROME, el1_sync::<P>);
+from_kernel!(el1_irq, NONE, el1_irq::<P>);
+from_kernel!(el1_serror, SYNDROME, el1_serror::<P>);
+from_kernel!(el1_unexpected, SYNDROME, unexpected::<P, SYNDROME>);
+from_kernel!(el1_unexpected_irq, NONE, unexpected::<P, NONE>);
+from_user!(el0_sync, el0_sync::<P>);
+from_user!(el0_irq, el0_irq::<P>);
+from_user!(el0_serror, el0_serror::<P>);
+from_user!(el0_unexpected, unexpected::<P, SYNDROME>);
+from_user!(el0_unexpected_irq, unexpected::<P, NONE>);
 
 /// The table. Arm ARM D1.3.1: 16 slots of 128 bytes; from the kernel on SP_EL0, from the kernel, from user mode in
 /// AArch64, from user mode in AArch32; each synchronous, IRQ, FIQ, SError.
@@ -182,15 +189,19 @@ from_user!(el0_unexpected, unexpected);
 #[unsafe(link_section = ".entry.vectors")]
 unsafe extern "C" fn table<P: Arm64Port>() {
     naked_asm!(
-        ".rept 4",
         "b {el1_unexpected}",
         ".balign 128",
+        ".rept 2",
+        "b {el1_unexpected_irq}",
+        ".balign 128",
         ".endr",
+        "b {el1_unexpected}",
+        ".balign 128",
         "b {el1_sync}",
         ".balign 128",
         "b {el1_irq}",
         ".balign 128",
-        "b {el1_unexpected}",
+        "b {el1_unexpected_irq}",
         ".balign 128",
         "b {el1_serror}",
         ".balign 128",
@@ -198,22 +209,28 @@ unsafe extern "C" fn table<P: Arm64Port>() {
         ".balign 128",
         "b {el0_irq}",
         ".balign 128",
-        "b {el0_unexpected}",
+        "b {el0_unexpected_irq}",
         ".balign 128",
         "b {el0_serror}",
         ".balign 128",
-        ".rept 4",
         "b {el0_unexpected}",
         ".balign 128",
+        ".rept 2",
+        "b {el0_unexpected_irq}",
+        ".balign 128",
         ".endr",
+        "b {el0_unexpected}",
+        ".balign 128",
         el1_sync = sym el1_sync::<P>,
         el1_irq = sym el1_irq::<P>,
         el1_serror = sym el1_serror::<P>,
         el1_unexpected = sym el1_unexpected::<P>,
+        el1_unexpected_irq = sym el1_unexpected_irq::<P>,
         el0_sync = sym el0_sync::<P>,
         el0_irq = sym el0_irq::<P>,
         el0_serror = sym el0_serror::<P>,
         el0_unexpected = sym el0_unexpected::<P>,
+        el0_unexpected_irq = sym el0_unexpected_irq::<P>,
     )
 }
 

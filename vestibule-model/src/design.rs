@@ -20,8 +20,8 @@ pub struct Design {
     pub el1: [Vector; 4],
     /// From user mode.
     pub el0: [Vector; 4],
-    /// On a full stack.
-    pub overflow: Vector,
+    /// On a full stack: what has a syndrome, and what has none.
+    pub overflow: [Vector; 2],
     /// The kernel's programs.
     pub program: fn(Family),
     /// Shows where tracking's words are.
@@ -44,12 +44,12 @@ impl Design {
     where
         P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
     {
-        let unexpected: Vector = entry::unexpected::<P>;
+        let unexpected: Vector = entry::unexpected::<P, false>;
         Design {
             name: "shipped",
             el1: [entry::el1_sync::<P>, entry::el1_irq::<P>, unexpected, entry::el1_serror::<P>],
             el0: [entry::el0_sync::<P>, entry::el0_irq::<P>, unexpected, entry::el0_serror::<P>],
-            overflow: entry::stack_overflow::<P>,
+            overflow: [entry::stack_overflow::<P, true>, entry::stack_overflow::<P, false>],
             program: crate::family::run::<P>,
             learn: crate::family::learn::<P::Kernel>,
             user: family.is_user(),

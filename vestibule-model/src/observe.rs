@@ -102,7 +102,7 @@ pub fn forget<R>(told: impl FnOnce(&R) -> u64, code: impl FnOnce() -> R) -> R {
 
 /// Nobody can go on.
 pub fn dies(what: &'static str, frame: &Frame) -> ! {
-    with(|world| world.check_death(what, frame));
+    with(|world| world.check_death(frame));
     step(Op::Kernel(what), 0);
     with(|world| world.end = world.end.or(Some(End::Died)));
     crate::fibers::stop()

@@ -73,7 +73,7 @@ impl World {
         if stack_pointer >> STACK_SHIFT & 1 != 0 {
             frame.sp = stack_pointer + FRAME;
             self.tasks[self.current].stack_pointer = OVERFLOW_STACK + STACK_SIZE - FRAME;
-            return self.design.overflow;
+            return self.design.overflow[usize::from(exception.syndrome(from_user, 0).is_none())];
         }
         if from_user { self.design.el0[quarter] } else { self.design.el1[quarter] }
     }

@@ -33,6 +33,8 @@ pub const IRQ_STACK: u64 = 0x2000_0000;
 /// The overflow stack.
 pub const OVERFLOW_STACK: u64 = 0x3000_0000;
 
+const EARLIER: u64 = 0xbad << 26;
+
 /// What the search allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -202,7 +204,8 @@ impl World {
     /// Everything as before the first instruction, for the next execution.
     pub fn reset(&mut self, first: usize) {
         self.memory.reset();
-        self.cpu = Cpu::new();
+        // An earlier exception has left something there.
+        self.cpu = Cpu { esr: EARLIER, far: EARLIER, ..Cpu::new() };
         self.current = first;
         self.environment = Environment::default();
         self.fpsimd = Registers::default();

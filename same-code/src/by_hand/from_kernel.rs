@@ -103,18 +103,27 @@ fn handle_serror<const TRACKED: bool>(frame: &mut Frame) {
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe extern "C" fn unexpected<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn unexpected<const TRACKED: bool, const SYNDROME: bool>(frame: &mut Frame) {
     capture(frame);
-    capture_syndrome(frame);
+    capture_cause::<SYNDROME>(frame);
     die::<TRACKED>(frame, "exception through a vector that nothing should come to");
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe extern "C" fn stack_overflow<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn stack_overflow<const TRACKED: bool, const SYNDROME: bool>(frame: &mut Frame) {
     capture(frame);
-    capture_syndrome(frame);
-    capture_fault_address(frame);
+    capture_cause::<SYNDROME>(frame);
     die::<TRACKED>(frame, "kernel stack overflow");
+}
+
+#[inline(always)]
+fn capture_cause<const SYNDROME: bool>(frame: &mut Frame) {
+    if SYNDROME {
+        capture_syndrome(frame);
+        capture_fault_address(frame);
+    } else {
+        frame.syndrome = 0;
+    }
 }
 
 #[unsafe(link_section = ".noinstr.text")]

@@ -48,7 +48,9 @@ impl Exception {
         match self {
             Exception::DataAbort => class(0x24),
             Exception::InstructionAbort => class(0x20),
-            Exception::Undefined | Exception::Irq | Exception::Fiq => 0,
+            // IL, which what has no other class has set.
+            Exception::Undefined => 1 << 25,
+            Exception::Irq | Exception::Fiq => unreachable!("an interrupt has no syndrome"),
             Exception::Brk => 0x3c << 26,
             Exception::Step => 0x32 << 26,
             Exception::Svc => 0x15 << 26,
@@ -75,12 +77,13 @@ type Vector = unsafe extern "C" fn(&mut Frame);
 pub struct Vectors {
     el1: [Vector; 4],
     el0: [Vector; 4],
-    overflow: Vector,
+    /// Of what has a syndrome, and of what has none.
+    overflow: [Vector; 2],
 }
 
 impl Vectors {
     pub fn of<K: Bodies<Hardware = Simulated>>() -> Vectors {
-        let unexpected = entry::unexpected::<PortOf<K>>;
+        let unexpected = entry::unexpected::<PortOf<K>, false>;
         Vectors {
             el1: [
                 entry::el1_sync::<PortOf<K>>,
@@ -94,7 +97,7 @@ impl Vectors {
                 unexpected,
                 entry::el0_serror::<PortOf<K>>,
             ],
-            overflow: entry::stack_overflow::<PortOf<K>>,
+            overflow: [entry::stack_overflow::<PortOf<K>, true>, entry::stack_overflow::<PortOf<K>, false>],
         }
     }
 }
@@ -148,7 +151,10 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     state.unexecuted &= exception != Exception::Svc;
     let ss = u64::from(state.unexecuted) * SS;
     state.spsr = if state.user { EL0T | ss } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
-    state.esr = exception.syndrome(state.user);
+    let is_interrupt = matches!(exception, Exception::Irq | Exception::Fiq);
+    if !is_interrupt {
+        state.esr = exception.syndrome(state.user);
+    }
     if matches!(exception, Exception::DataAbort | Exception::InstructionAbort) {
         state.far = FAULT_ADDRESS;
     }
@@ -167,7 +173,7 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     }
     frame.sp = state.running.stack_pointer + size_of::<Frame>() as u64;
     state.running.stack_pointer = 0x3000_0000 + STACK_SIZE - size_of::<Frame>() as u64;
-    (vectors.overflow, state.taken)
+    (vectors.overflow[usize::from(is_interrupt)], state.taken)
 }
 
 fn current_stack_top(state: &State) -> u64 {

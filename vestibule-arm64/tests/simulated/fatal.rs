@@ -86,7 +86,7 @@ fn vector_that_nothing_comes_to() {
           word +hardirq +nmi
           belief := off
           nesting := kernel+2
-          die of exception through a vector that nothing should come to [DAIF] on the task stack
+          die of exception through a vector that nothing should come to, which has no syndrome, [DAIF] on the task stack
     "#]]
     .assert_eq(&from_kernel(Exception::Fiq).changes());
 }
@@ -99,7 +99,7 @@ fn vector_that_nothing_comes_to_from_user_mode() {
           belief := off
           watching: yes
           nesting := 1
-          die of exception through a vector that nothing should come to [DAIF] on the task stack
+          die of exception through a vector that nothing should come to, which has no syndrome, [DAIF] on the task stack
     "#]]
     .assert_eq(&from_user(Exception::Fiq).changes());
 }
@@ -132,6 +132,37 @@ fn stack_overflow() {
           nesting := kernel+2
           load watching
           die of kernel stack overflow [DAIF] on the overflow stack
+    "#]]
+    .assert_eq(&report.all());
+}
+
+/// What an abort left in ESR and FAR before is not the interrupt's.
+#[test]
+fn stack_overflow_that_an_interrupt_finds() {
+    let report = simulate::<Watched>(|_cpu| {
+        take(Exception::DataAbort);
+        with(|state| state.running.stack_pointer = crate::scenario::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
+        record();
+        take(Exception::Irq);
+    });
+    report.assert_sound();
+    expect![[r#"
+        Irq from EL1 [....]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          write frame.syndrome
+          read DAIF
+          load belief
+          word +hardirq +nmi
+          read DAIF
+          belief := off
+          load watching
+          load nesting
+          nesting := kernel+2
+          load watching
+          die of kernel stack overflow, which has no syndrome, [DAIF] on the overflow stack
     "#]]
     .assert_eq(&report.all());
 }

@@ -78,8 +78,9 @@ impl<F: Flavour> Bodies for Test<F> {
     type Hardware = Simulated;
     type Controller = GicV3<Simulated>;
 
-    fn die(what: &'static str, _: &Frame) -> ! {
-        runs(&format!("die of {what}"));
+    fn die(what: &'static str, frame: &Frame) -> ! {
+        let without = if frame.syndrome == 0 { ", which has no syndrome," } else { "" };
+        runs(&format!("die of {what}{without}"));
         die()
     }
 

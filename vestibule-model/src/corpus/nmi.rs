@@ -4,7 +4,7 @@ use vestibule::{
     Accounting, ContextTracking, Critical, Entered, Error, IrqTracing, Masks, Open, Ready, Taken, Why, forge,
 };
 use vestibule_arm64::classes::{El1Brk, El1Serror};
-use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::entry::{self, forge as port};
 use vestibule_arm64::{Bodies, Frame};
 
 use super::Variant;
@@ -96,12 +96,20 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: overflow_not_counted,
     },
     Variant {
+        name: "overflow-old-syndrome",
+        origin: "what this library did; handle_bad_stack() in Linux, too, reads ESR and FAR whatever came",
+        change: "a full stack that an interrupt finds is reported with the ESR of an earlier exception",
+        expects: &[4],
+        families: &[Family::Overflow],
+        design: |family| Design { overflow: [entry::stack_overflow::<P, true>; 2], ..shipped(family) },
+    },
+    Variant {
         name: "overflow-opens",
         origin: "plausible: handle_bad_stack() with local_daif_restore(DAIF_ERRCTX)",
         change: "a full stack is reported with debug exceptions open",
         expects: &[111],
         families: &[Family::Overflow],
-        design: |family| Design { overflow: opens_and_reports, ..shipped(family) },
+        design: |family| Design { overflow: [opens_and_reports; 2], ..shipped(family) },
     },
 ];
 
@@ -231,5 +239,5 @@ unsafe extern "C" fn opens_and_reports(frame: &mut Frame) {
 }
 
 fn overflow_not_counted(family: Family) -> Design {
-    Design { overflow: reports_at_once, ..shipped(family) }
+    Design { overflow: [reports_at_once; 2], ..shipped(family) }
 }

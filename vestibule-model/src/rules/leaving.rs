@@ -172,7 +172,12 @@ impl World {
         self.check(116, self.word() & COUNT == 0, "the program ends with counts");
     }
 
-    pub(crate) fn check_death(&mut self, _: &str, _: &Frame) {
+    pub(crate) fn check_death(&mut self, frame: &Frame) {
+        let top = self.innermost();
+        if let Some(exception) = top.exception {
+            let syndrome = exception.syndrome(top.before.level == Level::El0, top.before.token).unwrap_or(0);
+            self.check(4, frame.syndrome == syndrome, "an exception is reported with another's ESR");
+        }
         self.check(87, self.word() & (NMI * 15) != 0, "who cannot go on does not count as NMI-like");
         self.check(87, self.watched(), "who cannot go on is not watched");
         if self.depth() > 0 && self.stack() == Stack::Overflow {

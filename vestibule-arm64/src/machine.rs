@@ -30,6 +30,10 @@ impl<H: Hardware> Machine for Arm64<H> {
         decode(H::daif())
     }
     #[inline(always)]
+    fn level_in(of: Level) -> Level {
+        decode(u64::from(daif(of)) << DAIF_SHIFT)
+    }
+    #[inline(always)]
     fn irqs_off(_: Step<Self>) {
         // SAFETY: a `Step` comes with the token that this makes true.
         unsafe { H::daif_set::<{ I | F }>() }

@@ -164,7 +164,7 @@ pub(crate) fn check<K: Kernel>(holds: impl FnOnce() -> bool, constraint: u16, at
 /// The hardware is in context `C` (an inherited one is checked elsewhere, against the frame).
 #[inline(always)]
 pub(crate) fn check_context<K: Kernel, C: Context>(constraint: u16, at: &'static str) {
-    check::<K>(|| C::LEVEL.is_none_or(|level| level as u8 == K::Machine::level() as u8), constraint, at);
+    check::<K>(|| C::LEVEL.is_none_or(|level| K::Machine::level_in(level) == K::Machine::level()), constraint, at);
 }
 
 impl<K: Kernel> Scheduler<K> for () {

@@ -17,6 +17,8 @@ pub trait Machine: 'static {
 
     /// The context this CPU is in, decoded from its masks; what is none of the five is rounded to the stricter.
     fn level() -> Level;
+    /// What [`level`](Machine::level) says in the context `of`: another, where this port masks the same in both.
+    fn level_in(of: Level) -> Level;
     /// `Process` to `NoIrq`. A compiler barrier.
     fn irqs_off(_: Step<Self>);
     /// `NoIrq` to `Process`. A compiler barrier.

@@ -136,6 +136,9 @@ impl Machine for Toy {
     fn level() -> Level {
         if MASKED.get() { Level::Critical } else { Level::Process }
     }
+    fn level_in(of: Level) -> Level {
+        if of == Level::Process { of } else { Level::Critical }
+    }
     fn irqs_off(_: Step<Self>) {
         mask();
     }

@@ -313,6 +313,15 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
             let mut cpu = if is_stepped { stepping::chooses(cpu, frame) } else { works(cpu) };
             // Into the signal's frame, and back when it returns.
             let registers = fpsimd::registers(&cpu);
+            // SAFETY: the task goes on, and copies them at once.
+            let saved = unsafe { *fpsimd::save(&cpu) };
+            with(|world| {
+                world.check(
+                    127,
+                    saved.vectors[0] == registers.vectors[0],
+                    "what is saved for a signal is not what is there",
+                )
+            });
             fpsimd::set_registers(&mut cpu, &registers);
             cpu
         })

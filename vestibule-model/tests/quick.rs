@@ -200,6 +200,29 @@ fn as_many_nmi_like_exceptions_as_can_be_counted() {
     assert_eq!(deep::<(), 16>().map(|(constraint, _)| constraint), Some(82));
 }
 
+/// A call that asks for one of four things, and whether a handler runs, and restarts: again, from X0 as it was and the SVC, or EINTR.
+#[test]
+fn interrupted_calls_are_made_again_as_they_ask() {
+    const EINTR: u64 = 4_u64.wrapping_neg();
+    for (asks, again) in
+        [(512, [true, false, true]), (513, [true; 3]), (514, [true, false, false]), (516, [true, false, false])]
+    {
+        for (handled, again) in [None, Some(false), Some(true)].into_iter().zip(again) {
+            let mut frame = Frame { pc: 0x1000, syscall: 1, first_argument: 7, ..Frame::default() };
+            (frame.regs[0], frame.regs[8]) = (u64::wrapping_neg(asks), 1);
+            let interrupted = frame.interrupted_syscall().expect("breaks C61: an interrupted call is not found");
+            match handled {
+                Some(restarts) => interrupted.handled(restarts, &mut frame),
+                None => interrupted.not_handled(&mut frame),
+            }
+            let rest = if asks == 516 && again { 128 } else { 1 };
+            let wanted = if again { (7, 0x1000 - 4, rest) } else { (EINTR, 0x1000, 1) };
+            assert_eq!((frame.regs[0], frame.pc, frame.regs[8]), wanted, "breaks C61: {asks}, handled {handled:?}");
+            assert!(frame.interrupted_syscall().is_none(), "breaks C61: it is asked about twice");
+        }
+    }
+}
+
 /// Only the vectors call the sanitiser, and they are not here; the model's CPU says what it has to be.
 #[test]
 fn user_mode_never_gets_masks() {

@@ -52,7 +52,11 @@ impl Exception {
             Exception::Step => 0x33 - from_user as u64,
             Exception::Unhandled => 0x07,
             Exception::CorrectedError => return Some(0x2f << 26 | 0b110 << 10 | 0b01_0001),
-            Exception::UncorrectedError => return Some(0x2f << 26 | 0b01_0001),
+            // Uncontainable; without an architected syndrome; uncategorised.
+            Exception::UncorrectedError => {
+                let kinds = [0b01_0001, 1 << 24 | 0b110 << 10 | 0b01_0001, 0b110 << 10];
+                return Some(0x2f << 26 | kinds[(token % 3) as usize]);
+            }
             Exception::Irq | Exception::Fiq => return None,
         };
         Some(class << 26 | 1 << 25 | token & 0xffff)

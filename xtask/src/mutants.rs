@@ -20,6 +20,9 @@ pub struct Options {
     /// Only changes in files like this one; can be given again
     #[arg(long, value_name = "GLOB")]
     files: Vec<String>,
+    /// Only changes that are called like this, which cargo-mutants shows with `--list`
+    #[arg(long, value_name = "REGEX")]
+    like: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -91,6 +94,7 @@ fn cargo_mutants(options: &Options, reference: &Path, folder: &Path) -> Command 
         command.args(["--sharding", "round-robin", "--shard", &format!("{}/{of}", part - 1)]);
     }
     command.args(options.files.iter().flat_map(|glob| ["--file", glob]));
+    command.args(options.like.iter().flat_map(|regex| ["--re", regex]));
     // Each copy of the tree builds in itself: in a folder that trees share, cargo takes a changed crate for the shipped one.
     command.current_dir(workspace::root()).env(REFERENCE, reference).env_remove("CARGO_TARGET_DIR");
     command.env(DEBUG.0, DEBUG.1);

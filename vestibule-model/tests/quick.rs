@@ -149,7 +149,7 @@ fn without_any_concern() {
     compare("bare", &searches.concat());
 }
 
-/// SErrors in SErrors, so many, and a BRK in the last. No CPU takes them, because they mask each other: what is tried is the
+/// SErrors in SErrors, so many, and a fault and a BRK in the last. No CPU takes them, because they mask each other: what is tried is the
 /// library's own check that they are not too many to be counted, and without it the model's that the count did not run over.
 struct Deep<C, const ERRORS: usize>(PhantomData<C>);
 
@@ -171,13 +171,21 @@ impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
     }
+    fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
+        within("kernel abort", Promise::Inherited, frame, || cpu)
+    }
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
     }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         let deeper = with(|world| world.depth()) < ERRORS;
         within("corrected SError", Promise::Error, frame, || {
-            take(if deeper { Exception::CorrectedError } else { Exception::Brk });
+            if deeper {
+                take(Exception::CorrectedError);
+            } else {
+                take(Exception::DataAbort);
+                take(Exception::Brk);
+            }
         });
         cpu
     }

@@ -42,10 +42,10 @@ const DATA: El1Attributes = KERNEL_PAGE.union(NORMAL).union(El1Attributes::PXN);
 /// Device registers: read and write at EL1.
 const REGISTERS: El1Attributes = KERNEL_PAGE.union(DEVICE).union(El1Attributes::PXN);
 
-/// How many tables the kernel has: they stay when what they map goes.
+/// How many frames are the kernel's own tables, or set aside for them: they stay when what they map goes.
 static TABLES: AtomicUsize = AtomicUsize::new(0);
 
-/// How many frames are the kernel's own tables.
+/// How many frames those are.
 pub fn table_frames() -> usize {
     TABLES.load(Ordering::Relaxed)
 }
@@ -68,7 +68,7 @@ impl TableMemory {
     pub fn top_up(&self) -> Result<(), OutOfMemory> {
         let mut reserve = self.reserve.get();
         let result = reserve.iter_mut().filter(|slot| slot.is_none()).try_for_each(|slot| {
-            *slot = Some(frames::allocate()?);
+            *slot = Some(allocate()?);
             Ok(())
         });
         self.reserve.set(reserve);
@@ -79,17 +79,15 @@ impl TableMemory {
 impl Translation<El1Attributes> for TableMemory {
     fn allocate_table(&mut self) -> (NonNull<PageTable<El1Attributes>>, PhysicalAddress) {
         let set_aside = self.reserve.get_mut().iter_mut().find_map(Option::take);
-        let frame = set_aside.unwrap_or_else(|| frames::allocate().expect("memory for kernel page tables"));
-        TABLES.fetch_add(1, Ordering::Relaxed);
+        let frame = set_aside.unwrap_or_else(|| allocate().expect("memory for kernel page tables"));
         // SAFETY: the frame is ours alone, and the linear map shows it.
         unsafe { layout::linear(frame).write_bytes(0, PAGE_SIZE) };
         (self.physical_to_virtual(frame), frame)
     }
 
     unsafe fn deallocate_table(&mut self, table: NonNull<PageTable<El1Attributes>>) {
-        TABLES.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the table came from `allocate_table`, and the caller no longer walks it.
-        unsafe { frames::free(linear_to_physical(table.as_ptr() as usize)) };
+        unsafe { free(linear_to_physical(table.as_ptr() as usize)) };
     }
 
     fn physical_to_virtual(&self, table: PhysicalAddress) -> NonNull<PageTable<El1Attributes>> {
@@ -101,9 +99,23 @@ impl Drop for TableMemory {
     fn drop(&mut self) {
         for frame in self.reserve.get().into_iter().flatten() {
             // SAFETY: it was set aside and never used.
-            unsafe { frames::free(frame) };
+            unsafe { free(frame) };
         }
     }
+}
+
+fn allocate() -> Result<PhysicalAddress, OutOfMemory> {
+    let frame = frames::allocate()?;
+    TABLES.fetch_add(1, Ordering::Relaxed);
+    Ok(frame)
+}
+
+/// # Safety
+/// As [`frames::free`]; it came from [`allocate`].
+unsafe fn free(frame: PhysicalAddress) {
+    TABLES.fetch_sub(1, Ordering::Relaxed);
+    // SAFETY: the caller's.
+    unsafe { frames::free(frame) };
 }
 
 struct KernelTables(Mapping<TableMemory, El1And0>);

@@ -7,16 +7,25 @@ use core::time::Duration;
 use super::Progress;
 use crate::runtime::process::{fork, wait};
 use crate::runtime::ptrace::{AT_SYSTEM_CALL, EXITKILL, General, TRACESYSGOOD, Traced, Vectors, stopped};
-use crate::runtime::syscall::{Result, abi, kill, mmap_shared, nanosleep};
+use crate::runtime::syscall::{Errno, Result, abi, errno, kill, mmap_shared, nanosleep};
 
 const CALLS: usize = 6;
 /// Twice around, and more.
 const STEPS: usize = 30;
 
+/// What all of them share.
+struct Shared {
+    /// How many calls the traced one has made.
+    counted: AtomicU64,
+    /// A tracer is about to wait for it.
+    waits: AtomicU64,
+}
+
 /// A child makes calls and counts them; its parent attaches, follows it, and detaches; tracers that end do not.
 pub fn tracing(progress: &Progress) -> Result<bool> {
-    // SAFETY: zeros are a number, and the memory stays for ever.
-    let counted: &AtomicU64 = unsafe { &*mmap_shared(size_of::<AtomicU64>())?.cast() };
+    // SAFETY: zeros are numbers, and the memory stays for ever.
+    let shared: &Shared = unsafe { &*mmap_shared(size_of::<Shared>())?.cast() };
+    let counted = &shared.counted;
     let mut pattern = 1_u64;
     loop {
         pattern = pattern.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -24,8 +33,9 @@ pub fn tracing(progress: &Progress) -> Result<bool> {
         let child = fork(|| unsafe { make_calls(counted, pattern) })?;
         goes_on(counted)?;
         let right = follow(child, pattern)? && goes_on(counted)? && is_left(child, 0)? && goes_on(counted)?;
-        // The last tracer takes it along.
-        let right = right && is_left(child, EXITKILL)? && wait(child as isize, 0)?.1 == abi::SIGKILL as i32;
+        // The last tracer takes it along, or loses it.
+        let right = right && if pattern & 2 == 0 { is_left(child, EXITKILL)? } else { is_lost(child, shared)? };
+        let right = right && wait(child as isize, 0)?.1 == abi::SIGKILL as i32;
         if !right {
             _ = kill(child, abi::SIGKILL);
             return Ok(false);
@@ -101,6 +111,29 @@ fn is_left(child: usize, options: usize) -> Result<bool> {
 
 /// More bytes than there are in it.
 const LENGTH: u64 = 100;
+
+/// Another process attaches, and waits for what it does next; it is killed, and there is nothing to wait for any more.
+fn is_lost(child: usize, shared: &Shared) -> Result<bool> {
+    shared.waits.store(0, Ordering::Relaxed);
+    let tracer = fork(|| {
+        let trace = || -> Result<bool> {
+            let traced = Traced::attach(child)?;
+            let right = traced.wait()? == stopped(abi::SIGSTOP);
+            shared.waits.store(1, Ordering::Relaxed);
+            Ok(right && matches!(traced.go_on(0), Err(Errno(errno::ECHILD)) | Ok(KILLED)))
+        };
+        u8::from(trace() != Ok(true))
+    })?;
+    while shared.waits.load(Ordering::Relaxed) == 0 {
+        nanosleep(Duration::from_micros(100))?;
+    }
+    goes_on(&shared.counted)?;
+    kill(child, abi::SIGKILL)?;
+    Ok(wait(tracer as isize, 0)?.1 == 0)
+}
+
+/// The wait status of who was killed: what Linux tells.
+const KILLED: i32 = abi::SIGKILL as i32;
 
 /// Makes calls and counts them, with a pattern in registers of both kinds; ends if one of them changes.
 ///

@@ -8,7 +8,7 @@ use support::*;
 
 pub enum ThisKernel {}
 impl Kernel for ThisKernel {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();
@@ -18,8 +18,8 @@ impl Kernel for ThisKernel {
     type Checks = ();
 }
 impl Bodies for ThisKernel {
-    type Hardware = NoCpu;
-    type Controller = GicV3<NoCpu>;
+    type Backend = Daif<NoCpu>;
+    type Controller = GicV3<Daif<NoCpu>>;
     fn die(_: &'static str, _: &Frame) -> ! {
         loop {}
     }

@@ -1,7 +1,7 @@
 //! Nobody outside a port makes a token.
 //@ literal: E0423 "cannot initialize a tuple struct which contains private fields"
 //@ claim: E0061 "argument #1"
-//@ claim_with_made_up_key: E0271 "<Arm64<NoCpu> as Machine>::Key == ()"
+//@ claim_with_made_up_key: E0271 "<Arm64<Daif<NoCpu>> as Machine>::Key == ()"
 //@ key_literal: E0423 "cannot initialize a tuple struct which contains private fields"
 //@ key_new: E0624 "associated function `new` is private"
 //@ assume: E0624 "associated function `assume` is private"

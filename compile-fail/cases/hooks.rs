@@ -10,7 +10,7 @@ use support::*;
 
 pub enum ThisKernel {}
 impl Kernel for ThisKernel {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     #[cfg(not(any(bad = "not_implemented", bad = "implemented_for_another")))]
     type Scheduler = ();
     #[cfg(bad = "not_implemented")]

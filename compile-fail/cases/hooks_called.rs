@@ -8,7 +8,7 @@ use support::*;
 
 pub enum Mine {}
 impl Kernel for Mine {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     type Scheduler = ();
     type ContextTracking = Tracked;
     type IrqTracing = Mine;

@@ -6,7 +6,7 @@ use support::*;
 
 pub enum ThisKernel {}
 impl Kernel for ThisKernel {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     type Scheduler = ThisKernel;
     type ContextTracking = ();
     type IrqTracing = ();

@@ -14,7 +14,7 @@ use vestibule_arm64::fpsimd::Fpsimd;
 pub enum SomeKernel {}
 
 impl Kernel for SomeKernel {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();
@@ -25,8 +25,8 @@ impl Kernel for SomeKernel {
 }
 
 impl Bodies for SomeKernel {
-    type Hardware = NoCpu;
-    type Controller = GicV3<NoCpu>;
+    type Backend = Daif<NoCpu>;
+    type Controller = GicV3<Daif<NoCpu>>;
 
     fn die(_: &'static str, _: &Frame) -> ! {
         loop {}
@@ -42,7 +42,7 @@ pub fn interrupt<K: Kernel>(cpu: Cpu<K, Hardirq>, _: &mut FrameOf<K>) -> Cpu<K, 
 pub enum OtherKernel {}
 
 impl Kernel for OtherKernel {
-    type Machine = Arm64<NoCpu>;
+    type Machine = Arm64<Daif<NoCpu>>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();
@@ -53,7 +53,7 @@ impl Kernel for OtherKernel {
 }
 
 /// What handlers are instantiated for.
-pub type SomePort = On<Daif<NoCpu>, SomeKernel>;
+pub type SomePort = On<SomeKernel>;
 
 /// A CPU that is only compiled for; `black_box` hides from the compiler that nothing is behind it.
 pub enum NoCpu {}

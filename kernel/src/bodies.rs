@@ -12,7 +12,7 @@ use vestibule_arm64::classes::{
 };
 use vestibule_arm64::{Bodies, Frame};
 
-use crate::reference::{Controller, Hardware, Reference};
+use crate::reference::{Backend, Controller, Reference};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
@@ -24,7 +24,7 @@ pub const BREAKPOINT: u64 = 0x800;
 pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 
 impl Bodies for Reference {
-    type Hardware = Hardware;
+    type Backend = Backend;
     type Controller = Controller;
 
     fn die(what: &'static str, frame: &Frame) -> ! {

@@ -34,6 +34,38 @@ unsafe impl Hardware for Counted {
         unsafe { Real::daif_clear::<BITS>() }
     }
     #[inline(always)]
+    fn pmr() -> u64 {
+        Real::pmr()
+    }
+    #[inline(always)]
+    unsafe fn set_pmr(priority: u64) {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::set_pmr(priority) }
+    }
+    #[inline(always)]
+    unsafe fn allint_set() {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::allint_set() }
+    }
+    #[inline(always)]
+    unsafe fn allint_clear() {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::allint_clear() }
+    }
+    #[inline(always)]
+    fn allint() -> u64 {
+        Real::allint()
+    }
+    #[inline(always)]
+    unsafe fn write_allint(allint: u64) {
+        MASK_WRITES.add();
+        // SAFETY: the caller's.
+        unsafe { Real::write_allint(allint) }
+    }
+    #[inline(always)]
     fn elr() -> u64 {
         Real::elr()
     }
@@ -115,6 +147,26 @@ unsafe impl Hardware for Counted {
     #[inline(always)]
     fn set_icc_eoir1(interrupt: u64) {
         Real::set_icc_eoir1(interrupt);
+    }
+    #[inline(always)]
+    fn icc_iar0() -> u64 {
+        Real::icc_iar0()
+    }
+    #[inline(always)]
+    fn set_icc_eoir0(interrupt: u64) {
+        Real::set_icc_eoir0(interrupt);
+    }
+    #[inline(always)]
+    fn icc_nmiar1() -> u64 {
+        Real::icc_nmiar1()
+    }
+    #[inline(always)]
+    fn icc_rpr() -> u64 {
+        Real::icc_rpr()
+    }
+    #[inline(always)]
+    fn isr() -> u64 {
+        Real::isr()
     }
     #[inline(always)]
     fn isb() {

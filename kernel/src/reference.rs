@@ -5,7 +5,7 @@
 //! mask writes are counted.
 
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
-use vestibule_arm64::{Arm64, Daif, GicV3, On};
+use vestibule_arm64::{Arm64, GicV3, On};
 
 use crate::{alarms, ptrace, scheduler, signals, softirqs};
 
@@ -22,11 +22,20 @@ pub type Hardware = vestibule_arm64::Real;
 #[cfg(feature = "checked")]
 pub type Hardware = crate::counted::Counted;
 /// The port that exceptions come through.
-pub type Port = On<Daif<Hardware>, Reference>;
+pub type Port = On<Reference>;
+/// How contexts lie on the CPU.
+#[cfg(not(any(feature = "pmr", feature = "allint")))]
+pub type Backend = vestibule_arm64::Daif<Hardware>;
+/// How contexts lie on the CPU.
+#[cfg(feature = "pmr")]
+pub type Backend = vestibule_arm64::Pmr<Hardware>;
+/// How contexts lie on the CPU.
+#[cfg(feature = "allint")]
+pub type Backend = vestibule_arm64::AllInt<Hardware>;
 /// Who says which interrupt it is; `gic` sets it up.
-pub type Controller = GicV3<Hardware>;
+pub type Controller = GicV3<Backend>;
 /// The CPU as the generic half sees it.
-pub type Machine = Arm64<Hardware>;
+pub type Machine = Arm64<Backend>;
 
 impl Kernel for Reference {
     type Machine = Machine;

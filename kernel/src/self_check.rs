@@ -9,7 +9,8 @@ use core::arch::asm;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use vestibule_arm64::InterruptController;
+use vestibule::Acknowledged;
+use vestibule_arm64::{InterruptController, Irq};
 
 use crate::bodies::{BREAKPOINT, BREAKPOINTS};
 use crate::layout::PAGE_SIZE;
@@ -108,9 +109,9 @@ fn interrupts() {
         gic::send_ipi(cpu, CHECK_IPI);
         // Every CPU, this one included, answers to the first.
         assert_eq!(wait_for_interrupt(), CHECK_IPI, "IPI to CPU {cpu}");
-        Controller::end(CHECK_IPI);
+        Controller::end::<Irq>(CHECK_IPI);
     }
-    assert_eq!(Controller::acknowledge(), None, "an interrupt nobody raised");
+    assert_eq!(Controller::acknowledge::<Irq>(), Acknowledged::Nothing, "an interrupt nobody raised");
     gic::disable_private(0, CHECK_IPI);
 }
 
@@ -122,7 +123,7 @@ fn tick(timer_interrupt: u32) {
     for _ in 0..5 {
         assert_eq!(wait_for_interrupt(), timer_interrupt, "tick");
         assert!(timer::next_tick(0), "an interrupt that is no tick");
-        Controller::end(timer_interrupt);
+        Controller::end::<Irq>(timer_interrupt);
     }
     let passed = timer::nanoseconds() - start;
     timer::stop_tick();
@@ -133,7 +134,7 @@ fn tick(timer_interrupt: u32) {
 fn wait_for_interrupt() -> u32 {
     let start = timer::nanoseconds();
     loop {
-        if let Some(interrupt) = Controller::acknowledge() {
+        if let Acknowledged::Irq(interrupt) = Controller::acknowledge::<Irq>() {
             return interrupt;
         }
         assert!(timer::nanoseconds() - start < PATIENCE_NANOSECONDS, "no interrupt within a second");
@@ -151,8 +152,8 @@ pub fn answer_ipis(cpu: usize) {
     loop {
         // SAFETY: waits for an interrupt to become pending, masked or not.
         unsafe { core::arch::asm!("wfi", options(nostack, preserves_flags)) };
-        if let Some(interrupt) = Controller::acknowledge() {
-            Controller::end(interrupt);
+        if let Acknowledged::Irq(interrupt) = Controller::acknowledge::<Irq>() {
+            Controller::end::<Irq>(interrupt);
             if DONE.load(Ordering::Acquire) {
                 return gic::disable_private(cpu, CHECK_IPI);
             }

@@ -16,9 +16,9 @@ pub enum Tracked {}
 pub enum Others {}
 
 /// With every concern answered for.
-type Full = On<Daif<Real>, Opaque<Tracked>>;
+type Full = On<Opaque<Tracked>>;
 /// With neither tracking nor tracing.
-type Bare = On<Daif<Real>, Opaque<()>>;
+type Bare = On<Opaque<()>>;
 
 type Entry = unsafe extern "C" fn(&mut Frame);
 
@@ -51,7 +51,7 @@ type First<Tracking> = unsafe fn(Cpu<Opaque<Tracking>, Process>, &mut Frame);
 macro_rules! kernel {
     ($tracking:ty) => {
         impl Kernel for Opaque<$tracking> {
-            type Machine = Arm64<Real>;
+            type Machine = Arm64<Daif<Real>>;
             type Scheduler = Others;
             type ContextTracking = $tracking;
             type IrqTracing = $tracking;
@@ -62,8 +62,8 @@ macro_rules! kernel {
         }
 
         impl Bodies for Opaque<$tracking> {
-            type Hardware = Real;
-            type Controller = GicV3<Real>;
+            type Backend = Daif<Real>;
+            type Controller = GicV3<Daif<Real>>;
 
             #[inline(always)]
             fn die(what: &'static str, frame: &Frame) -> ! {
@@ -138,7 +138,7 @@ impl<K: Kernel> Scheduler<K> for Others {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Real>>> UserWork<K> for Others {
+impl<K: Kernel<Machine = Arm64<Daif<Real>>>> UserWork<K> for Others {
     #[inline(always)]
     fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
         hooks::work_signal(frame);
@@ -156,7 +156,7 @@ impl<K: Kernel<Machine = Arm64<Real>>> UserWork<K> for Others {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Real>>> SyscallWork<K> for Others {
+impl<K: Kernel<Machine = Arm64<Daif<Real>>>> SyscallWork<K> for Others {
     const ON: bool = true;
     #[inline(always)]
     fn entry(cpu: Cpu<K, Process>, frame: &mut Frame) -> (Cpu<K, Process>, Call) {

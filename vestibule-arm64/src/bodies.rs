@@ -1,14 +1,15 @@
 //! What exceptions are taken for: the kernel's half of every handler.
 
-use crate::{Arm64, Frame, Hardware, InterruptController, syndrome};
+use crate::controller::Line;
+use crate::{Arm64, Backend, Frame, Hardware, InterruptController, syndrome};
 use core::marker::PhantomData;
-use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, Kernel, Machine, Masks, NoIrq, Port, Process};
+use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process};
 
 /// A kernel's bodies. Each gets the context that its class promises and gives it back. What a kernel does not supply is
 /// fatal.
-pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
-    /// The CPU.
-    type Hardware: Hardware;
+pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
+    /// The CPU, and how contexts lie on it.
+    type Backend: Backend;
     /// Who says which interrupt it is.
     type Controller: InterruptController;
 
@@ -52,6 +53,11 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     fn interrupt(_cpu: Cpu<Self, Hardirq>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         Self::die("interrupt", frame)
     }
+    /// An NMI that was acknowledged and ends afterwards. May have come in the middle of anything that is not an NMI itself: no
+    /// locks, no wake-ups (C83). What has to be done with them waits for an interrupt that this raises on this CPU.
+    fn nmi(_cpu: Cpu<Self, NoNmi>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
+        Self::die("NMI", frame)
+    }
     /// A corrected SError. May have come in the middle of anything: no locks, no wake-ups.
     fn serror_corrected(cpu: Cpu<Self, Error>, _frame: &mut Frame) -> Cpu<Self, Error> {
         cpu
@@ -66,43 +72,77 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Hardware>> {
     }
 }
 
-/// An interrupt, if there still is one. Another that is pending comes right after the return.
+/// Which interrupt it is. It may have become pending after the exception was taken, which synchronised for another one: what
+/// handles it sees registers as they are now (C96).
 #[inline(always)]
-pub(crate) fn interrupt<K: Bodies>(cpu: Cpu<K, Hardirq>, frame: &mut Frame) -> Cpu<K, Hardirq> {
-    let Some(interrupt) = K::Controller::acknowledge() else { return cpu };
-    // It may have become pending after the exception was taken, which synchronised for another one (C96).
-    K::Hardware::isb();
+pub(crate) fn acknowledge<K: Bodies, L: Line>(_: &Cpu<K, NoNmi>) -> Acknowledged {
+    let acknowledged = K::Controller::acknowledge::<L>();
+    if !matches!(acknowledged, Acknowledged::Nothing) {
+        CpuOf::<K>::isb();
+    }
+    acknowledged
+}
+
+/// An ordinary interrupt, if it was one. Another that is pending comes right after the return.
+#[inline(always)]
+pub(crate) fn interrupt<K: Bodies, L: Line>(
+    cpu: Cpu<K, Hardirq>,
+    interrupt: Option<u32>,
+    frame: &mut Frame,
+) -> Cpu<K, Hardirq> {
+    let Some(interrupt) = interrupt else { return cpu };
     let cpu = K::interrupt(cpu, interrupt, frame);
-    K::Controller::end(interrupt);
+    K::Controller::end::<L>(interrupt);
+    cpu
+}
+
+/// An NMI that was acknowledged.
+#[inline(always)]
+pub(crate) fn nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, interrupt: u32, frame: &mut Frame) -> Cpu<K, NoNmi> {
+    let cpu = K::nmi(cpu, interrupt, frame);
+    K::Controller::end::<L>(interrupt);
+    cpu
+}
+
+/// An NMI from where ordinary interrupts are masked, if there still is one.
+#[inline(always)]
+pub(crate) fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame) -> Cpu<K, NoNmi> {
+    let Some(interrupt) = K::Controller::acknowledge_nmi::<L>() else { return cpu };
+    CpuOf::<K>::isb();
+    nmi::<K, L>(cpu, interrupt, frame)
+}
+
+/// The second half of what is over with its first.
+#[inline(always)]
+pub(crate) fn nothing_more<K: Bodies>(cpu: Cpu<K, Process>, _: &mut Frame) -> Cpu<K, Process> {
     cpu
 }
 
 /// An SError: who lives after it.
 #[inline(always)]
 pub(crate) fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
-    if syndrome::is_corrected_serror(<K::Hardware as Hardware>::read(&frame.syndrome)) {
+    if syndrome::is_corrected_serror(CpuOf::<K>::read(&frame.syndrome)) {
         K::serror_corrected(cpu, frame)
     } else {
         K::die("uncorrected SError", frame)
     }
 }
 
-/// One kernel on one backend.
-pub struct On<B, K>(PhantomData<(B, K)>);
+/// One kernel, on the backend that it names.
+pub struct On<K>(PhantomData<K>);
 
-impl<B, K> Port for On<B, K>
-where
-    B: Masks<Frame = Frame>,
-    K: Kernel,
-    K::Machine: Machine<Frame = Frame>,
-{
+impl<K: Bodies> Port for On<K> {
     type Kernel = K;
-    type Masks = B;
+    type Masks = K::Backend;
 }
 
 /// What handlers are generic over: any kernel with bodies, on any backend.
 pub trait Arm64Port: Port<Kernel: Bodies> {}
 impl<P: Port<Kernel: Bodies>> Arm64Port for P {}
 
+/// The CPU under a kernel.
+pub(crate) type CpuOf<K> = <<K as Bodies>::Backend as Backend>::Hardware;
 /// The CPU under a port.
-pub(crate) type HardwareOf<P> = <<P as Port>::Kernel as Bodies>::Hardware;
+pub(crate) type HardwareOf<P> = CpuOf<<P as Port>::Kernel>;
+/// The backend under a port.
+pub(crate) type BackendOf<P> = <<P as Port>::Kernel as Bodies>::Backend;

@@ -3,8 +3,8 @@
 use crate::Arm64Port;
 use crate::{el0, el1};
 use vestibule::{
-    Class, Critical, Debug, Error, Hardirq, Inherit, NmiLike, Process, Regular, Restored, Row, Syscall, Taken, Then,
-    User,
+    Class, Critical, Debug, Error, Hardirq, Inherit, Nmi, NmiLike, NoNmi, Process, Regular, Restored, Row, Syscall,
+    Taken, Then, User,
 };
 
 macro_rules! classes {
@@ -41,8 +41,10 @@ classes! {
     El0Step "el0_step", body Process, counts User, handler el0::step;
     /// Undefined instructions of user mode.
     El0Undefined "el0_undefined", body Process, counts User, handler el0::undefined;
-    /// Interrupts from user mode.
-    El0Irq "el0_irq", body Hardirq, counts User, handler el0::irq;
+    /// Interrupts from user mode: which one it is, and if it is an NMI its body; then any other's body.
+    El0Irq "el0_irq", body Then<NoNmi, Hardirq>, counts User, handler el0::irq;
+    /// The same by FIQ: interrupts of the GIC's group 0.
+    El0Fiq "el0_fiq", body Then<NoNmi, Hardirq>, counts User, handler el0::fiq;
     /// SError in user mode: the error's body, then what user mode means.
     El0Serror "el0_serror", body Then<Error, Process>, counts User, handler el0::serror;
     /// Any other synchronous exception of user mode: the task's end.
@@ -51,8 +53,12 @@ classes! {
     El1Abort "el1_abort", body Inherit, counts Regular, handler el1::abort;
     /// Undefined instructions of the kernel.
     El1Undefined "el1_undefined", body Inherit, counts Regular, handler el1::undefined;
-    /// Interrupts from the kernel.
-    El1Irq "el1_irq", body Hardirq, counts Regular, handler el1::irq;
+    /// Interrupts from the kernel: which one it is, and if it is an NMI its body; then any other's body.
+    El1Irq "el1_irq", body Then<NoNmi, Hardirq>, counts Regular, handler el1::irq;
+    /// The same by FIQ: interrupts of the GIC's group 0.
+    El1Fiq "el1_fiq", body Then<NoNmi, Hardirq>, counts Regular, handler el1::fiq;
+    /// NMIs from the kernel, known as such before they are acknowledged.
+    El1Nmi "el1_nmi", body NoNmi, counts Nmi, handler el1::nmi;
     /// BRK in the kernel.
     El1Brk "el1_brk", body Critical, counts Debug, handler el1::brk;
     /// SError in the kernel.

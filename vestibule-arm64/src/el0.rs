@@ -2,9 +2,10 @@
 //! what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
-use crate::classes::{El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled};
+use crate::classes::{El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled};
+use crate::controller::{Fiq, Irq, Line};
 use crate::{Frame, Key, fpsimd, noinstr, step};
-use vestibule::{Cpu, Exception, Process, Restored, Taken};
+use vestibule::{Class, Cpu, Exception, Hardirq, NoNmi, Process, Restored, Taken, Then, User};
 
 noinstr! {
     pub(crate) fn svc<P: Arm64Port>(taken: Taken<'_, P, El0Svc>) -> Restored<'_, P, El0Svc> {
@@ -70,12 +71,25 @@ noinstr! {
         x.restore()
     }
 
-    #[expect(clippy::redundant_closure, reason = "a function that is passed as it is gets inlined or not")]
     pub(crate) fn irq<P: Arm64Port>(taken: Taken<'_, P, El0Irq>) -> Restored<'_, P, El0Irq> {
+        interrupt::<P, El0Irq, Irq>(taken)
+    }
+
+    pub(crate) fn fiq<P: Arm64Port>(taken: Taken<'_, P, El0Fiq>) -> Restored<'_, P, El0Fiq> {
+        interrupt::<P, El0Fiq, Fiq>(taken)
+    }
+
+    /// An NMI too: it comes by user mode's entry and exit, and the work loop runs.
+    #[inline(always)]
+    fn interrupt<P: Arm64Port, X: Class<Body = Then<NoNmi, Hardirq>, Counts = User>, L: Line>(
+        taken: Taken<'_, P, X>,
+    ) -> Restored<'_, P, X> {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt(cpu, frame));
+            let (x, number) = x.acknowledge(bodies::acknowledge::<P::Kernel, L>, bodies::nmi::<P::Kernel, L>);
+            let x = x.then();
+            let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt::<_, L>(cpu, number, frame));
             x.mask()
         });
         let x = x.prepare();
@@ -88,6 +102,7 @@ noinstr! {
         let x = x.open();
         let x = x.run_nmi(bodies::serror);
         let x = x.then();
+        let x = x.run(bodies::nothing_more);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);

@@ -1,9 +1,10 @@
 //! Handlers of what comes from the kernel. Each shows in one place what is opened and what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
-use crate::classes::{El1Abort, El1Brk, El1Irq, El1Serror, El1Undefined, Fatal};
+use crate::classes::{El1Abort, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined, Fatal};
+use crate::controller::{Fiq, Irq, Line};
 use crate::noinstr;
-use vestibule::{Port, Restored, Taken};
+use vestibule::{Class, Hardirq, NoNmi, Port, Regular, Restored, Taken, Then};
 
 noinstr! {
     pub(crate) fn abort<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
@@ -24,15 +25,48 @@ noinstr! {
         x.restore()
     }
 
-    #[expect(clippy::redundant_closure, reason = "a function that is passed as it is gets inlined or not")]
     pub(crate) fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
+        interrupt::<P, El1Irq, Irq>(taken)
+    }
+
+    pub(crate) fn fiq<P: Arm64Port>(taken: Taken<'_, P, El1Fiq>) -> Restored<'_, P, El1Fiq> {
+        interrupt::<P, El1Fiq, Fiq>(taken)
+    }
+
+    /// Of code with interrupts on. If it is an NMI, it counts as one inside the interrupt.
+    #[inline(always)]
+    fn interrupt<P: Arm64Port, X: Class<Body = Then<NoNmi, Hardirq>, Counts = Regular>, L: Line>(
+        taken: Taken<'_, P, X>,
+    ) -> Restored<'_, P, X> {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt(cpu, frame));
+            let (x, number) = x.acknowledge(bodies::acknowledge::<P::Kernel, L>, bodies::nmi::<P::Kernel, L>);
+            let x = x.then();
+            let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt::<_, L>(cpu, number, frame));
             x.mask()
         });
         let x = x.prepare();
+        x.restore()
+    }
+
+    pub(crate) fn nmi<P: Arm64Port>(taken: Taken<'_, P, El1Nmi>) -> Restored<'_, P, El1Nmi> {
+        only_nmi::<P, Irq>(taken)
+    }
+
+    pub(crate) fn nmi_by_fiq<P: Arm64Port>(taken: Taken<'_, P, El1Nmi>) -> Restored<'_, P, El1Nmi> {
+        only_nmi::<P, Fiq>(taken)
+    }
+
+    /// Where only NMIs come, or as one that is told from interrupts before it is acknowledged.
+    #[inline(always)]
+    fn only_nmi<P: Arm64Port, L: Line>(taken: Taken<'_, P, El1Nmi>) -> Restored<'_, P, El1Nmi> {
+        let x = taken.enter();
+        let x = x.on_irq_stack(#[inline(always)] |x| {
+            let x = x.open();
+            let x = x.run(bodies::only_nmi::<P::Kernel, L>);
+            x.mask()
+        });
         x.restore()
     }
 

@@ -4,14 +4,16 @@
 //! Before each: everything masked, the general registers in `frame`, nothing told to anyone. After each: everything
 //! masked, ELR, SPSR (and SP_EL0) hold the return state, and only the general registers are left to restore.
 
-use crate::bodies::HardwareOf;
+use crate::bodies::{BackendOf, HardwareOf};
 use crate::classes::Fatal;
+use crate::controller::{Fiq, Irq, Line, is_nmi_next};
 use crate::machine::Key;
+use crate::pmr::priority;
 use crate::syndrome::{
     BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER,
     SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, exception_class,
 };
-use crate::{Arm64Port, Frame, Hardware, el0, el1, noinstr, step};
+use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, step};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
 
 #[cfg(vestibule_forge)]
@@ -42,7 +44,25 @@ noinstr! {
     /// As the module says.
     pub unsafe extern "C" fn el1_irq<P: Arm64Port>(frame: &mut Frame) {
         frame.capture::<HardwareOf<P>>();
-        take(frame, el1::irq::<P>);
+        if is_nmi::<P, Irq>() {
+            take(frame, el1::nmi::<P>);
+        } else {
+            take(frame, el1::irq::<P>);
+        }
+        put_back::<P>(frame);
+    }
+
+    /// FIQ, from the kernel.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el1_fiq<P: Arm64Port>(frame: &mut Frame) {
+        frame.capture::<HardwareOf<P>>();
+        if is_nmi::<P, Fiq>() {
+            take(frame, el1::nmi_by_fiq::<P>);
+        } else {
+            take(frame, el1::fiq::<P>);
+        }
         put_back::<P>(frame);
     }
 
@@ -92,6 +112,16 @@ noinstr! {
         put_back_user::<P>(frame);
     }
 
+    /// FIQ, from user mode.
+    ///
+    /// # Safety
+    /// As the module says.
+    pub unsafe extern "C" fn el0_fiq<P: Arm64Port>(frame: &mut Frame) {
+        capture_user::<P>(frame);
+        take(frame, el0::fiq::<P>);
+        put_back_user::<P>(frame);
+    }
+
     /// SError, from user mode.
     ///
     /// # Safety
@@ -103,7 +133,7 @@ noinstr! {
         put_back_user::<P>(frame);
     }
 
-    /// A vector that nothing should ever come to: FIQ, the kernel on SP_EL0, AArch32. `SYNDROME`: what comes to it has one.
+    /// A vector that nothing should ever come to: the kernel on SP_EL0, AArch32. `SYNDROME`: what comes to it has one.
     ///
     /// # Safety
     /// As the module says.
@@ -142,6 +172,17 @@ fn capture_cause<P: Arm64Port, const SYNDROME: bool>(frame: &mut Frame) {
         frame.capture_fault_address::<HardwareOf<P>>();
     } else {
         frame.without_syndrome::<HardwareOf<P>>();
+    }
+}
+
+/// An interrupt of the kernel is known to be an NMI, or that none came but one: it came where the priority mask holds back
+/// ordinary ones, or what is pending has superpriority.
+#[inline(always)]
+fn is_nmi<P: Arm64Port, L: Line>() -> bool {
+    match BackendOf::<P>::NMIS {
+        Nmis::None => false,
+        Nmis::ByPriority => HardwareOf::<P>::pmr() != priority::OPEN,
+        Nmis::BySuperpriority => is_nmi_next::<BackendOf<P>, L>(),
     }
 }
 

@@ -9,7 +9,7 @@
 //! They are still there if two words agree: the CPU says that it loaded that task's last, and the task that this CPU did. One
 //! word would not do: the task may have run elsewhere meanwhile, or another one here.
 
-use crate::bodies::HardwareOf;
+use crate::bodies::{CpuOf, HardwareOf};
 use crate::thread::current;
 use crate::{Arm64Port, Bodies, Hardware, Thread};
 use core::cell::UnsafeCell;
@@ -62,8 +62,8 @@ impl Saved {
 pub fn registers<K: Bodies, C: Context>(cpu: &Cpu<K, C>) -> Fpsimd {
     let mut registers = Fpsimd::default();
     // Who is preempted while they are stored gets them back as they were.
-    if current(cpu).has_fpsimd::<K::Hardware>() {
-        K::Hardware::store_fpsimd(&mut registers);
+    if current(cpu).has_fpsimd::<CpuOf<K>>() {
+        CpuOf::<K>::store_fpsimd(&mut registers);
     }
     registers
 }
@@ -73,17 +73,17 @@ pub fn registers<K: Bodies, C: Context>(cpu: &Cpu<K, C>) -> Fpsimd {
 #[inline(always)]
 pub fn save<K: Bodies>(cpu: &Cpu<K, Process>) -> *const Fpsimd {
     let registers = current(cpu).fpsimd.registers.get();
-    if current(cpu).has_fpsimd::<K::Hardware>() {
+    if current(cpu).has_fpsimd::<CpuOf<K>>() {
         // SAFETY: only this task's switches touch them, and it runs: this borrow ends before it can be switched from.
-        K::Hardware::store_fpsimd(unsafe { &mut *registers });
+        CpuOf::<K>::store_fpsimd(unsafe { &mut *registers });
     }
     registers
 }
 
 /// Gives the current task others: a signal's return, a new program.
 pub fn set_registers<K: Bodies, C: Context>(cpu: &mut Cpu<K, C>, registers: &Fpsimd) {
-    if current(cpu).has_fpsimd::<K::Hardware>() {
-        K::Hardware::load_fpsimd(registers);
+    if current(cpu).has_fpsimd::<CpuOf<K>>() {
+        CpuOf::<K>::load_fpsimd(registers);
     }
 }
 

@@ -22,6 +22,10 @@ pub const A: u32 = 4;
 pub const D: u32 = 8;
 /// Where these four lie in DAIF and SPSR.
 pub const DAIF_SHIFT: u32 = 6;
+/// Where ALLINT lies in SPSR.
+pub const ALLINT: u64 = 1 << 13;
+/// ISR_EL1.IS: an interrupt that is pending has superpriority.
+pub const ISR_IS: u64 = 1 << 10;
 
 /// One CPU. Every function is a compiler barrier unless it says otherwise.
 ///
@@ -47,6 +51,31 @@ pub unsafe trait Hardware: 'static {
     /// # Safety
     /// As [`write_daif`](Hardware::write_daif).
     unsafe fn daif_clear<const BITS: u32>();
+
+    /// ICC_PMR_EL1: an interrupt comes only if its priority is a lower number.
+    fn pmr() -> u64;
+    /// Writes it. Takes effect at once (GIC architecture specification, IHI 0069, 12.1.5).
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn set_pmr(priority: u64);
+    /// Masks every interrupt, NMIs too: PSTATE.ALLINT. Only where the CPU has FEAT_NMI.
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn allint_set();
+    /// Opens NMIs.
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn allint_clear();
+    /// ALLINT, where it lies in SPSR.
+    fn allint() -> u64;
+    /// Writes it.
+    ///
+    /// # Safety
+    /// As [`write_daif`](Hardware::write_daif).
+    unsafe fn write_allint(allint: u64);
 
     /// ELR_EL1. Before: everything masked since the exception.
     fn elr() -> u64;
@@ -117,6 +146,16 @@ pub unsafe trait Hardware: 'static {
     fn icc_iar1() -> u64;
     /// ICC_EOIR1_EL1: ends that interrupt.
     fn set_icc_eoir1(interrupt: u64);
+    /// ICC_IAR0_EL1: as [`icc_iar1`](Hardware::icc_iar1), of group 0, whose interrupts come as FIQ.
+    fn icc_iar0() -> u64;
+    /// ICC_EOIR0_EL1.
+    fn set_icc_eoir0(interrupt: u64);
+    /// ICC_NMIAR1_EL1: as [`icc_iar1`](Hardware::icc_iar1), of what has superpriority. Only where CPU and controller have NMIs.
+    fn icc_nmiar1() -> u64;
+    /// ICC_RPR_EL1: the priority of the most urgent interrupt that was acknowledged and has not ended.
+    fn icc_rpr() -> u64;
+    /// ISR_EL1: what is pending.
+    fn isr() -> u64;
     /// ISB, a context synchronization event: what follows sees registers as they are now.
     fn isb();
     /// Waits for an interrupt to be pending, masked or not, after all that was written before can be seen.

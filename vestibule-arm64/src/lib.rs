@@ -74,12 +74,15 @@ pub mod pstate;
 pub mod step;
 pub mod switch;
 
+mod allint;
+mod backend;
 mod bodies;
 mod controller;
 mod el0;
 mod el1;
 mod frame;
 mod machine;
+mod pmr;
 mod restart;
 mod syndrome;
 mod thread;
@@ -89,11 +92,14 @@ mod real;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod vectors;
 
+pub use allint::AllInt;
+pub use backend::{Backend, Daif, Nmis};
 pub use bodies::{Arm64Port, Bodies, On};
-pub use controller::{GicV3, InterruptController};
+pub use controller::{Fiq, GicV3, InterruptController, Irq, Line};
 pub use frame::{Frame, NO_SYSCALL};
 pub use hardware::Hardware;
-pub use machine::{Arm64, Daif, Key};
+pub use machine::{Arm64, Key};
+pub use pmr::{Pmr, priority};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use real::Real;
 pub use restart::Interrupted;

@@ -25,6 +25,17 @@ macro_rules! write {
     };
 }
 
+macro_rules! acknowledge {
+    ($register:literal) => {{
+        let interrupt;
+        // SAFETY: who takes interrupts asks for this. The barrier: the controller has seen it before anything follows.
+        unsafe {
+            asm!(concat!("mrs {}, ", $register), "dsb sy", out(reg) interrupt, options(nostack, preserves_flags))
+        }
+        interrupt
+    }};
+}
+
 /// STP or LDP of V0 to V31, at the address in `place`.
 macro_rules! fpsimd {
     ($pair:literal) => {
@@ -74,6 +85,35 @@ unsafe impl Hardware for Real {
     unsafe fn daif_clear<const BITS: u32>() {
         // SAFETY: the caller's.
         unsafe { asm!("msr daifclr, {}", const BITS, options(nostack, preserves_flags)) }
+    }
+
+    #[inline(always)]
+    fn pmr() -> u64 {
+        read!("icc_pmr_el1")
+    }
+    #[inline(always)]
+    unsafe fn set_pmr(priority: u64) {
+        // SAFETY: the caller's.
+        unsafe { write!("icc_pmr_el1", priority) }
+    }
+    #[inline(always)]
+    unsafe fn allint_set() {
+        // SAFETY: the caller's. MSR ALLINT, #1.
+        unsafe { asm!(".inst 0xd501411f", options(nostack, preserves_flags)) }
+    }
+    #[inline(always)]
+    unsafe fn allint_clear() {
+        // SAFETY: the caller's. MSR ALLINT, #0.
+        unsafe { asm!(".inst 0xd501401f", options(nostack, preserves_flags)) }
+    }
+    #[inline(always)]
+    fn allint() -> u64 {
+        read!("s3_0_c4_c3_0")
+    }
+    #[inline(always)]
+    unsafe fn write_allint(allint: u64) {
+        // SAFETY: the caller's.
+        unsafe { write!("s3_0_c4_c3_0", allint) }
     }
 
     #[inline(always)]
@@ -223,10 +263,28 @@ unsafe impl Hardware for Real {
     }
     #[inline(always)]
     fn icc_iar1() -> u64 {
-        let interrupt;
-        // SAFETY: who takes interrupts asks for this. The barrier: the controller has seen it before anything follows.
-        unsafe { asm!("mrs {}, icc_iar1_el1", "dsb sy", out(reg) interrupt, options(nostack, preserves_flags)) }
-        interrupt
+        acknowledge!("icc_iar1_el1")
+    }
+    #[inline(always)]
+    fn icc_iar0() -> u64 {
+        acknowledge!("icc_iar0_el1")
+    }
+    #[inline(always)]
+    fn icc_nmiar1() -> u64 {
+        acknowledge!("s3_0_c12_c9_5")
+    }
+    #[inline(always)]
+    fn icc_rpr() -> u64 {
+        read!("icc_rpr_el1")
+    }
+    #[inline(always)]
+    fn isr() -> u64 {
+        read!("isr_el1")
+    }
+    #[inline(always)]
+    fn set_icc_eoir0(interrupt: u64) {
+        // SAFETY: as of group 1.
+        unsafe { write!("icc_eoir0_el1", interrupt) }
     }
     #[inline(always)]
     fn set_icc_eoir1(interrupt: u64) {

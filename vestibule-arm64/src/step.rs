@@ -12,7 +12,7 @@
 //! An interrupt or a fault before the instruction was executed finds it set, a system call finds it clear, and so each comes
 //! to one step. Only the task itself says whether it is stepped, and only in the kernel: what was armed is disarmed.
 
-use crate::bodies::HardwareOf;
+use crate::bodies::{CpuOf, HardwareOf};
 use crate::thread::current;
 use crate::{Arm64Port, Bodies, Frame, Hardware, Thread, pstate};
 use core::sync::atomic::AtomicU64;
@@ -38,14 +38,14 @@ const YES: u64 = 1;
 /// came from there with `frame`.
 #[inline(always)]
 pub fn begin<K: Bodies>(cpu: &Cpu<K, Process>, frame: &mut Frame) {
-    K::Hardware::store(&current(cpu).step.0, YES);
+    CpuOf::<K>::store(&current(cpu).step.0, YES);
     frame.pstate |= pstate::SS;
 }
 
 /// The current task is not stepped, or no longer.
 #[inline(always)]
 pub fn end<K: Bodies>(cpu: &Cpu<K, Process>, frame: &mut Frame) {
-    K::Hardware::store(&current(cpu).step.0, NO);
+    CpuOf::<K>::store(&current(cpu).step.0, NO);
     frame.pstate &= !pstate::SS;
 }
 

@@ -1,9 +1,9 @@
 //! The task switch: the one context it is valid in is checked at every one, and stack and current task change together
 //! with everything masked.
 
-use crate::hardware::{A, D, DAIF_SHIFT, F, I};
+use crate::bodies::{CpuOf, HardwareOf};
 use crate::machine::Key;
-use crate::{Arm64Port, Bodies, Hardware, Thread, fpsimd};
+use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, fpsimd};
 use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 
 /// Switches from the current task to another; comes back when somebody switches to this one again, perhaps on another
@@ -17,10 +17,10 @@ pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq
     // SAFETY: the current task lives, and `to` is the caller's. Everything is masked between the two mask writes, so that no exception sees one task's
     // stack with another's counts (C109); the token is `NoIrq` on both sides.
     unsafe {
-        K::Hardware::daif_set::<{ D | A }>();
-        fpsimd::switch::<K::Hardware>(&*K::Hardware::current(), to);
-        K::Hardware::switch(&*K::Hardware::current(), to);
-        K::Hardware::daif_clear::<{ D | A }>();
+        K::Backend::close_for_switch();
+        fpsimd::switch::<CpuOf<K>>(&*CpuOf::<K>::current(), to);
+        CpuOf::<K>::switch(&*CpuOf::<K>::current(), to);
+        K::Backend::open_after_switch();
     }
     cpu
 }
@@ -29,7 +29,7 @@ pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq
 /// Always compiled in, as cheap as it is.
 #[inline(always)]
 fn check_state<K: Bodies>() {
-    if K::Hardware::daif() != u64::from(I | F) << DAIF_SHIFT {
+    if !K::Backend::is_no_irq() {
         core::hint::cold_path();
         K::Checks::broken(Broken { constraint: 28, at: "task switch" });
     }
@@ -49,7 +49,7 @@ pub unsafe fn prepare<P: Arm64Port>(
     // SAFETY: the caller's; `start` takes what is passed here.
     unsafe {
         thread.set_stack_top(stack_top);
-        <P::Kernel as Bodies>::Hardware::prepare(thread, start::<P>, main as usize, argument);
+        HardwareOf::<P>::prepare(thread, start::<P>, main as usize, argument);
     }
 }
 
@@ -57,7 +57,7 @@ pub unsafe fn prepare<P: Arm64Port>(
 extern "C" fn start<P: Arm64Port>(main: usize, argument: usize) -> ! {
     // SAFETY: `prepare` passed such a function.
     let main: fn(Cpu<P::Kernel, Process>, usize) -> ! = unsafe { core::mem::transmute(main) };
-    // SAFETY: the switch masked D and A on top of `NoIrq`; this is its other side.
+    // SAFETY: the switch masked everything; this is its other side.
     let cpu = unsafe { claim_no_irq::<P::Kernel>() };
     let cpu = P::Kernel::finish_switch(cpu);
     // SAFETY: a task that begins has interrupted nobody.
@@ -72,7 +72,7 @@ extern "C" fn start<P: Arm64Port>(main: usize, argument: usize) -> ! {
 pub unsafe fn boot<K: Bodies>(thread: &'static Thread) -> Cpu<K, NoIrq> {
     // SAFETY: the caller's.
     unsafe {
-        K::Hardware::set_current(thread);
+        CpuOf::<K>::set_current(thread);
         claim_no_irq()
     }
 }
@@ -81,7 +81,7 @@ pub unsafe fn boot<K: Bodies>(thread: &'static Thread) -> Cpu<K, NoIrq> {
 ///
 /// # Safety
 /// Called outside every exception, by whom [`boot`] gave the token to.
-pub unsafe fn open_first<K: Kernel<Machine = crate::Arm64<H>>, H: Hardware>(cpu: Cpu<K, NoIrq>) -> Cpu<K, Process> {
+pub unsafe fn open_first<K: Kernel<Machine = Arm64<B>>, B: Backend>(cpu: Cpu<K, NoIrq>) -> Cpu<K, Process> {
     // SAFETY: the caller's.
     cpu.open(unsafe { Key::new() })
 }
@@ -91,7 +91,7 @@ pub unsafe fn open_first<K: Kernel<Machine = crate::Arm64<H>>, H: Hardware>(cpu:
 unsafe fn claim_no_irq<K: Bodies>() -> Cpu<K, NoIrq> {
     // SAFETY: the caller's; the hardware moves with the token.
     unsafe {
-        K::Hardware::daif_clear::<{ D | A }>();
+        K::Backend::open_after_switch();
         Cpu::claim(Key::new())
     }
 }

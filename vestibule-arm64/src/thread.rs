@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "none")]
 use crate::Frame;
+use crate::bodies::CpuOf;
 use crate::{Bodies, Hardware, fpsimd, step};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
@@ -146,13 +147,13 @@ impl CpuLocal {
 #[inline(always)]
 pub fn current<K: Bodies, C: Context>(_: &Cpu<K, C>) -> &Thread {
     // SAFETY: `set_current` promised that the current task lives, and it does not change while its token is borrowed.
-    unsafe { &*K::Hardware::current() }
+    unsafe { &*CpuOf::<K>::current() }
 }
 
 /// The CPU that this code stays on.
 #[inline(always)]
 pub fn this_cpu<K: Bodies, C: Pinned>(cpu: &Cpu<K, C>) -> &CpuLocal {
-    current(cpu).cpu::<K::Hardware>()
+    current(cpu).cpu::<CpuOf<K>>()
 }
 
 /// What the assembly knows.

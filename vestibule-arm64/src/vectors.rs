@@ -1,8 +1,9 @@
 //! The vectors: what must be assembly. General registers to the frame and back, the test for stack overflow before the
 //! first store, ERET. Everything else is in `entry`, which each of these calls once.
 
+use crate::bodies::HardwareOf;
 use crate::thread::{STACK_SHIFT, offsets};
-use crate::{Arm64Port, Bodies, Frame, Hardware, Thread, entry};
+use crate::{Arm64Port, Frame, Hardware, Thread, entry};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 use vestibule::{Cpu, Process};
@@ -172,11 +173,13 @@ const NONE: bool = false;
 
 from_kernel!(el1_sync, SYNDROME, el1_sync::<P>);
 from_kernel!(el1_irq, NONE, el1_irq::<P>);
+from_kernel!(el1_fiq, NONE, el1_fiq::<P>);
 from_kernel!(el1_serror, SYNDROME, el1_serror::<P>);
 from_kernel!(el1_unexpected, SYNDROME, unexpected::<P, SYNDROME>);
 from_kernel!(el1_unexpected_irq, NONE, unexpected::<P, NONE>);
 from_user!(el0_sync, el0_sync::<P>);
 from_user!(el0_irq, el0_irq::<P>);
+from_user!(el0_fiq, el0_fiq::<P>);
 from_user!(el0_serror, el0_serror::<P>);
 from_user!(el0_unexpected, unexpected::<P, SYNDROME>);
 from_user!(el0_unexpected_irq, unexpected::<P, NONE>);
@@ -201,7 +204,7 @@ unsafe extern "C" fn table<P: Arm64Port>() {
         ".balign 128",
         "b {el1_irq}",
         ".balign 128",
-        "b {el1_unexpected_irq}",
+        "b {el1_fiq}",
         ".balign 128",
         "b {el1_serror}",
         ".balign 128",
@@ -209,7 +212,7 @@ unsafe extern "C" fn table<P: Arm64Port>() {
         ".balign 128",
         "b {el0_irq}",
         ".balign 128",
-        "b {el0_unexpected_irq}",
+        "b {el0_fiq}",
         ".balign 128",
         "b {el0_serror}",
         ".balign 128",
@@ -223,11 +226,13 @@ unsafe extern "C" fn table<P: Arm64Port>() {
         ".balign 128",
         el1_sync = sym el1_sync::<P>,
         el1_irq = sym el1_irq::<P>,
+        el1_fiq = sym el1_fiq::<P>,
         el1_serror = sym el1_serror::<P>,
         el1_unexpected = sym el1_unexpected::<P>,
         el1_unexpected_irq = sym el1_unexpected_irq::<P>,
         el0_sync = sym el0_sync::<P>,
         el0_irq = sym el0_irq::<P>,
+        el0_fiq = sym el0_fiq::<P>,
         el0_serror = sym el0_serror::<P>,
         el0_unexpected = sym el0_unexpected::<P>,
         el0_unexpected_irq = sym el0_unexpected_irq::<P>,
@@ -250,7 +255,7 @@ pub unsafe fn install<P: Arm64Port>() {
 #[unsafe(link_section = ".noinstr.text")]
 pub fn enter_user<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, mut frame: Frame) -> ! {
     frame.pstate = crate::pstate::sanitise(frame.pstate).0;
-    let thread: *const Thread = <P::Kernel as Bodies>::Hardware::current();
+    let thread: *const Thread = HardwareOf::<P>::current();
     // SAFETY: the current task lives. The top of its stack is kept free for this frame (`prepare`), and this function
     // runs below it.
     let place = unsafe { &mut *(*thread).user_frame() };

@@ -43,7 +43,7 @@ impl Kind for Sound {
 struct Mine<S>(PhantomData<S>);
 
 impl<S: Kind> Kernel for Mine<S> {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = RoundRobin;
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
@@ -59,7 +59,7 @@ impl<S: Kind> Scheduler<Mine<S>> for RoundRobin {
     fn schedule(cpu: Cpu<Mine<S>, NoIrq>, cause: Cause<Mine<S>>) -> Cpu<Mine<S>, NoIrq> {
         scheduling(cause.why(), || {
             step(Op::Kernel("round robin"), 0);
-            current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+            current(&cpu).word().clear::<Arm64<Daif<Simulated>>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
             let next = with(|world| (world.current + 1) % IDLE);
             if next == with(|world| world.current) {
                 return cpu;
@@ -72,8 +72,8 @@ impl<S: Kind> Scheduler<Mine<S>> for RoundRobin {
 }
 
 impl<S: Kind> Bodies for Mine<S> {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
@@ -87,7 +87,7 @@ impl<S: Kind> Bodies for Mine<S> {
     fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("my interrupt", Promise::Hardirq, frame, || {
             if choose(2) == 1 {
-                cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED);
+                cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED);
             }
             cpu
         })
@@ -120,7 +120,7 @@ fn updates<S: Kind>(cpu: &mut Cpu<Mine<S>, Process>) {
 const LIMITS: Limits = Limits { events: Events::ALL, budget: None, reduced: true };
 
 fn design<S: Kind>() -> Design {
-    Design::of::<On<Daif<Simulated>, Mine<S>>>(Family::Copy)
+    Design::of::<On<Mine<S>>>(Family::Copy)
 }
 
 fn search<S: Kind>() -> Outcome {

@@ -42,7 +42,7 @@ impl Design {
     /// The shipped handlers of this port, with the kernel's own hooks.
     pub fn of<P>(family: Family) -> Design
     where
-        P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+        P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
     {
         let unexpected: Vector = entry::unexpected::<P, false>;
         Design {

@@ -101,7 +101,7 @@ impl Family {
 /// Boots, and runs the family's program.
 pub fn run<P>(family: Family)
 where
-    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
 {
     let thread = with(|world| world.thread(world.current));
     // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
@@ -113,7 +113,7 @@ where
 /// The tasks that do not begin.
 pub(crate) fn prepare_others<P>(family: Family)
 where
-    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
 {
     for task in (0..TASKS).filter(|task| *task != family.first_task()) {
         let main = if task == IDLE { idles::<P::Kernel> } else { other::<P::Kernel> };
@@ -123,7 +123,7 @@ where
 }
 
 /// Shows where tracking's words are.
-pub fn learn<K: Kernel<Machine = vestibule_arm64::Arm64<Simulated>>>() {
+pub fn learn<K: Kernel<Machine = vestibule_arm64::Arm64<Daif<Simulated>>>>() {
     <Tracked as ContextTracking<K>>::watching();
     let watching = with(|world| world.last_touched);
     <TrackedIrqs as IrqTracing<K>>::believes_on();
@@ -162,7 +162,7 @@ fn ipis_come(place: u64) {
 
 fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
 where
-    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
 {
     match family {
         Family::User | Family::Copy | Family::Call => {
@@ -258,7 +258,7 @@ fn in_user_mode(family: Family) {
 }
 
 /// Another task: gives the CPU away, where the idle task is looked at until somebody wakes it.
-fn other<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+fn other<K: Bodies<Backend = Daif<Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
     loop {
         again(5);
         step(Op::Kernel("another task's code"), 0);
@@ -268,7 +268,7 @@ fn other<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) ->
 }
 
 /// The idle task.
-fn idles<K: Bodies<Hardware = Simulated>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+fn idles<K: Bodies<Backend = Daif<Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
     loop {
         again(6);
         step(Op::Kernel("idle"), 0);

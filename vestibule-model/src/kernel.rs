@@ -55,10 +55,10 @@ impl Flavour for Everything {
 pub struct Reference<F>(PhantomData<F>);
 
 /// It on the shipped backend.
-pub type PortOf<F> = On<Daif<Simulated>, Reference<F>>;
+pub type PortOf<F> = On<Reference<F>>;
 
 impl<F: Flavour> Kernel for Reference<F> {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = Chooses;
     type ContextTracking = F::Tracking;
     type IrqTracing = F::Tracing;
@@ -109,7 +109,7 @@ fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, P
     forget(
         |()| 0,
         || match choose(with(|world| if world.limits.reduced { world.design.family.works() } else { 5 })) {
-            1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL),
+            1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL),
             2 => take(Exception::DataAbort),
             3 => guards(&mut cpu),
             4 => cpu.schedule(),
@@ -137,17 +137,17 @@ fn calls<F: Flavour>(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<
         return cpu;
     }
     match choose(4) {
-        1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::SYSCALL_EXIT),
+        1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SYSCALL_EXIT),
         2 => {
             frame.regs[0] = RESTART;
             becomes(Outcome::Interrupted);
-            cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL);
+            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
         }
         3 => {
             F::forget_syscall(frame);
             frame.regs[0] = RESTART;
             becomes(Outcome::Returned);
-            cpu.task_word().set::<Arm64<Simulated>>(Flags::SIGNAL);
+            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
         }
         _ => {}
     }
@@ -177,7 +177,7 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
                 (cpu, Call::Skip)
             }
             2 => {
-                cpu.task_word().clear::<Arm64<Simulated>>(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
+                cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
                 (cpu, Call::Make)
             }
             _ => (cpu, Call::Make),
@@ -189,8 +189,8 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
 }
 
 impl<F: Flavour> Bodies for Reference<F> {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         crate::observe::dies(what, frame)
@@ -222,7 +222,7 @@ impl<F: Flavour> Bodies for Reference<F> {
                 match choose(3) {
                     1 => cpu.schedule(),
                     // It wakes somebody, and leaves the rest to its exit.
-                    2 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
+                    2 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
                     _ => {}
                 }
                 Resolved::Process(cpu).inherit()
@@ -256,12 +256,12 @@ impl<F: Flavour> Bodies for Reference<F> {
 /// A device's interrupt, the tick's or another CPU's.
 fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
     match choose(6) {
-        1 => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
-        2 if with(World::wake) => cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED),
+        1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
+        2 if with(World::wake) => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
         3 => with(World::raise_softirq),
         4 => take(Exception::DataAbort),
         5 if with(|world| !world.limits.reduced || world.design.family == Family::Handler) => {
-            cpu.task_word().set::<Arm64<Simulated>>(Flags::RESCHED_LAZY)
+            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED_LAZY)
         }
         _ => {}
     }
@@ -276,7 +276,7 @@ impl<F: Flavour> Scheduler<Reference<F>> for Chooses {
                 Why::UserExit => "schedule: on exit to user mode",
                 Why::PreemptionEnabled => "schedule: preemption enabled",
             });
-            current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+            current(&cpu).word().clear::<Arm64<Daif<Simulated>>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
             let next = pick();
             if next == with(|world| world.current) {
                 return cpu;
@@ -307,7 +307,7 @@ fn pick() -> usize {
 impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     fn signal(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("signal", frame, |frame| {
-            cpu.task_word().clear::<Arm64<Simulated>>(Flags::SIGNAL);
+            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
             decides::<F>(frame);
             let is_stepped = with(|world| world.design.family == Family::Step);
             let mut cpu = if is_stepped { stepping::chooses(cpu, frame) } else { works(cpu) };
@@ -328,13 +328,13 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     }
     fn notify_resume(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("notify-resume", frame, |_| {
-            cpu.task_word().clear::<Arm64<Simulated>>(Flags::NOTIFY_RESUME);
+            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::NOTIFY_RESUME);
             cpu
         })
     }
     fn other(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("other work", frame, |_| {
-            cpu.task_word().clear::<Arm64<Simulated>>(Flags::OTHER);
+            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::OTHER);
             cpu
         })
     }

@@ -18,10 +18,10 @@ use vestibule_model::world::{IRQ_STACK, Limits, with};
 /// What is wrong with it: the constraint.
 struct Wrong<const WITH: u16>;
 
-type Port<const WITH: u16> = On<Daif<Simulated>, Wrong<WITH>>;
+type Port<const WITH: u16> = On<Wrong<WITH>>;
 
 impl<const WITH: u16> Kernel for Wrong<WITH> {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = Sched;
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
@@ -35,7 +35,7 @@ enum Sched {}
 impl<const WITH: u16> Scheduler<Wrong<WITH>> for Sched {
     fn schedule(cpu: Cpu<Wrong<WITH>, NoIrq>, cause: Cause<Wrong<WITH>>) -> Cpu<Wrong<WITH>, NoIrq> {
         scheduling(cause.why(), || {
-            current(&cpu).word().clear::<Arm64<Simulated>>(Flags::RESCHED);
+            current(&cpu).word().clear::<Arm64<Daif<Simulated>>>(Flags::RESCHED);
             if WITH == 37 {
                 // SAFETY: of the simulated CPU only; what follows from it is what the model is to find.
                 unsafe { Simulated::daif_set::<4>() };
@@ -46,8 +46,8 @@ impl<const WITH: u16> Scheduler<Wrong<WITH>> for Sched {
 }
 
 impl<const WITH: u16> Bodies for Wrong<WITH> {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)

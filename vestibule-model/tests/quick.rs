@@ -108,7 +108,7 @@ families! {
 enum Bare {}
 
 impl Kernel for Bare {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();
@@ -119,8 +119,8 @@ impl Kernel for Bare {
 }
 
 impl Bodies for Bare {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
@@ -144,7 +144,7 @@ impl Bodies for Bare {
 
 #[test]
 fn without_any_concern() {
-    let design = Design::of::<On<Daif<Simulated>, Bare>>;
+    let design = Design::of::<On<Bare>>;
     let searches = [Family::Copy, Family::Handler].map(|family| search(design(family), true, 3));
     compare("bare", &searches.concat());
 }
@@ -154,7 +154,7 @@ fn without_any_concern() {
 struct Deep<C, const ERRORS: usize>(PhantomData<C>);
 
 impl<C: Checks + 'static, const ERRORS: usize> Kernel for Deep<C, ERRORS> {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();
@@ -165,8 +165,8 @@ impl<C: Checks + 'static, const ERRORS: usize> Kernel for Deep<C, ERRORS> {
 }
 
 impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
@@ -196,7 +196,7 @@ fn deep<C: Checks + 'static, const ERRORS: usize>() -> Option<(u16, &'static str
     let events = only_errors.into_iter().fold(Events::ALL, Events::without);
     let limits = Limits { events, budget: Some(1), reduced: true };
     let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
-    let found = explore(Design::of::<On<Daif<Simulated>, Deep<C, ERRORS>>>(Family::Kernel), &search).counterexample;
+    let found = explore(Design::of::<On<Deep<C, ERRORS>>>(Family::Kernel), &search).counterexample;
     found.map(|example| (example.violation.constraint, example.violation.what))
 }
 

@@ -19,6 +19,8 @@ pub enum Counts {
     User,
     /// It may come in the middle of anything: leaves no trace and never schedules.
     NmiLike,
+    /// As NMI-like, of an interrupt: it finds SError and debug exceptions open, and leaves them so.
+    Nmi,
     /// As NMI-like, but not an NMI: only preemption is off.
     Debug,
 }
@@ -57,6 +59,7 @@ pub trait Untraced: Accounting {}
 impl Untraced for Regular {}
 impl Untraced for User {}
 impl Untraced for NmiLike {}
+impl Untraced for Nmi {}
 impl Untraced for Debug {}
 
 /// Accounting of what comes from user mode.
@@ -77,6 +80,8 @@ accountings! {
     User
     /// It may come in the middle of anything.
     NmiLike
+    /// As NMI-like, of an interrupt.
+    Nmi
     /// As NMI-like, but only preemption is off.
     Debug
 }
@@ -193,5 +198,6 @@ macro_rules! counts_unit {
 }
 counts_unit! {
     NmiLike = AS_NMI;
+    Nmi = AS_NMI;
     Debug = PREEMPT;
 }

@@ -58,7 +58,7 @@ impl Row {
     /// The row of `X`. One that opens more than its accounting allows does not compile.
     pub const fn of<X: Class>() -> Row {
         let counts = X::Counts::COUNTS;
-        let prepares = !matches!(counts, Counts::NmiLike | Counts::Debug);
+        let prepares = !matches!(counts, Counts::NmiLike | Counts::Nmi | Counts::Debug);
         let row = Row { name: X::NAME, body: X::Body::LEVELS, counts, prepares };
         assert!(row.is_sound(), "the body of this class is more open than its accounting allows");
         row
@@ -71,6 +71,7 @@ impl Row {
             let fits = match (self.counts, self.body[half]) {
                 (Counts::Regular, level) => !matches!(level, Some(Level::Process)),
                 (Counts::NmiLike | Counts::Debug, level) => matches!(level, Some(Level::Error | Level::Critical)),
+                (Counts::Nmi, level) => matches!(level, Some(Level::NoNmi)),
                 (Counts::Syscall | Counts::User, level) => level.is_some(),
             };
             if !fits {

@@ -190,8 +190,9 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Open<C>> {
         body: impl FnOnce(Cpu<P::Kernel, C>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, C>,
     ) -> Exception<'f, P, X, Ran<C>> {
         let Exception { frame, noted, cpu, unrestored } = self;
+        let found = <P::Kernel as Kernel>::Checks::ON.then(MachineOf::<P>::level);
         let cpu = body(cpu, frame);
-        check_body::<P, X, C>(frame);
+        check_body::<P, X, C>(found, frame);
         Exception { frame, noted, cpu, unrestored }
     }
 }
@@ -212,6 +213,41 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Open<Hardirq>> {
     }
 }
 
+/// What an acknowledgement gave: the number of an interrupt, and which kind it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acknowledged {
+    /// It was withdrawn, or is not for here.
+    Nothing,
+    /// An ordinary interrupt.
+    Irq(u32),
+    /// One that comes where ordinary ones are masked.
+    Nmi(u32),
+}
+
+impl<'f, P: Port, X: Class<Counts: Untraced>> Exception<'f, P, X, Open<NoNmi>> {
+    /// Which interrupt is it? Asked with NMIs masked, so that none comes between acknowledgement and classification. An NMI is
+    /// handled here and now, counted as one; what comes back is an ordinary interrupt, for the second half.
+    #[inline(always)]
+    pub fn acknowledge(
+        self,
+        acknowledge: impl FnOnce(&Cpu<P::Kernel, NoNmi>) -> Acknowledged,
+        nmi: impl FnOnce(Cpu<P::Kernel, NoNmi>, u32, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, NoNmi>,
+    ) -> (Exception<'f, P, X, Ran<NoNmi>>, Option<u32>) {
+        let interrupt = match acknowledge(&self.cpu) {
+            Acknowledged::Nothing => None,
+            Acknowledged::Irq(interrupt) => Some(interrupt),
+            Acknowledged::Nmi(interrupt) => {
+                let noted = note_unit(&self.cpu, AS_NMI);
+                let cpu = nmi(Cpu::assume(Step::new()), interrupt, self.frame);
+                check_context::<P::Kernel, NoNmi>(13, X::NAME);
+                undo_unit(&cpu, noted, AS_NMI);
+                None
+            }
+        };
+        (self.at(), interrupt)
+    }
+}
+
 impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Open<Error>> {
     /// A body that counts as NMI-like inside an exception that does not: an SError from user mode.
     #[inline(always)]
@@ -227,9 +263,9 @@ impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Ope
 }
 
 impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Ran<C>> {
-    /// To the second of the contexts that the row names.
+    /// To the second of the contexts that the row names, before its body.
     #[inline(always)]
-    pub fn then<Second: Opens + Fixed>(self) -> Exception<'f, P, X, Ran<Second>>
+    pub fn then<Second: Opens + Fixed>(self) -> Exception<'f, P, X, Open<Second>>
     where
         X: Class<Body = Then<C, Second>>,
         C: Fixed,
@@ -259,10 +295,13 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Ran<C>> {
     }
 }
 
-/// The body left the masks as its class promises them (C13), or as they were interrupted (C6).
+/// The body left the masks as its class promises them (C13), or as they were interrupted and found (C6).
 #[inline(always)]
-fn check_body<P: Port, X: Class, C: Context>(frame: &FrameOf<P::Kernel>) {
-    let inherited = || MachineOf::<P>::level() as u8 == MachineOf::<P>::interrupted(frame) as u8;
+fn check_body<P: Port, X: Class, C: Context>(found: Option<Level>, frame: &FrameOf<P::Kernel>) {
+    let inherited = || {
+        let level = MachineOf::<P>::level();
+        found == Some(level) && level == MachineOf::<P>::interrupted(frame)
+    };
     check::<P::Kernel>(|| C::LEVEL.is_some() || inherited(), 6, X::NAME);
     check_context::<P::Kernel, C>(13, X::NAME);
 }

@@ -23,7 +23,11 @@ pub trait Machine: 'static {
     fn irqs_off(_: Step<Self>);
     /// `NoIrq` to `Process`. A compiler barrier.
     fn irqs_on(_: Step<Self>);
-    /// Waits until an interrupt is pending. Before and after: `NoIrq`, or what else the port waits in.
+    /// `Process` to `NoNmi`. A compiler barrier.
+    fn nmis_off(_: Step<Self>);
+    /// `NoNmi` to `Process`. A compiler barrier.
+    fn nmis_on(_: Step<Self>);
+    /// Waits until an interrupt is pending, which `NoNmi` masks but does not hide from the wait (C70). Before and after: `NoNmi`.
     fn wait_for_interrupt(_: Step<Self>);
 
     /// The context of the interrupted code, decoded as [`level`](Machine::level) does.

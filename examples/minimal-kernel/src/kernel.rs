@@ -28,8 +28,8 @@ impl Kernel for Minimal {
 }
 
 /// The real CPU; `Daif` is how contexts are laid on its masks.
-type Machine = Arm64<Real>;
-type Port = On<Daif<Real>, Minimal>;
+type Machine = Arm64<Daif<Real>>;
+type Port = On<Minimal>;
 /// Whoever holds one knows what may interrupt it: in `Cpu<Process>` anything, in `Cpu<NoIrq>` no interrupt. `Hardirq` is
 /// an interrupt handler's `NoIrq`: the scheduler does not take it.
 type Cpu<Context> = vestibule::Cpu<Minimal, Context>;
@@ -38,8 +38,8 @@ type Cpu<Context> = vestibule::Cpu<Minimal, Context>;
 //    back. This kernel takes interrupts; all else is a bug, which the library reports to `die`.
 
 impl Bodies for Minimal {
-    type Hardware = Real;
-    type Controller = GicV3<Real>;
+    type Backend = Daif<Real>;
+    type Controller = GicV3<Daif<Real>>;
 
     /// The only interrupt is the timer's. It does not schedule: it asks, and the exit does when it is safe.
     fn interrupt(cpu: Cpu<Hardirq>, _: u32, _: &mut Frame) -> Cpu<Hardirq> {

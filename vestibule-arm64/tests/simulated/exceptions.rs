@@ -7,7 +7,7 @@ use vestibule_arm64::hardware::{A, DAIF_SHIFT};
 use vestibule_arm64::{Bodies, Daif, Frame, On, STACK_SHIFT, STACK_SIZE, entry};
 
 /// The shipped port on this CPU.
-pub type PortOf<K> = On<Daif<Simulated>, K>;
+pub type PortOf<K> = On<K>;
 
 /// What may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    pub fn of<K: Bodies<Hardware = Simulated>>() -> Vectors {
+    pub fn of<K: Bodies<Backend = Daif<Simulated>>>() -> Vectors {
         let unexpected = entry::unexpected::<PortOf<K>, false>;
         Vectors {
             el1: [
@@ -196,7 +196,7 @@ fn exception_return(state: &mut State, frame: &Frame) {
 }
 
 /// Goes to user mode for the first time, through the port, and runs `there`, which ends the scenario.
-pub fn in_user_mode<K: Bodies<Hardware = Simulated>>(cpu: Cpu<K, Process>, there: impl FnOnce()) {
+pub fn in_user_mode<K: Bodies<Backend = Daif<Simulated>>>(cpu: Cpu<K, Process>, there: impl FnOnce()) {
     let mut frame = Box::new(Frame::for_user(0x40_0000, 0x7fff_0000));
     let address = core::ptr::from_ref(&*frame).addr();
     with(|state| state.running.exceptions.push((address, 0)));

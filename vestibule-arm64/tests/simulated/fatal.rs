@@ -176,7 +176,7 @@ mod bodies {
 
     enum Bare {}
     impl Kernel for Bare {
-        type Machine = Arm64<Simulated>;
+        type Machine = Arm64<Daif<Simulated>>;
         type Scheduler = ();
         type ContextTracking = ();
         type IrqTracing = ();
@@ -186,8 +186,8 @@ mod bodies {
         type Checks = ();
     }
     impl Bodies for Bare {
-        type Hardware = Simulated;
-        type Controller = GicV3<Simulated>;
+        type Backend = Daif<Simulated>;
+        type Controller = GicV3<Daif<Simulated>>;
         fn die(what: &'static str, _: &Frame) -> ! {
             crate::cpu::step(format!("die of {what}"));
             die()

@@ -48,7 +48,7 @@ pub trait Flavour: Sized + 'static {
 pub struct Test<F>(PhantomData<F>);
 
 impl<F: Flavour> Kernel for Test<F> {
-    type Machine = Arm64<Simulated>;
+    type Machine = Arm64<Daif<Simulated>>;
     type Scheduler = F::Scheduler;
     type ContextTracking = F::ContextTracking;
     type IrqTracing = F::IrqTracing;
@@ -75,8 +75,8 @@ macro_rules! bodies {
 }
 
 impl<F: Flavour> Bodies for Test<F> {
-    type Hardware = Simulated;
-    type Controller = GicV3<Simulated>;
+    type Backend = Daif<Simulated>;
+    type Controller = GicV3<Daif<Simulated>>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         let without = if frame.syndrome == 0 { ", which has no syndrome," } else { "" };
@@ -113,14 +113,14 @@ impl<F: Flavour> Bodies for Test<F> {
 /// Hooks that say that they ran.
 pub enum Recorded {}
 
-impl<K: Kernel<Machine = Arm64<Simulated>>> Scheduler<K> for Recorded {
+impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> Scheduler<K> for Recorded {
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         <() as Scheduler<K>>::schedule(cpu, cause)
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Simulated>>> UserWork<K> for Recorded {
+impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> UserWork<K> for Recorded {
     fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
         runs("work signal");
         <() as UserWork<K>>::signal(cpu, frame)
@@ -135,7 +135,7 @@ impl<K: Kernel<Machine = Arm64<Simulated>>> UserWork<K> for Recorded {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Simulated>>> SyscallWork<K> for Recorded {
+impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> SyscallWork<K> for Recorded {
     const ON: bool = true;
     fn entry(cpu: Cpu<K, Process>, _: &mut Frame) -> (Cpu<K, Process>, Call) {
         runs("work trace entry");
@@ -147,7 +147,7 @@ impl<K: Kernel<Machine = Arm64<Simulated>>> SyscallWork<K> for Recorded {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Simulated>>> Softirqs<K> for Recorded {
+impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> Softirqs<K> for Recorded {
     fn pending(_: &Cpu<K, NoIrq>) -> bool {
         let pending = with(|state| state.softirqs > 0);
         step(if pending { "softirqs are pending" } else { "no softirqs" });

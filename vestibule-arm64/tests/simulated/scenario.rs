@@ -14,7 +14,7 @@ use vestibule_arm64::{Arm64, Bodies, CpuLocal, STACK_SIZE, Thread, switch};
 /// so, and nothing before then is interrupted.
 pub fn simulate<K>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
 where
-    K: Bodies<Hardware = Simulated>,
+    K: Bodies<Backend = Daif<Simulated>>,
 {
     simulate_task(TaskWord::new(), scenario)
 }
@@ -22,7 +22,7 @@ where
 /// The same, as a task with this word.
 pub fn simulate_task<K>(word: TaskWord, scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
 where
-    K: Bodies<Hardware = Simulated>,
+    K: Bodies<Backend = Daif<Simulated>>,
 {
     let (sender, receiver) = channel();
     let board = Board::new(sender);
@@ -43,7 +43,7 @@ where
     panic!("the scenario hangs");
 }
 
-fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
+fn boot<K: Bodies<Backend = Daif<Simulated>>>(word: TaskWord) -> Cpu<K, Process> {
     let local: &'static CpuLocal =
         Box::leak(Box::new(CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)));
     let thread = new_task("task", word, local);
@@ -62,7 +62,7 @@ fn boot<K: Bodies<Hardware = Simulated>>(word: TaskWord) -> Cpu<K, Process> {
 }
 
 /// Tracking's words have no names outside the library: whoever asks shows where two of the three are.
-fn learn_names<K: Bodies<Hardware = Simulated>>(cpu: &'static CpuLocal) {
+fn learn_names<K: Bodies<Backend = Daif<Simulated>>>(cpu: &'static CpuLocal) {
     <Tracked as ContextTracking<K>>::watching();
     with(|state| state.names.watching = state.last_touched);
     <TrackedIrqs as IrqTracing<K>>::believes_on();
@@ -95,7 +95,7 @@ pub const fn stack_top(number: u64) -> u64 {
 }
 
 /// The scenario is over: hands in the report.
-pub fn finish<K: Bodies<Hardware = Simulated>>() {
+pub fn finish<K: Bodies<Backend = Daif<Simulated>>>() {
     stop();
     let watching = <Tracked as ContextTracking<K>>::watching();
     let word = current_word();
@@ -153,12 +153,12 @@ pub fn current() -> &'static Thread {
 
 /// The current task's word.
 pub fn current_word() -> Word {
-    current().word().read::<Arm64<Simulated>>()
+    current().word().read::<Arm64<Daif<Simulated>>>()
 }
 
 /// The running code sets a flag of the current task.
 pub fn set(flags: Flags) {
-    current().word().set::<Arm64<Simulated>>(flags);
+    current().word().set::<Arm64<Daif<Simulated>>>(flags);
 }
 
 /// Another CPU sets a flag of this CPU's current task, and interrupts it.

@@ -11,7 +11,7 @@ use vestibule_arm64::{Arm64, Bodies, switch};
 
 /// A scheduler that always runs the other of two tasks.
 enum TakingTurns {}
-impl<K: Bodies<Hardware = Simulated> + Kernel<Machine = Arm64<Simulated>>> Scheduler<K> for TakingTurns {
+impl<K: Bodies<Backend = Daif<Simulated>> + Kernel<Machine = Arm64<Daif<Simulated>>>> Scheduler<K> for TakingTurns {
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         let cpu = <() as Scheduler<K>>::schedule(cpu, cause);

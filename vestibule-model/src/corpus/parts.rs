@@ -23,9 +23,9 @@ pub(super) type P = PortOf<Everything>;
 /// Its kernel.
 pub(super) type K = Reference<Everything>;
 /// Its machine.
-pub(super) type M = Arm64<Simulated>;
+pub(super) type M = Arm64<Daif<Simulated>>;
 /// Its interrupt controller.
-pub(super) type Controller = GicV3<Simulated>;
+pub(super) type Controller = GicV3<Daif<Simulated>>;
 /// Its backend.
 pub(super) type B = <P as vestibule::Port>::Masks;
 /// Its context tracking.

@@ -139,6 +139,12 @@ impl Machine for Toy {
     fn level_in(of: Level) -> Level {
         if of == Level::Process { of } else { Level::Critical }
     }
+    fn nmis_off(_: Step<Self>) {
+        mask();
+    }
+    fn nmis_on(_: Step<Self>) {
+        open();
+    }
     fn irqs_off(_: Step<Self>) {
         mask();
     }

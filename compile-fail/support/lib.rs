@@ -66,6 +66,16 @@ unsafe impl Hardware for NoCpu {
     unsafe fn write_daif(_: u64) {}
     unsafe fn daif_set<const BITS: u32>() {}
     unsafe fn daif_clear<const BITS: u32>() {}
+    fn pmr() -> u64 {
+        black_box(0)
+    }
+    unsafe fn set_pmr(_: u64) {}
+    unsafe fn allint_set() {}
+    unsafe fn allint_clear() {}
+    fn allint() -> u64 {
+        black_box(0)
+    }
+    unsafe fn write_allint(_: u64) {}
     fn elr() -> u64 {
         black_box(0)
     }
@@ -103,6 +113,19 @@ unsafe impl Hardware for NoCpu {
         black_box(0)
     }
     fn set_icc_eoir1(_: u64) {}
+    fn icc_iar0() -> u64 {
+        black_box(0)
+    }
+    fn set_icc_eoir0(_: u64) {}
+    fn icc_nmiar1() -> u64 {
+        black_box(0)
+    }
+    fn icc_rpr() -> u64 {
+        black_box(0)
+    }
+    fn isr() -> u64 {
+        black_box(0)
+    }
     fn isb() {}
     fn wait_for_interrupt() {}
 }

@@ -190,7 +190,7 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Open<C>> {
         body: impl FnOnce(Cpu<P::Kernel, C>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, C>,
     ) -> Exception<'f, P, X, Ran<C>> {
         let Exception { frame, noted, cpu, unrestored } = self;
-        let found = <P::Kernel as Kernel>::Checks::ON.then(MachineOf::<P>::level);
+        let found = (<P::Kernel as Kernel>::Checks::ON && C::LEVEL.is_none()).then(MachineOf::<P>::level);
         let cpu = body(cpu, frame);
         check_body::<P, X, C>(found, frame);
         Exception { frame, noted, cpu, unrestored }

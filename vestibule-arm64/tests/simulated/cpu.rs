@@ -5,14 +5,14 @@
 //! dies hands in the report and sleeps for ever.
 
 use crate::exceptions::{Exception, Vectors};
-use crate::memory::Cell;
+use crate::memory::{self, Cell};
 use crate::steps::{Kind, Report, Step};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use vestibule::{Broken, CpuState};
-use vestibule_arm64::{CpuLocal, Thread};
+use vestibule_arm64::{CpuLocal, Nmis, Thread, priority};
 
 /// The hardware that the port runs on here.
 #[derive(Debug)]
@@ -73,6 +73,13 @@ pub struct Running {
 pub struct State {
     pub user: bool,
     pub daif: u32,
+    /// The priority mask.
+    pub pmr: u64,
+    pub allint: bool,
+    /// How NMIs come.
+    pub nmis: Option<Nmis>,
+    /// The interrupt that the controller has for whoever acknowledges one.
+    pub signalled: Option<Exception>,
     pub pc: u64,
     pub elr: u64,
     pub spsr: u64,
@@ -191,9 +198,37 @@ impl State {
         if !self.recording || self.other_cpu {
             return None;
         }
-        let masked = if self.user { 0 } else { self.daif };
-        let index = self.pending.iter().position(|exception| exception.masked_by() & masked == 0)?;
+        let index = self.pending.iter().position(|exception| !self.masks_exception(*exception))?;
         Some(self.pending.remove(index))
+    }
+
+    fn masks_exception(&self, exception: Exception) -> bool {
+        let daif = if self.user { 0 } else { self.daif };
+        let by_daif = exception.masked_by() & daif != 0;
+        match (exception, self.nmis) {
+            (Exception::Nmi, Some(Nmis::BySuperpriority)) => self.allint,
+            (Exception::Irq | Exception::Fiq, Some(Nmis::BySuperpriority)) => by_daif || self.allint,
+            (Exception::Irq | Exception::Fiq, _) => by_daif || self.pmr <= priority::IRQ.into(),
+            (Exception::Nmi, _) => by_daif || self.pmr <= priority::NMI.into(),
+            _ => by_daif,
+        }
+    }
+
+    /// Everything is masked.
+    pub fn is_closed(&self) -> bool {
+        self.daif == ALL && (self.allint || self.nmis != Some(Nmis::BySuperpriority))
+    }
+
+    /// All masks, as reports show them.
+    pub fn masks(&self) -> String {
+        let daif = memory::daif(self.daif);
+        match self.nmis {
+            Some(Nmis::ByPriority) if self.pmr == priority::OPEN => daif + " open",
+            Some(Nmis::ByPriority) if self.pmr == priority::OFF => daif + " off",
+            Some(Nmis::ByPriority) => format!("{daif} {:#x}", self.pmr),
+            Some(Nmis::BySuperpriority) if self.allint => daif + " ALLINT",
+            _ => daif,
+        }
     }
 
     /// The library saw a rule broken.

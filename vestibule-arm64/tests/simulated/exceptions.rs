@@ -1,10 +1,10 @@
 //! Taking an exception and returning from it, as hardware and vector do.
 
-use crate::cpu::{ALL, IRQS, Simulated, State, step, with};
-use crate::memory;
+use crate::cpu::{ALL, IRQS, State, step, with};
+use crate::kernels::Subject;
 use vestibule::{Cpu, Process};
-use vestibule_arm64::hardware::{A, DAIF_SHIFT};
-use vestibule_arm64::{Bodies, Daif, Frame, On, STACK_SHIFT, STACK_SIZE, entry};
+use vestibule_arm64::hardware::{A, ALLINT, DAIF_SHIFT};
+use vestibule_arm64::{Frame, Nmis, On, STACK_SHIFT, STACK_SIZE, entry, priority};
 
 /// The shipped port on this CPU.
 pub type PortOf<K> = On<K>;
@@ -24,8 +24,10 @@ pub enum Exception {
     Irq,
     CorrectedError,
     UncorrectedError,
-    /// Through a vector that nothing should come to.
     Fiq,
+    Nmi,
+    /// Through a vector that nothing should come to: the kernel on SP_EL0.
+    OnSpEl0,
 }
 
 const EL1H: u64 = 0b0101;
@@ -37,7 +39,7 @@ impl Exception {
     /// What keeps it pending.
     pub fn masked_by(self) -> u32 {
         match self {
-            Exception::Irq | Exception::Fiq => IRQS,
+            Exception::Irq | Exception::Fiq | Exception::Nmi => IRQS,
             Exception::CorrectedError | Exception::UncorrectedError => A,
             _ => 0,
         }
@@ -50,7 +52,8 @@ impl Exception {
             Exception::InstructionAbort => class(0x20),
             // IL, which what has no other class has set.
             Exception::Undefined => 1 << 25,
-            Exception::Irq | Exception::Fiq => unreachable!("an interrupt has no syndrome"),
+            Exception::OnSpEl0 => 0,
+            Exception::Irq | Exception::Fiq | Exception::Nmi => unreachable!("an interrupt has no syndrome"),
             Exception::Brk => 0x3c << 26,
             Exception::Step => 0x32 << 26,
             Exception::Svc => 0x15 << 26,
@@ -62,7 +65,7 @@ impl Exception {
 
     fn vector(self) -> usize {
         match self {
-            Exception::Irq => 1,
+            Exception::Irq | Exception::Nmi => 1,
             Exception::Fiq => 2,
             Exception::CorrectedError | Exception::UncorrectedError => 3,
             _ => 0,
@@ -79,22 +82,23 @@ pub struct Vectors {
     el0: [Vector; 4],
     /// Of what has a syndrome, and of what has none.
     overflow: [Vector; 2],
+    unexpected: Vector,
 }
 
 impl Vectors {
-    pub fn of<K: Bodies<Backend = Daif<Simulated>>>() -> Vectors {
-        let unexpected = entry::unexpected::<PortOf<K>, false>;
+    pub fn of<K: Subject>() -> Vectors {
         Vectors {
+            unexpected: entry::unexpected::<PortOf<K>, true>,
             el1: [
                 entry::el1_sync::<PortOf<K>>,
                 entry::el1_irq::<PortOf<K>>,
-                unexpected,
+                entry::el1_fiq::<PortOf<K>>,
                 entry::el1_serror::<PortOf<K>>,
             ],
             el0: [
                 entry::el0_sync::<PortOf<K>>,
                 entry::el0_irq::<PortOf<K>>,
-                unexpected,
+                entry::el0_fiq::<PortOf<K>>,
                 entry::el0_serror::<PortOf<K>>,
             ],
             overflow: [entry::stack_overflow::<PortOf<K>, true>, entry::stack_overflow::<PortOf<K>, false>],
@@ -105,7 +109,7 @@ impl Vectors {
 /// Takes the exception now, masked or not, runs the vector, and returns from it.
 pub fn take(exception: Exception) {
     let user = with(|state| state.user);
-    let from = with(|state| memory::daif(state.daif));
+    let from = with(|state| state.masks());
     let mut frame = Box::new(Frame::default());
     frame.regs[8] = 64;
     let address = core::ptr::from_ref(&*frame).addr();
@@ -140,7 +144,7 @@ fn step_outside(text: String, number: usize) {
 }
 
 fn now() -> String {
-    with(|state| if state.user { "EL0".into() } else { format!("EL1 [{}]", memory::daif(state.daif)) })
+    with(|state| if state.user { "EL0".into() } else { format!("EL1 [{}]", state.masks()) })
 }
 
 /// The hardware's part and the vector's: return state into its registers, masks, stack, test for overflow.
@@ -151,7 +155,10 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     state.unexecuted &= exception != Exception::Svc;
     let ss = u64::from(state.unexecuted) * SS;
     state.spsr = if state.user { EL0T | ss } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
-    let is_interrupt = matches!(exception, Exception::Irq | Exception::Fiq);
+    if state.allint && !state.user {
+        state.spsr |= ALLINT;
+    }
+    let is_interrupt = matches!(exception, Exception::Irq | Exception::Fiq | Exception::Nmi);
     if !is_interrupt {
         state.esr = exception.syndrome(state.user);
     }
@@ -159,6 +166,10 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
         state.far = FAULT_ADDRESS;
     }
     state.daif = ALL & !state.faults.entry_leaves_open;
+    state.allint = matches!(state.nmis, Some(Nmis::BySuperpriority));
+    if is_interrupt {
+        state.signalled = Some(exception);
+    }
     state.synchronise();
     state.pc = 0x10_0000 + 0x1000 * state.taken as u64;
     let vectors = state.vectors.expect("exceptions come after boot");
@@ -169,7 +180,8 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     state.running.stack_pointer -= size_of::<Frame>() as u64;
     let table = if from_user { vectors.el0 } else { vectors.el1 };
     if state.running.stack_pointer >> STACK_SHIFT & 1 == 0 {
-        return (table[exception.vector()], state.taken);
+        let unexpected = matches!(exception, Exception::OnSpEl0);
+        return (if unexpected { vectors.unexpected } else { table[exception.vector()] }, state.taken);
     }
     frame.sp = state.running.stack_pointer + size_of::<Frame>() as u64;
     state.running.stack_pointer = 0x3000_0000 + STACK_SIZE - size_of::<Frame>() as u64;
@@ -183,20 +195,22 @@ fn current_stack_top(state: &State) -> u64 {
 
 /// The vector restores the general registers, and ERET the rest.
 fn exception_return(state: &mut State, frame: &Frame) {
-    state.require(state.daif == ALL, "the vector restores with something open");
+    state.require(state.is_closed(), "the vector restores with something open");
     state.require(state.elr == frame.pc, "ELR is another exception's");
     state.require(state.spsr == frame.pstate, "SPSR is another exception's");
     state.pc = state.elr;
     state.synchronise();
     state.daif = (state.spsr >> DAIF_SHIFT) as u32 & ALL;
+    state.allint = state.spsr & ALLINT != 0;
     state.user = state.spsr & 0x1f == EL0T;
     state.require(!state.user || state.sp_el0 == frame.sp, "SP_EL0 is another task's");
     state.require(state.user || !state.stepping, "MDSCR.SS is set for the kernel");
     state.unexecuted = state.stepping && state.spsr & SS != 0;
+    state.require(!state.user || state.pmr == priority::OPEN, "user mode with a priority masked");
 }
 
 /// Goes to user mode for the first time, through the port, and runs `there`, which ends the scenario.
-pub fn in_user_mode<K: Bodies<Backend = Daif<Simulated>>>(cpu: Cpu<K, Process>, there: impl FnOnce()) {
+pub fn in_user_mode<K: Subject>(cpu: Cpu<K, Process>, there: impl FnOnce()) {
     let mut frame = Box::new(Frame::for_user(0x40_0000, 0x7fff_0000));
     let address = core::ptr::from_ref(&*frame).addr();
     with(|state| state.running.exceptions.push((address, 0)));

@@ -82,26 +82,26 @@ fn uncorrected_error_in_user_mode() {
 #[test]
 fn vector_that_nothing_comes_to() {
     expect![[r#"
-        Fiq from EL1 [....]
+        OnSpEl0 from EL1 [....]
           word +hardirq +nmi
           belief := off
           nesting := kernel+2
           die of exception through a vector that nothing should come to, which has no syndrome, [DAIF] on the task stack
     "#]]
-    .assert_eq(&from_kernel(Exception::Fiq).changes());
+    .assert_eq(&from_kernel(Exception::OnSpEl0).changes());
 }
 
 #[test]
 fn vector_that_nothing_comes_to_from_user_mode() {
     expect![[r#"
-        Fiq from EL0
+        OnSpEl0 from EL0
           word +hardirq +nmi
           belief := off
           watching: yes
           nesting := 1
           die of exception through a vector that nothing should come to, which has no syndrome, [DAIF] on the task stack
     "#]]
-    .assert_eq(&from_user(Exception::Fiq).changes());
+    .assert_eq(&from_user(Exception::OnSpEl0).changes());
 }
 
 #[test]
@@ -172,7 +172,7 @@ mod bodies {
     use super::*;
     use crate::scenario::die;
     use vestibule::Kernel;
-    use vestibule_arm64::{Arm64, Bodies, Frame, GicV3};
+    use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3};
 
     enum Bare {}
     impl Kernel for Bare {

@@ -64,6 +64,7 @@ fn abort() {
           belief := on
           read frame.pstate
           write DAIF ....
+          read DAIF
           body kernel_abort [....] on the task stack
           read DAIF
           read frame.pstate
@@ -116,6 +117,7 @@ fn abort_with_irqs_off() {
           read frame.pstate
           read frame.pstate
           write DAIF ..IF
+          read DAIF
           body kernel_abort [..IF] on the task stack
           read DAIF
           read frame.pstate
@@ -185,6 +187,7 @@ fn undefined() {
           belief := on
           read frame.pstate
           write DAIF ....
+          read DAIF
           body kernel_undefined [....] on the task stack
           read DAIF
           read frame.pstate
@@ -248,9 +251,9 @@ fn irq() {
               read SP
               SP := irq stack
               DAIFClr DA
-              word +hardirq
               acknowledge 32
               ISB
+              word +hardirq
               body interrupt [..IF] on the irq stack
               end of interrupt 32
               read DAIF

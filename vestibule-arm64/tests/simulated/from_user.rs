@@ -177,9 +177,9 @@ fn irq() {
               write frame.syscall
               SP := irq stack
               DAIFClr DA
-              word +hardirq
               acknowledge 32
               ISB
+              word +hardirq
               body interrupt [..IF] on the irq stack
               end of interrupt 32
               read DAIF
@@ -258,6 +258,7 @@ fn serror() {
               load belief
               belief := on
               DAIFClr AIF
+              read DAIF
               DAIFSet DAIF
               read DAIF
               belief := off

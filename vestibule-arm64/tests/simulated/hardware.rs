@@ -1,18 +1,19 @@
 //! The port's hardware trait, on the simulated CPU.
 
-use crate::cpu::{ALL, Simulated, State, give_to, spawn, step, step_of, with};
+use crate::cpu::{Simulated, State, give_to, spawn, step, step_of, with};
+use crate::exceptions::Exception;
 use crate::memory::{Cell, counts, daif, flags, masks};
 use crate::steps::Kind;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule_arm64::fpsimd::Fpsimd;
-use vestibule_arm64::hardware::{D, DAIF_SHIFT};
-use vestibule_arm64::{Frame, Hardware, Thread};
+use vestibule_arm64::hardware::{ALLINT, D, DAIF_SHIFT, ISR_IS};
+use vestibule_arm64::{Frame, Hardware, Nmis, Thread, priority};
 
 /// Registers that an exception overwrites.
 fn banked(name: &str, value: impl FnOnce(&mut crate::cpu::State) -> u64) -> u64 {
     let value = with(|state| {
-        state.require(state.daif == ALL, &format!("{name} is read with something open"));
+        state.require(state.is_closed(), &format!("{name} is read with something open"));
         value(state)
     });
     step_of(Kind::Access, format!("read {name}"));
@@ -21,7 +22,7 @@ fn banked(name: &str, value: impl FnOnce(&mut crate::cpu::State) -> u64) -> u64 
 
 fn set_banked(name: &str, set: impl FnOnce(&mut crate::cpu::State)) {
     with(|state| {
-        state.require(state.daif == ALL, &format!("{name} is written with something open"));
+        state.require(state.is_closed(), &format!("{name} is written with something open"));
         set(state);
     });
     step_of(Kind::Access, format!("write {name}"));
@@ -58,6 +59,30 @@ fn touched(cell: &AtomicU64) -> Cell {
 
 /// The one that comes: the first of those that devices share.
 pub const INTERRUPT: u64 = 32;
+/// The NMI that comes: a CPU's own.
+pub const NMI: u64 = 16;
+
+fn acknowledge(how: &str, which: impl FnOnce(&crate::cpu::State) -> Option<u64>) -> u64 {
+    let interrupt = with(|state| {
+        state.synchronised = false;
+        let interrupt = which(state).filter(|_| state.faults.special.is_none());
+        if let Some(interrupt) = interrupt {
+            state.active.push(interrupt);
+            state.signalled = None;
+        }
+        interrupt.or(state.faults.special).unwrap_or(1023)
+    });
+    step_of(Kind::Access, format!("acknowledge {interrupt}{how}"));
+    interrupt
+}
+
+fn end_of_interrupt(how: &str, interrupt: u64) {
+    with(|state| {
+        let ends_the_last = state.active.pop() == Some(interrupt);
+        state.require(ends_the_last, "an interrupt ends that is not the last acknowledged");
+    });
+    step_of(Kind::Access, format!("end of interrupt {interrupt}{how}"));
+}
 
 impl State {
     /// The kernel opens these: with D among them, nothing is stepped.
@@ -90,6 +115,35 @@ unsafe impl Hardware for Simulated {
         step(format!("DAIFClr {}", masks(BITS)));
     }
 
+    fn pmr() -> u64 {
+        let pmr = with(|state| state.pmr);
+        step_of(Kind::Access, "read PMR");
+        pmr
+    }
+    unsafe fn set_pmr(priority: u64) {
+        with(|state| state.pmr = priority);
+        let name = if priority == vestibule_arm64::priority::OPEN { "open" } else { "off" };
+        step(format!("PMR := {name}"));
+    }
+    unsafe fn allint_set() {
+        with(|state| state.allint = true);
+        step("ALLINT := 1");
+    }
+    unsafe fn allint_clear() {
+        with(|state| state.allint = false);
+        step("ALLINT := 0");
+    }
+    fn allint() -> u64 {
+        let allint = with(|state| state.allint);
+        step_of(Kind::Access, "read ALLINT");
+        u64::from(allint) * ALLINT
+    }
+    unsafe fn write_allint(allint: u64) {
+        let allint = allint & ALLINT != 0;
+        with(|state| state.allint = allint);
+        step(format!("write ALLINT {}", u8::from(allint)));
+    }
+
     fn elr() -> u64 {
         banked("ELR", |state| state.elr)
     }
@@ -117,7 +171,7 @@ unsafe impl Hardware for Simulated {
 
     unsafe fn set_step<const ON: bool>() {
         with(|state| {
-            state.require(state.daif == ALL, "MDSCR.SS is written with something open");
+            state.require(state.is_closed(), "MDSCR.SS is written with something open");
             state.stepping = ON;
         });
         step(format!("MDSCR.SS := {}", u8::from(ON)));
@@ -129,7 +183,7 @@ unsafe impl Hardware for Simulated {
     }
     unsafe fn set_current(thread: *const Thread) {
         with(|state| {
-            state.require(state.daif == ALL, "the current task changes with something open");
+            state.require(state.is_closed(), "the current task changes with something open");
             state.current = thread.addr();
         });
     }
@@ -141,14 +195,14 @@ unsafe impl Hardware for Simulated {
     }
     unsafe fn on_irq_stack<Body: FnOnce()>(top: u64, f: Body) {
         let outer = with(|state| {
-            state.require(state.daif == ALL, "the stack changes with something open");
+            state.require(state.is_closed(), "the stack changes with something open");
             state.require(state.stack() == "task", "the interrupt stack is in use");
             core::mem::replace(&mut state.running.stack_pointer, top - 0x80)
         });
         step("SP := irq stack");
         f();
         with(|state| {
-            state.require(state.daif == ALL, "the stack changes back with something open");
+            state.require(state.is_closed(), "the stack changes back with something open");
             state.require(state.stack() == "irq", "the interrupt stack was left meanwhile");
             state.running.stack_pointer = outer;
         });
@@ -157,7 +211,7 @@ unsafe impl Hardware for Simulated {
     unsafe fn switch(from: &Thread, to: &Thread) {
         let (from, to) = (core::ptr::from_ref(from).addr(), core::ptr::from_ref(to).addr());
         let name = with(|state| {
-            state.require(state.daif == ALL, "tasks are switched with something open");
+            state.require(state.is_closed(), "tasks are switched with something open");
             state.require(state.current == from, "a task is switched from that does not run");
             state.require(state.stack() == "task", "tasks are switched on another stack than a task's");
             state.task_name(to)
@@ -178,23 +232,38 @@ unsafe impl Hardware for Simulated {
         step("load V0 to V31");
     }
     fn icc_iar1() -> u64 {
-        let interrupt = with(|state| {
-            state.synchronised = false;
-            let interrupt = state.faults.special.unwrap_or(INTERRUPT);
-            if state.faults.special.is_none() {
-                state.active.push(interrupt);
-            }
-            interrupt
-        });
-        step_of(Kind::Access, format!("acknowledge {interrupt}"));
-        interrupt
+        acknowledge("", |state| match state.signalled {
+            Some(Exception::Irq) if state.pmr > priority::IRQ.into() => Some(INTERRUPT),
+            Some(Exception::Nmi) if state.nmis != Some(Nmis::BySuperpriority) => Some(NMI),
+            _ => None,
+        })
     }
     fn set_icc_eoir1(interrupt: u64) {
-        with(|state| {
-            let ends_the_last = state.active.pop() == Some(interrupt);
-            state.require(ends_the_last, "an interrupt ends that is not the last acknowledged");
-        });
-        step_of(Kind::Access, format!("end of interrupt {interrupt}"));
+        end_of_interrupt("", interrupt);
+    }
+    fn icc_iar0() -> u64 {
+        acknowledge(" of group 0", |state| (state.signalled == Some(Exception::Fiq)).then_some(INTERRUPT))
+    }
+    fn set_icc_eoir0(interrupt: u64) {
+        end_of_interrupt(" of group 0", interrupt);
+    }
+    fn icc_nmiar1() -> u64 {
+        acknowledge(" with superpriority", |state| (state.signalled == Some(Exception::Nmi)).then_some(NMI))
+    }
+    fn icc_rpr() -> u64 {
+        let last = with(|state| state.active.last().copied());
+        step_of(Kind::Access, "read RPR");
+        match last {
+            Some(NMI) => priority::NMI.into(),
+            Some(_) => priority::IRQ.into(),
+            None => 0xff,
+        }
+    }
+    fn isr() -> u64 {
+        let superpriority =
+            with(|state| state.nmis == Some(Nmis::BySuperpriority) && state.signalled == Some(Exception::Nmi));
+        step_of(Kind::Access, "read ISR");
+        u64::from(superpriority) * ISR_IS
     }
     fn isb() {
         with(State::synchronise);

@@ -123,9 +123,9 @@ fn an_interrupt_outside_the_wait() {
           read SP
           SP := irq stack
           DAIFClr DA
-          word +hardirq
           acknowledge 32
           ISB
+          word +hardirq
           body interrupt [..IF] on the irq stack
           end of interrupt 32
           read DAIF

@@ -24,14 +24,14 @@ fn c96_acknowledgement_isb_body_end() {
     let steps: String = report
         .all()
         .lines()
-        .skip_while(|line| !line.contains("+hardirq"))
+        .skip_while(|line| !line.contains("acknowledge"))
         .map(|line| line.trim().to_owned() + "\n")
         .take(5)
         .collect();
     expect![[r#"
-        word +hardirq
         acknowledge 32
         ISB
+        word +hardirq
         body interrupt [..IF] on the irq stack
         end of interrupt 32
     "#]]

@@ -1,21 +1,21 @@
 //! Kernels whose bodies and hooks say that they ran, and do what a test wants of them.
 
 use crate::cpu::{Simulated, step, with};
-use crate::hardware::INTERRUPT;
-use crate::memory::daif;
+use crate::hardware::{INTERRUPT, NMI};
 use crate::scenario::die;
 use core::marker::PhantomData;
 use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
-    Kernel, NoIrq, Process, Scheduler, Softirqs, SyscallWork, UserWork,
+    Kernel, Machine, NoIrq, NoNmi, Process, Scheduler, Softirqs, SyscallWork, UserWork,
 };
-use vestibule_arm64::{Arm64, Bodies, Frame, GicV3};
+use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3};
 
 /// A token of a kernel of that flavour.
 pub type Token<F, C> = Cpu<Test<F>, C>;
 
 /// What makes one kernel differ from another. Bodies do nothing unless they are given.
 pub trait Flavour: Sized + 'static {
+    type Backend: Backend<Hardware = Simulated>;
     type Scheduler: Scheduler<Test<Self>>;
     type ContextTracking: ContextTracking<Test<Self>>;
     type IrqTracing: IrqTracing<Test<Self>>;
@@ -39,16 +39,23 @@ pub trait Flavour: Sized + 'static {
     fn interrupt(cpu: Token<Self, Hardirq>, _: &mut Frame) -> Token<Self, Hardirq> {
         cpu
     }
+    fn nmi(cpu: Token<Self, NoNmi>, _: &mut Frame) -> Token<Self, NoNmi> {
+        cpu
+    }
     fn finish_switch(cpu: Token<Self, NoIrq>) -> Token<Self, NoIrq> {
         cpu
     }
 }
 
+/// A kernel on some backend of the simulated CPU.
+pub trait Subject: Bodies<Backend: Backend<Hardware = Simulated>> {}
+impl<K: Bodies<Backend: Backend<Hardware = Simulated>>> Subject for K {}
+
 /// A kernel of that flavour.
 pub struct Test<F>(PhantomData<F>);
 
 impl<F: Flavour> Kernel for Test<F> {
-    type Machine = Arm64<Daif<Simulated>>;
+    type Machine = Arm64<F::Backend>;
     type Scheduler = F::Scheduler;
     type ContextTracking = F::ContextTracking;
     type IrqTracing = F::IrqTracing;
@@ -60,7 +67,7 @@ impl<F: Flavour> Kernel for Test<F> {
 
 /// Something of the kernel's runs, in these masks.
 pub fn runs(what: &str) {
-    let masks = with(|state| format!("[{}] on the {} stack", daif(state.daif), state.stack()));
+    let masks = with(|state| format!("[{}] on the {} stack", state.masks(), state.stack()));
     step(format!("{what} {masks}"));
 }
 
@@ -75,8 +82,8 @@ macro_rules! bodies {
 }
 
 impl<F: Flavour> Bodies for Test<F> {
-    type Backend = Daif<Simulated>;
-    type Controller = GicV3<Daif<Simulated>>;
+    type Backend = F::Backend;
+    type Controller = GicV3<F::Backend>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         let without = if frame.syndrome == 0 { ", which has no syndrome," } else { "" };
@@ -104,6 +111,13 @@ impl<F: Flavour> Bodies for Test<F> {
         F::interrupt(cpu, frame)
     }
 
+    fn nmi(cpu: Cpu<Self, NoNmi>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
+        assert_eq!(u64::from(interrupt), NMI);
+        with(|state| state.require(state.synchronised, "an NMI is handled before an ISB"));
+        runs("body nmi");
+        F::nmi(cpu, frame)
+    }
+
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
         runs("body finish_switch");
         F::finish_switch(cpu)
@@ -113,14 +127,14 @@ impl<F: Flavour> Bodies for Test<F> {
 /// Hooks that say that they ran.
 pub enum Recorded {}
 
-impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> Scheduler<K> for Recorded {
+impl<K: Kernel<Machine: Machine<Frame = Frame>>> Scheduler<K> for Recorded {
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         <() as Scheduler<K>>::schedule(cpu, cause)
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> UserWork<K> for Recorded {
+impl<K: Kernel<Machine: Machine<Frame = Frame>>> UserWork<K> for Recorded {
     fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
         runs("work signal");
         <() as UserWork<K>>::signal(cpu, frame)
@@ -135,7 +149,7 @@ impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> UserWork<K> for Recorded {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> SyscallWork<K> for Recorded {
+impl<K: Kernel<Machine: Machine<Frame = Frame>>> SyscallWork<K> for Recorded {
     const ON: bool = true;
     fn entry(cpu: Cpu<K, Process>, _: &mut Frame) -> (Cpu<K, Process>, Call) {
         runs("work trace entry");
@@ -147,7 +161,7 @@ impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> SyscallWork<K> for Recorded {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Daif<Simulated>>>> Softirqs<K> for Recorded {
+impl<K: Kernel<Machine: Machine<Frame = Frame>>> Softirqs<K> for Recorded {
     fn pending(_: &Cpu<K, NoIrq>) -> bool {
         let pending = with(|state| state.softirqs > 0);
         step(if pending { "softirqs are pending" } else { "no softirqs" });
@@ -170,12 +184,16 @@ impl Checks for Recorded {
 
 /// A kernel that takes everything: tracked, traced, checked.
 macro_rules! watched {
-    ($name:ident { $($body:item)* }) => {
-        $crate::kernels::watched!($name, vestibule::Tracked, vestibule::TrackedIrqs { $($body)* });
+    ($name:ident $(on $backend:ident)? { $($body:item)* }) => {
+        $crate::kernels::watched!($name $(on $backend)?, vestibule::Tracked, vestibule::TrackedIrqs { $($body)* });
     };
     ($name:ident, $tracking:ty, $tracing:ty { $($body:item)* }) => {
+        $crate::kernels::watched!($name on Daif, $tracking, $tracing { $($body)* });
+    };
+    ($name:ident on $backend:ident, $tracking:ty, $tracing:ty { $($body:item)* }) => {
         pub enum $name {}
         impl $crate::kernels::Flavour for $name {
+            type Backend = vestibule_arm64::$backend<$crate::cpu::Simulated>;
             type Scheduler = $crate::kernels::Recorded;
             type ContextTracking = $tracking;
             type IrqTracing = $tracing;
@@ -192,10 +210,17 @@ pub(crate) use watched;
 watched!(Everything {});
 /// The kernel that most tests run.
 pub type Watched = Test<Everything>;
+watched!(EverythingByPriority on Pmr {});
+/// The same where NMIs are interrupts of a priority.
+pub type WatchedPmr = Test<EverythingByPriority>;
+watched!(EverythingBySuperpriority on AllInt {});
+/// The same where NMIs have superpriority.
+pub type WatchedAllInt = Test<EverythingBySuperpriority>;
 
 /// A kernel that takes nothing.
 pub enum Nothing {}
 impl Flavour for Nothing {
+    type Backend = Daif<Simulated>;
     type Scheduler = ();
     type ContextTracking = ();
     type IrqTracing = ();

@@ -30,6 +30,7 @@ mod from_user;
 mod idle;
 mod interrupts;
 mod nested;
+mod nmi;
 mod odd_masks;
 mod plain;
 mod preemption;

@@ -112,9 +112,9 @@ fn irq() {
               read SP
               SP := irq stack
               DAIFClr DA
-              word +hardirq
               acknowledge 32
               ISB
+              word +hardirq
               body interrupt [..IF] on the irq stack
               end of interrupt 32
               word -hardirq
@@ -284,9 +284,9 @@ fn user_irq() {
               write frame.syscall
               SP := irq stack
               DAIFClr DA
-              word +hardirq
               acknowledge 32
               ISB
+              word +hardirq
               body interrupt [..IF] on the irq stack
               end of interrupt 32
               word -hardirq

@@ -56,6 +56,7 @@ fn an_abort_preempts() {
           belief := on
           read frame.pstate
           write DAIF ....
+          read DAIF
           body kernel_abort [....] on the task stack
           read DAIF
           read frame.pstate

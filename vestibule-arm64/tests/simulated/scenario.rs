@@ -2,19 +2,21 @@
 
 use crate::cpu::{ALL, Board, IRQ_STACK, Names, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
 use crate::exceptions::{Exception, Vectors};
+use crate::kernels::Subject;
 use crate::memory::{self, Cell};
 use crate::steps::{End, Report};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use vestibule::{ContextTracking, Cpu, CpuState, Flags, IrqTracing, Process, TaskWord, Tracked, TrackedIrqs, Word};
-use vestibule_arm64::{Arm64, Bodies, CpuLocal, STACK_SIZE, Thread, switch};
+use vestibule_arm64::priority::OPEN;
+use vestibule_arm64::{Arm64, Backend, CpuLocal, Daif, Nmis, STACK_SIZE, Thread, switch};
 
 /// Runs `scenario` as the first task of a CPU that has booted, with nothing masked. Nothing is recorded before it says
 /// so, and nothing before then is interrupted.
 pub fn simulate<K>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
 where
-    K: Bodies<Backend = Daif<Simulated>>,
+    K: Subject,
 {
     simulate_task(TaskWord::new(), scenario)
 }
@@ -22,7 +24,7 @@ where
 /// The same, as a task with this word.
 pub fn simulate_task<K>(word: TaskWord, scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
 where
-    K: Bodies<Backend = Daif<Simulated>>,
+    K: Subject,
 {
     let (sender, receiver) = channel();
     let board = Board::new(sender);
@@ -43,7 +45,7 @@ where
     panic!("the scenario hangs");
 }
 
-fn boot<K: Bodies<Backend = Daif<Simulated>>>(word: TaskWord) -> Cpu<K, Process> {
+fn boot<K: Subject>(word: TaskWord) -> Cpu<K, Process> {
     let local: &'static CpuLocal =
         Box::leak(Box::new(CpuLocal::new(0, IRQ_STACK + STACK_SIZE, OVERFLOW_STACK + STACK_SIZE)));
     let thread = new_task("task", word, local);
@@ -51,18 +53,21 @@ fn boot<K: Bodies<Backend = Daif<Simulated>>>(word: TaskWord) -> Cpu<K, Process>
     unsafe { thread.set_stack_top(TASK_STACK + STACK_SIZE) };
     with(|state| {
         state.daif = ALL;
+        state.nmis = Some(K::Backend::NMIS);
+        state.pmr = OPEN;
+        state.allint = matches!(K::Backend::NMIS, Nmis::BySuperpriority);
         state.vectors = Some(Vectors::of::<K>());
         state.running.stack_pointer = TASK_STACK + STACK_SIZE - 0x400;
         state.pc = 0x1000;
     });
     // SAFETY: everything is masked, there is no token yet, and the thread is leaked; outside every exception.
-    let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
+    let cpu = unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) };
     learn_names::<K>(local);
     cpu
 }
 
 /// Tracking's words have no names outside the library: whoever asks shows where two of the three are.
-fn learn_names<K: Bodies<Backend = Daif<Simulated>>>(cpu: &'static CpuLocal) {
+fn learn_names<K: Subject>(cpu: &'static CpuLocal) {
     <Tracked as ContextTracking<K>>::watching();
     with(|state| state.names.watching = state.last_touched);
     <TrackedIrqs as IrqTracing<K>>::believes_on();
@@ -95,14 +100,14 @@ pub const fn stack_top(number: u64) -> u64 {
 }
 
 /// The scenario is over: hands in the report.
-pub fn finish<K: Bodies<Backend = Daif<Simulated>>>() {
+pub fn finish<K: Subject>() {
     stop();
     let watching = <Tracked as ContextTracking<K>>::watching();
     let word = current_word();
     hand_in(with(|state| {
         let value = |cell: Cell, address: usize| cell.value(at_address(address).load(Ordering::Relaxed));
         let end = End {
-            daif: memory::daif(state.daif),
+            masks: state.masks(),
             word,
             watching,
             nesting: value(Cell::Nesting, state.names.nesting),
@@ -151,14 +156,17 @@ pub fn current() -> &'static Thread {
     unsafe { &*(with(|state| state.current) as *const Thread) }
 }
 
+/// To a task's word they are all the same.
+type AnyMachine = Arm64<Daif<Simulated>>;
+
 /// The current task's word.
 pub fn current_word() -> Word {
-    current().word().read::<Arm64<Daif<Simulated>>>()
+    current().word().read::<AnyMachine>()
 }
 
 /// The running code sets a flag of the current task.
 pub fn set(flags: Flags) {
-    current().word().set::<Arm64<Daif<Simulated>>>(flags);
+    current().word().set::<AnyMachine>(flags);
 }
 
 /// Another CPU sets a flag of this CPU's current task, and interrupts it.

@@ -43,7 +43,7 @@ pub struct Report {
 /// What must be as before when an exception is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    pub daif: String,
+    pub masks: String,
     pub word: Word,
     pub watching: bool,
     pub nesting: String,

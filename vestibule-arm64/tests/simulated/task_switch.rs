@@ -2,16 +2,16 @@
 
 use crate::cpu::{ALL, IRQS, Simulated, step, with};
 use crate::exceptions::{Exception, PortOf, take};
-use crate::kernels::{Flavour, RESCHED, Recorded, Test, runs};
+use crate::kernels::{Flavour, RESCHED, Recorded, Subject, Test, runs};
 use crate::scenario::{at_text, change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, stop};
 use expect_test::expect;
-use vestibule::{Cause, Cpu, Kernel, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
+use vestibule::{Cause, Cpu, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
 use vestibule_arm64::hardware::{A, D, F, I};
-use vestibule_arm64::{Arm64, Bodies, switch};
+use vestibule_arm64::{Daif, switch};
 
 /// A scheduler that always runs the other of two tasks.
 enum TakingTurns {}
-impl<K: Bodies<Backend = Daif<Simulated>> + Kernel<Machine = Arm64<Daif<Simulated>>>> Scheduler<K> for TakingTurns {
+impl<K: Subject> Scheduler<K> for TakingTurns {
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
@@ -22,6 +22,7 @@ impl<K: Bodies<Backend = Daif<Simulated>> + Kernel<Machine = Arm64<Daif<Simulate
 
 enum TwoTasks {}
 impl Flavour for TwoTasks {
+    type Backend = Daif<Simulated>;
     type Scheduler = TakingTurns;
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;

@@ -5,18 +5,18 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_raw_sys::general as linux;
-use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, Process, Resolved};
+use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, NoNmi, Process, Resolved};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq,
-    El1Serror, El1Undefined,
+    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Fiq,
+    El1Irq, El1Nmi, El1Serror, El1Undefined,
 };
-use vestibule_arm64::{Bodies, Frame};
+use vestibule_arm64::{Bodies, Frame, this_cpu};
 
 use crate::reference::{Backend, Controller, Reference};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
-use crate::{faults, interrupts, layout, report, scheduler, syscalls, test_hooks, user_copy};
+use crate::{faults, interrupts, layout, nmi, println, report, scheduler, syscalls, test_hooks, user_copy};
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
 pub const BREAKPOINT: u64 = 0x800;
@@ -122,12 +122,26 @@ impl Bodies for Reference {
 
     #[inline(always)]
     fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
+        match (frame.from_user(), interrupt == interrupts::FIQ) {
+            (true, false) => entered::<El0Irq>(),
+            (false, false) => entered::<El1Irq>(),
+            (true, true) => entered::<El0Fiq>(),
+            (false, true) => entered::<El1Fiq>(),
+        }
+        interrupts::handle(cpu, interrupt, frame)
+    }
+
+    #[inline(never)]
+    fn nmi(cpu: Cpu<Self, NoNmi>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
         if frame.from_user() {
             entered::<El0Irq>();
         } else {
-            entered::<El1Irq>();
+            entered::<El1Nmi>();
         }
-        interrupts::handle(cpu, interrupt, frame)
+        if !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
+            println!("NMI {interrupt}, which nobody asked for");
+        }
+        cpu
     }
 
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {

@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    boot, clocks, early_vectors, frames, gic, paging, percpu, println, psci, random, report, rtc, self_check, smp,
-    system, timer, uart,
+    backtrace, boot, clocks, cycle_counter, early_vectors, frames, gic, paging, percpu, println, psci, random, report,
+    rtc, self_check, smp, system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -67,6 +67,9 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     if let Some(clock) = tree.real_time_clock() {
         clocks::set_real(rtc::seconds(clock.start) * clocks::SECOND);
     }
+    if let Some(interrupt) = tree.counter_interrupt() {
+        cycle_counter::init(interrupt);
+    }
     percpu::init(tree.cpus());
     gic::init(&tree.gic().map_err(boxed)?).map_err(boxed)?;
     cpu_up(0);
@@ -86,6 +89,8 @@ fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
 
 /// What every CPU does for itself. The port's vectors come here too.
 fn cpu_up(cpu: usize) {
+    #[cfg(feature = "allint")]
+    crate::superpriority::init_cpu();
     timer::init_cpu();
     gic::init_cpu(cpu);
 }
@@ -121,5 +126,6 @@ extern "C" fn secondary_main(cpu: usize) -> ! {
 fn panic(info: &PanicInfo) -> ! {
     report::begin();
     println!("CPU {}: {info}", percpu::boot_index());
+    backtrace::print_here();
     power::exit(Status::Failure)
 }

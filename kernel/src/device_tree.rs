@@ -154,6 +154,17 @@ impl DeviceTree {
         }
     }
 
+    /// The interrupt (INTID) of the CPUs' performance counters, a private one, if they have any.
+    pub fn counter_interrupt(&self) -> Option<u32> {
+        let interrupts = self.fdt.find_compatible(&["arm,armv8-pmuv3"])?.property("interrupts")?;
+        let mut cells = interrupts.value.chunks_exact(4).map(big_endian);
+        const PRIVATE: u64 = 1;
+        match (cells.next(), cells.next()) {
+            (Some(PRIVATE), Some(number @ 0..16)) => Some(16 + number as u32),
+            _ => None,
+        }
+    }
+
     /// The kernel command line, empty if there is none.
     pub fn command_line(&self) -> &'static str {
         let chosen = self.fdt.find_node("/chosen");

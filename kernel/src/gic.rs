@@ -10,19 +10,22 @@ use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicError, GicV3};
 use arm_gic::{IntId, UniqueMmioPointer};
 
+use vestibule_arm64::{Backend as _, Nmis, priority};
+
 use crate::device_tree::GicRegions;
 use crate::layout;
 use crate::lock::IrqLock;
 use crate::percpu::{self, MAX_CPUS};
+use crate::reference::Backend;
 use crate::registers::write_register;
 
 /// Priority of ordinary interrupts. Lower values are more urgent.
-pub const PRIORITY_IRQ: u8 = 0xa0;
-/// The priority mask that lets everything through; the CPU interfaces start with it.
-pub const PRIORITY_MASK_OPEN: u8 = 0xf0;
+pub const PRIORITY_IRQ: u8 = priority::IRQ;
 
 static GIC: IrqLock<Option<GicV3<'static>>> = IrqLock::new(None);
 
+/// Where the redistributors begin.
+static REDISTRIBUTORS: AtomicUsize = AtomicUsize::new(0);
 /// Which redistributor belongs to which CPU.
 static REDISTRIBUTOR: [AtomicUsize; MAX_CPUS] = [const { AtomicUsize::new(0) }; MAX_CPUS];
 
@@ -54,7 +57,12 @@ pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
     let mut gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, percpu::count()) }
         .map_err(GicSetupError::Driver)?;
 
+    REDISTRIBUTORS.store(redistributors.as_ptr() as usize, Ordering::Relaxed);
     gic.distributor().configure_default_settings();
+    assert!(
+        Backend::NMIS != Nmis::BySuperpriority || gic.distributor().typer().nmi_supported(),
+        "this kernel is built for a GIC with NMIs (GICD_TYPER.NMI), and this one has none"
+    );
     for (cpu, its_redistributor) in REDISTRIBUTOR.iter().enumerate().take(percpu::count()) {
         let index = redistributor_of(&mut gic, cpu)?;
         its_redistributor.store(index, Ordering::Relaxed);
@@ -83,7 +91,7 @@ pub fn init_cpu(cpu: usize) {
     let mut gic = GIC.lock();
     let gic = gic.as_mut().expect("gic::init has run");
     gic.init_cpu(REDISTRIBUTOR[cpu].load(Ordering::Relaxed));
-    GicCpuInterface::set_priority_mask(PRIORITY_MASK_OPEN);
+    GicCpuInterface::set_priority_mask(priority::OPEN as u8);
     GicCpuInterface::enable_group1(true);
     // SAFETY: only orders what was just written before anything that follows.
     unsafe { asm!("isb", options(nostack, preserves_flags)) };
@@ -111,6 +119,44 @@ pub fn enable_shared(interrupt: u32, cpu: usize, priority: u8) {
     assert!(done.iter().all(Result::is_ok), "a shared interrupt has a priority and a CPU");
 }
 
+/// Lets CPU `cpu`'s private interrupt `interrupt` through as an NMI, as the backend has them; as an ordinary interrupt if it has
+/// none.
+pub fn enable_nmi(cpu: usize, interrupt: u32) {
+    match Backend::NMIS {
+        Nmis::None => enable_private(cpu, interrupt, priority::IRQ),
+        Nmis::ByPriority => enable_private(cpu, interrupt, priority::NMI),
+        Nmis::BySuperpriority => {
+            set_bit(cpu, INMIR0, interrupt, true);
+            enable_private(cpu, interrupt, priority::IRQ);
+        }
+    }
+}
+
+/// Lets CPU `cpu`'s private interrupt `interrupt` through as one of group 0, which comes as FIQ: the machine has one Security
+/// state.
+pub fn enable_fiq(cpu: usize, interrupt: u32) {
+    set_bit(cpu, IGROUPR0, interrupt, false);
+    enable_private(cpu, interrupt, priority::IRQ);
+    GicCpuInterface::enable_group0(true);
+}
+
+/// Registers of a redistributor with a bit for each private interrupt, in its second frame: which group it is of, and whether it
+/// has superpriority. GIC architecture specification, IHI 0069, 12.11.
+const IGROUPR0: usize = 0x1_0080;
+const INMIR0: usize = 0x1_0f80;
+
+fn set_bit(cpu: usize, register: usize, interrupt: u32, to: bool) {
+    const FRAMES: usize = 0x2_0000;
+    let base = REDISTRIBUTORS.load(Ordering::Relaxed) + REDISTRIBUTOR[cpu].load(Ordering::Relaxed) * FRAMES;
+    let _one_at_a_time = GIC.lock();
+    let word = (base + register) as *mut u32;
+    // SAFETY: the device tree says that the register is there, and `paging` maps it; nobody else changes it meanwhile.
+    unsafe {
+        let others = word.read_volatile() & !(1 << interrupt);
+        word.write_volatile(others | u32::from(to) << interrupt);
+    }
+}
+
 /// Holds CPU `cpu`'s private interrupt `interrupt` back.
 pub fn disable_private(cpu: usize, interrupt: u32) {
     let index = REDISTRIBUTOR[cpu].load(Ordering::Relaxed);
@@ -129,14 +175,28 @@ fn private(interrupt: u32) -> IntId {
 
 /// Raises software-generated interrupt `interrupt` (0 to 15) on CPU `cpu`, after everything this CPU has written.
 pub fn send_ipi(cpu: usize, interrupt: u32) {
-    assert!(interrupt < 16, "interrupt {interrupt} is not software-generated");
-    let affinity = percpu::cpu(cpu).affinity();
-    let [aff0, aff1, aff2, _, aff3, ..] = affinity.to_le_bytes().map(u64::from);
-    let target = (1 << (aff0 & 0xf)) | ((aff0 >> 4) << 44);
-    let value = (aff3 << 48) | (aff2 << 32) | (u64::from(interrupt) << 24) | (aff1 << 16) | target;
+    let value = to_send(cpu, interrupt);
     // SAFETY: raises an interrupt, which is what the caller asks for.
     unsafe {
         asm!("dsb ishst", options(nostack, preserves_flags));
         write_register!("icc_sgi1r_el1", value);
     }
+}
+
+/// The same of an interrupt of group 0.
+pub fn send_fiq(cpu: usize, interrupt: u32) {
+    let value = to_send(cpu, interrupt);
+    // SAFETY: as above.
+    unsafe {
+        asm!("dsb ishst", options(nostack, preserves_flags));
+        write_register!("icc_sgi0r_el1", value);
+    }
+}
+
+fn to_send(cpu: usize, interrupt: u32) -> u64 {
+    assert!(interrupt < 16, "interrupt {interrupt} is not software-generated");
+    let affinity = percpu::cpu(cpu).affinity();
+    let [aff0, aff1, aff2, _, aff3, ..] = affinity.to_le_bytes().map(u64::from);
+    let target = (1 << (aff0 & 0xf)) | ((aff0 >> 4) << 44);
+    (aff3 << 48) | (aff2 << 32) | (u64::from(interrupt) << 24) | (aff1 << 16) | target
 }

@@ -4,10 +4,14 @@ use vestibule::Hardirq;
 use vestibule_arm64::{Frame, this_cpu};
 
 use crate::reference::Cpu;
-use crate::{cpu_time, gic, println, scheduler, softirqs, terminal, test_hooks, timer, timers};
+use crate::{
+    cpu_time, gic, nmi, nmi_work, println, profile, sampling, scheduler, softirqs, terminal, test_hooks, timer, timers,
+};
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
 pub const RESCHEDULE: u32 = 0;
+/// The SGI of group 0, which comes as FIQ. For tests: each tick sends one if they ask for it.
+pub const FIQ: u32 = 7;
 
 /// Handles it; acknowledgement and end are around.
 #[inline(never)]
@@ -16,7 +20,11 @@ pub fn handle(cpu: Cpu<Hardirq>, interrupt: u32, frame: &Frame) -> Cpu<Hardirq> 
         handle_timer(&cpu, frame);
     } else if interrupt == terminal::interrupt() {
         terminal::handle(&cpu);
-    } else if interrupt != RESCHEDULE {
+    } else if interrupt == nmi_work::INTERRUPT {
+        nmi_work::run(&cpu);
+    } else if interrupt == profile::INTERRUPT {
+        sampling::begin();
+    } else if interrupt != RESCHEDULE && interrupt != FIQ && !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
         println!("interrupt {interrupt}, which nobody asked for");
     }
     cpu
@@ -28,6 +36,7 @@ fn handle_timer(cpu: &Cpu<Hardirq>, frame: &Frame) {
         cpu_time::tick(cpu, frame.from_user());
         scheduler::tick(cpu);
         test_hooks::ask_if_told(number);
+        test_hooks::send_fiq(number);
     }
     if timers::any_due(cpu) {
         softirqs::raise_timer(cpu);

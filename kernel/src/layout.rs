@@ -65,6 +65,8 @@ pub struct Image {
 
 unsafe extern "C" {
     static __image_start: u8;
+    static __entry_text_start: u8;
+    static __entry_text_end: u8;
     static __text_end: u8;
     static __rodata_end: u8;
     static __image_end: u8;
@@ -77,6 +79,16 @@ pub fn image() -> Image {
     let rodata_end = &raw const __rodata_end as usize;
     let end = &raw const __image_end as usize;
     Image { text: start..text_end, rodata: text_end..rodata_end, data: rodata_end..end }
+}
+
+/// The port's vectors, entry and exit code.
+pub fn entry_text() -> Range<usize> {
+    &raw const __entry_text_start as usize..&raw const __entry_text_end as usize
+}
+
+/// Is this where kernel stacks are?
+pub fn is_stack(address: usize) -> bool {
+    (STACK_BASE..STACK_END).contains(&address)
 }
 
 /// Rounds down to a page boundary.

@@ -45,6 +45,8 @@ mod asids;
 #[cfg(target_os = "none")]
 mod backing;
 #[cfg(target_os = "none")]
+mod backtrace;
+#[cfg(target_os = "none")]
 mod bodies;
 #[cfg(target_os = "none")]
 mod boot;
@@ -60,6 +62,8 @@ mod contents;
 mod counted;
 #[cfg(target_os = "none")]
 mod cpu_time;
+#[cfg(target_os = "none")]
+mod cycle_counter;
 #[cfg(target_os = "none")]
 mod device_tree;
 #[cfg(target_os = "none")]
@@ -85,7 +89,13 @@ mod layout;
 #[cfg(target_os = "none")]
 mod lock;
 #[cfg(target_os = "none")]
+mod lockup;
+#[cfg(target_os = "none")]
 mod memory_functions;
+#[cfg(target_os = "none")]
+mod nmi;
+#[cfg(target_os = "none")]
+mod nmi_work;
 #[cfg(target_os = "none")]
 mod out_of_memory;
 #[cfg(target_os = "none")]
@@ -98,6 +108,8 @@ mod power;
 mod process;
 #[cfg(target_os = "none")]
 mod processes;
+#[cfg(target_os = "none")]
+mod profile;
 #[cfg(target_os = "none")]
 mod psci;
 #[cfg(target_os = "none")]
@@ -117,6 +129,8 @@ mod restart;
 #[cfg(target_os = "none")]
 mod rtc;
 #[cfg(target_os = "none")]
+mod sampling;
+#[cfg(target_os = "none")]
 mod scheduler;
 #[cfg(target_os = "none")]
 mod self_check;
@@ -132,6 +146,10 @@ mod softirqs;
 mod stacks;
 #[cfg(target_os = "none")]
 mod statistics;
+#[cfg(all(target_os = "none", feature = "allint"))]
+mod superpriority;
+#[cfg(target_os = "none")]
+mod symbols;
 #[cfg(target_os = "none")]
 mod syscalls;
 #[cfg(target_os = "none")]

@@ -19,6 +19,8 @@ pub struct Options {
     pub bug: Option<Bug>,
     /// `terminal=plain`: it is no terminal to programs; it is one if it says nothing.
     pub plain_terminal: bool,
+    /// `lockup=MILLISECONDS`: how long a CPU may go without a tick; as the detector has it if it says nothing.
+    pub lockup_milliseconds: Option<u32>,
     /// The first process's name and arguments.
     pub arguments: Vec<Vec<u8>>,
 }
@@ -36,7 +38,7 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                let there_is = "preempt=none, preempt=lazy, preempt=full, terminal=plain";
+                let there_is = "preempt=none, preempt=lazy, preempt=full, terminal=plain, lockup=MILLISECONDS";
                 write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
@@ -51,18 +53,22 @@ impl Options {
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
         let (mut preemption, mut bug, mut plain_terminal) = (Preemption::Full, None, false);
+        let mut lockup_milliseconds = None;
         for word in own.split_ascii_whitespace() {
             match word {
                 "preempt=none" => preemption = Preemption::None,
                 "preempt=lazy" => preemption = Preemption::Lazy,
                 "preempt=full" => preemption = Preemption::Full,
                 "terminal=plain" => plain_terminal = true,
-                _ => bug = Some(named_bug(word).ok_or(BadOption::Unknown(word))?),
+                _ => match word.strip_prefix("lockup=").and_then(|limit| limit.parse().ok()) {
+                    Some(limit @ 1..) => lockup_milliseconds = Some(limit),
+                    _ => bug = Some(named_bug(word).ok_or(BadOption::Unknown(word))?),
+                },
             }
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, bug, plain_terminal, arguments })
+        Ok(Options { preemption, bug, plain_terminal, lockup_milliseconds, arguments })
     }
 }
 
@@ -123,8 +129,13 @@ mod tests {
     #[test]
     fn nothing_is_full_preemption_and_no_arguments() {
         for line in ["", "--", "preempt=full --"] {
-            let nothing =
-                Options { preemption: Preemption::Full, bug: None, plain_terminal: false, arguments: Vec::new() };
+            let nothing = Options {
+                preemption: Preemption::Full,
+                bug: None,
+                plain_terminal: false,
+                lockup_milliseconds: None,
+                arguments: Vec::new(),
+            };
             assert_eq!(Options::parse(line), Ok(nothing));
         }
     }
@@ -143,6 +154,14 @@ mod tests {
     fn a_terminal_may_be_plain() {
         let options = Options::parse("terminal=plain preempt=none -- sh").unwrap();
         assert_eq!((options.plain_terminal, options.preemption), (true, Preemption::None));
+    }
+
+    #[test]
+    fn a_limit_is_a_number_of_milliseconds() {
+        assert_eq!(Options::parse("lockup=200 -- sh").unwrap().lockup_milliseconds, Some(200));
+        for word in ["lockup=", "lockup=0", "lockup=-1", "lockup=soon"] {
+            assert_eq!(Options::parse(word), Err(BadOption::Unknown(word)));
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use core::arch::global_asm;
 
+#[cfg(feature = "allint")]
+use vestibule_arm64::{Hardware as _, Real as Hardware};
+
 use crate::psci;
 
 /// What the host sees as the exit status.
@@ -42,6 +45,11 @@ pub fn exit(status: Status) -> ! {
 
 /// Stops this CPU for good: waits for interrupts with all of them masked.
 pub fn halt() -> ! {
+    // SAFETY: masks more.
+    #[cfg(feature = "allint")]
+    unsafe {
+        Hardware::allint_set();
+    }
     loop {
         // SAFETY: masking everything and waiting touches no memory.
         unsafe { core::arch::asm!("msr daifset, #0xf", "wfi", options(nostack)) };

@@ -9,14 +9,14 @@ use vestibule_arm64::{Frame, Hardware as _};
 
 use crate::reference::{Hardware, Machine};
 use crate::registers::read_register;
-use crate::{percpu, power, println};
+use crate::{backtrace, nmi, percpu, power, println};
 
 /// Before a report, of which there is one: comes back to the first CPU that has something to say, and there once.
 pub fn begin() {
     static REPORTING: AtomicU64 = AtomicU64::new(0);
     let this_cpu = read_register!("mpidr_el1") | 1 << 63;
     match REPORTING.compare_exchange(0, this_cpu, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => {}
+        Ok(_) => nmi::stop_others(percpu::boot_index()),
         // The report itself has failed.
         Err(first) if first == this_cpu => power::exit(power::Status::Failure),
         // Another CPU is at its report and about to end the machine.
@@ -72,6 +72,7 @@ pub fn last_words(what: &str, frame: &Frame) -> ! {
         line[..regs.len()].copy_from_slice(regs);
         println!("x{:<2} {:#018x} {:#018x} {:#018x} {:#018x}", row * 4, line[0], line[1], line[2], line[3]);
     }
+    backtrace::print(frame);
     power::exit(power::Status::Failure)
 }
 

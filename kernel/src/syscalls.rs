@@ -160,6 +160,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         linux::__NR_timer_getoverrun => alarms::getoverrun(call),
         linux::__NR_timer_delete => alarms::delete(call),
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
+        test_hooks::SPIN_MASKED => test_hooks::spin_masked(call.cpu, call.argument(0)),
+        test_hooks::FIQS => test_hooks::fiqs(call.argument(0) != 0),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
         test_hooks::BUG => test_hooks::bug(),

@@ -16,7 +16,10 @@ use crate::process::{Process, Program};
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
-use crate::{cpu_time, device_tree, gic, interrupts, percpu, println, rcu, scheduler, self_check, terminal, timer};
+use crate::{
+    cpu_time, device_tree, gic, interrupts, lockup, nmi, nmi_work, percpu, println, profile, rcu, sampling, scheduler,
+    self_check, terminal, timer,
+};
 
 type Failure = Box<dyn Display>;
 
@@ -28,6 +31,10 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_int
     }
     if let Some(bug) = options.bug {
         bug.plant();
+    }
+    if let Some(milliseconds) = options.lockup_milliseconds {
+        lockup::set_limit(u64::from(milliseconds) * 1_000_000);
+        sampling::set_period(None);
     }
     let overflow_stack_top = stack_for_ever();
     let cpu = become_task(0, overflow_stack_top);
@@ -79,7 +86,12 @@ fn live(cpu: Cpu<NoIrq>) -> ! {
     for interrupt in [interrupts::RESCHEDULE, timer::interrupt()] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }
+    for interrupt in [nmi_work::INTERRUPT, profile::INTERRUPT] {
+        gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
+    }
+    gic::enable_fiq(number, interrupts::FIQ);
     timer::start_tick(cpu_time::HERTZ, number, percpu::count());
+    nmi::init_cpu(number);
     // SAFETY: this is where the CPU came up to, and no exception.
     let cpu: Cpu<ProcessContext> = unsafe { switch::open_first(cpu) };
     scheduler::idle(cpu)

@@ -1,6 +1,6 @@
 //! System calls for tests alone, by numbers that Linux will not have: what programs cannot bring about by themselves.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use vestibule::{Context, Inherit, Process};
 
@@ -8,7 +8,7 @@ use crate::errno::Errno;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::copy_to_user;
-use crate::{percpu, scheduler, timer};
+use crate::{gic, interrupts, nmi, percpu, scheduler, timer};
 
 /// Spins in the kernel for X0 milliseconds, with nothing masked.
 pub const SPIN: u32 = 0x1000;
@@ -40,6 +40,14 @@ pub const OPEN_FILES: u32 = 0x1009;
 /// How much of the heap is in use.
 pub const HEAP_BYTES: u32 = 0x100a;
 
+/// Spins in the kernel for X0 milliseconds, with interrupts off.
+pub const SPIN_MASKED: u32 = 0x100b;
+/// From now on, if X0 is not zero, each tick sends its CPU an interrupt of group 0.
+pub const FIQS: u32 = 0x100c;
+
+/// What [`FIQS`] asked for.
+static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
+
 /// The CPU, plus one, whose current task is to be asked; zero if none.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
@@ -51,6 +59,24 @@ pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, E
         core::hint::spin_loop();
     }
     Ok(0)
+}
+
+pub(crate) fn spin_masked(cpu: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, Errno> {
+    let off = cpu.irqs_off();
+    nmi::spin_with_interrupts_off(&off, (milliseconds as u64).saturating_mul(1_000_000));
+    Ok(0)
+}
+
+pub(crate) fn fiqs(wanted: bool) -> Result<usize, Errno> {
+    SENDS_FIQS.store(wanted, Ordering::Relaxed);
+    Ok(0)
+}
+
+/// From the tick of CPU `here`.
+pub(crate) fn send_fiq(here: usize) {
+    if SENDS_FIQS.load(Ordering::Relaxed) {
+        gic::send_fiq(here, interrupts::FIQ);
+    }
 }
 
 /// Calls itself until the stack ends, and says so: each call's frame is used after the next.

@@ -117,6 +117,11 @@ pub fn next_tick(cpu: usize) -> bool {
     is_tick
 }
 
+/// When CPU `cpu` ticks next, by the counter.
+pub fn tick_due(cpu: usize) -> u64 {
+    NEXT_TICK[cpu].load(Ordering::Relaxed)
+}
+
 /// Has this CPU, number `cpu`, interrupted at that counter value, unless it ticks before.
 pub fn interrupt_by(cpu: usize, counter: u64) {
     let next = counter.min(NEXT_TICK[cpu].load(Ordering::Relaxed));

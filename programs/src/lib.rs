@@ -58,6 +58,7 @@ target_only! {
     sleep;
     memory;
     hunger;
+    nmis;
     rcu;
     clocks;
     futexes;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+use crate::backend::Backend;
 use crate::build::Programs;
 use crate::machine::{Boot, End, Machine};
 use crate::qemu::Qemu;
@@ -13,6 +14,7 @@ use crate::qemu::Qemu;
 pub struct Kernel {
     pub name: &'static str,
     pub elf: PathBuf,
+    pub backend: Backend,
 }
 
 /// The name of the build with every check on.
@@ -40,11 +42,12 @@ impl BootTest {
             program: Some(program),
             command_line: self.command_line,
             cpus: self.cpus,
+            cpu: kernel.backend.cpu(),
             limit: Some(limit),
         };
         let started = Instant::now();
         let boot = machine.boot(qemu)?;
-        let name = format!("boot test {}, {} kernel", self.name, kernel.name);
+        let name = format!("boot test {}, {} kernel{}", self.name, kernel.name, kernel.backend.named());
         self.judge(&boot)
             .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::backend::Backend;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{image, process, workspace};
 
@@ -17,19 +18,37 @@ const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocati
 const KERNEL: &str = "kernel";
 /// The kernel without interrupt-state tracking and checks. Both kernels at one path would be each other's end.
 pub const PLAIN: [&str; 3] = ["--no-default-features", "--target-dir", "target/plain"];
+/// The same of backends: what is compiled is shared, what comes out is not.
+const BUILD_FOLDER: &str = "CARGO_BUILD_BUILD_DIR";
 
 const PROGRAMS: &str = "programs";
 const MINIMAL_KERNEL: &str = "minimal-kernel";
 const CONFORMANCE: &str = "conformance";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
-pub fn kernel(toolchain: &Toolchain, profile: &str) -> Result<PathBuf> {
-    single(toolchain, KERNEL, profile, &[])
+pub fn kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
+    on_backend(toolchain, profile, &[], backend)
 }
 
 /// Builds the release kernel without interrupt-state tracking and checks, the one that is measured, and returns its ELF file.
-pub fn plain_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
-    single(toolchain, KERNEL, "release", &PLAIN)
+pub fn plain_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> {
+    on_backend(toolchain, "release", &PLAIN, backend)
+}
+
+fn on_backend(toolchain: &Toolchain, profile: &str, options: &[&str], backend: Backend) -> Result<PathBuf> {
+    if backend == Backend::Daif {
+        return single(toolchain, KERNEL, profile, options);
+    }
+    let checked = options.is_empty();
+    let folder = format!("target/{backend}-{}", if checked { "checked" } else { "plain" });
+    let mut more = vec!["--target-dir", &folder];
+    more.extend(backend.features());
+    if !checked {
+        more.push(PLAIN[0]);
+    }
+    let shared = workspace::root().join(if checked { "target" } else { PLAIN[2] });
+    let executables = executables(toolchain, KERNEL, profile, &more, Some(&shared))?;
+    named(executables, KERNEL)
 }
 
 /// Builds the release kernel of `examples/minimal-kernel` and returns its ELF file.
@@ -44,13 +63,17 @@ pub fn conformance_harness(toolchain: &Toolchain) -> Result<PathBuf> {
 
 /// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.
 pub fn kernel_elf(toolchain: &Toolchain, checked: bool) -> Result<Vec<u8>> {
-    let path = if checked { kernel(toolchain, "release") } else { plain_kernel(toolchain) }?;
+    let backend = Backend::default();
+    let path = if checked { kernel(toolchain, "release", backend) } else { plain_kernel(toolchain, backend) }?;
     fs::read(&path).with_context(|| format!("cannot read the kernel {}", path.display()))
 }
 
 /// The executable that is named as its package.
 fn single(toolchain: &Toolchain, package: &str, profile: &str, options: &[&str]) -> Result<PathBuf> {
-    let executables = executables(toolchain, package, profile, options)?;
+    named(executables(toolchain, package, profile, options, None)?, package)
+}
+
+fn named(executables: Vec<(String, PathBuf)>, package: &str) -> Result<PathBuf> {
     let found = executables.into_iter().find(|(name, _)| name == package);
     found.map(|(_, path)| path).with_context(|| format!("the package {package} has no executable {package}"))
 }
@@ -63,7 +86,7 @@ pub struct Programs {
 impl Programs {
     /// Builds them in the profile `release` or `dev`.
     pub fn new(toolchain: &Toolchain, profile: &str) -> Result<Self> {
-        Ok(Self { executables: executables(toolchain, PROGRAMS, profile, &[])? })
+        Ok(Self { executables: executables(toolchain, PROGRAMS, profile, &[], None)? })
     }
 
     /// Adds programs that were built elsewhere.
@@ -89,8 +112,12 @@ fn executables(
     package: &str,
     profile: &str,
     options: &[&str],
+    build_folder: Option<&Path>,
 ) -> Result<Vec<(String, PathBuf)>> {
     let mut build = cargo(toolchain, "build");
+    if let Some(folder) = build_folder {
+        build.env(BUILD_FOLDER, folder);
+    }
     build.args(["--profile", profile, "--package", package, "--message-format=json-render-diagnostics"]).args(options);
     let messages = process::output(build.stderr(Stdio::inherit()))?;
     Ok(messages.lines().filter_map(executable).collect())

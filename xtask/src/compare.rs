@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::backend::Backend;
 use crate::build;
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
@@ -60,7 +61,7 @@ pub fn compare(options: &Options) -> Result<ExitCode> {
         answers
     } else {
         let toolchain = Toolchain::ready()?;
-        let kernel = build::kernel(&toolchain, "release")?;
+        let kernel = build::kernel(&toolchain, "release", Backend::default())?;
         ask(&kernel, &qemu, &busybox, &lines, options.cpus, &our_command_line(options.preempt))?
     };
     let differences = differences(&answers, &expected()?);
@@ -143,6 +144,7 @@ fn ask(
         program: None,
         command_line,
         cpus,
+        cpu: Backend::default().cpu(),
         limit: Some(LIMIT),
     };
     let boot = machine.boot(qemu)?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use vestibule_counter::report::Report;
 
+use crate::backend::Backend;
 use crate::budget::Budgets;
 use crate::build::{self, Programs};
 use crate::counter::Counter;
@@ -32,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub fn count() -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
-    let kernel = build::plain_kernel(&toolchain)?;
+    let kernel = build::plain_kernel(&toolchain, Backend::default())?;
     let programs = Programs::new(&toolchain, "release")?;
     let counter = Counter::new()?;
     counter_test::check(&toolchain, &qemu, &counter)?;
@@ -50,6 +51,7 @@ pub fn check(kernel: &Path, programs: &Programs, qemu: &Qemu, counter: &Counter)
         program: Some(program),
         command_line: COMMAND_LINE,
         cpus: 1,
+        cpu: Backend::default().cpu(),
         limit: Some(LIMIT),
     };
     let report = count_twice(&machine, qemu, counter)?;

@@ -8,13 +8,16 @@ use object::elf::{FileHeader64, PT_LOAD};
 use object::endian::LittleEndian;
 use object::read::elf::{FileHeader, ProgramHeader};
 
+use crate::name_table::NameTable;
+
 /// Where the header has its magic number.
 const MAGIC: std::ops::Range<usize> = 56..60;
 
 /// More would not fit the machine, and means that a segment lies where no memory is.
 const LARGEST: u64 = 64 << 20;
 
-/// Lays the loadable segments of `elf` out by physical address, the lowest first, gaps filled with zeros.
+/// Lays the loadable segments of `elf` out by physical address, the lowest first, gaps filled with zeros. Where the kernel has
+/// left room for the names of its functions, they are written.
 pub fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
     let segments = segments(elf)?;
     let start = segments.iter().map(|segment| segment.address).min().context("the kernel has nothing to load")?;
@@ -30,6 +33,15 @@ pub fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
     }
     if image.get(MAGIC) != Some(b"ARM\x64") {
         bail!("the kernel does not start with an arm64 image header: no \"ARM\\x64\" at byte {}", MAGIC.start);
+    }
+    if let Some(names) = NameTable::find(elf)? {
+        let room = segments.iter().find_map(|segment| {
+            let within = names.room.start.checked_sub(segment.virtual_address)? as usize;
+            let fits = within + names.length() <= segment.bytes.len();
+            fits.then(|| (segment.address - start) as usize + within)
+        });
+        let at = room.context("the room for the names of functions is in no segment")?;
+        image[at..at + names.length()].copy_from_slice(&names.table(elf)?);
     }
     Ok(image)
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::backend::Backend;
 use crate::build;
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
@@ -221,7 +222,7 @@ fn paste() -> [Act; 7] {
 }
 
 /// Boots the checked release kernel with a shell and has the whole conversation with it.
-pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
+pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()> {
     let busybox = match Busybox::ready() {
         Ok(busybox) => busybox,
         Err(why) => {
@@ -232,11 +233,12 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
     let mut root = Root::new();
     root.add_busybox(&busybox)?;
     let machine = Machine {
-        kernel: &build::kernel(toolchain, "release")?,
+        kernel: &build::kernel(toolchain, "release", backend)?,
         initrd: &root.write("interactive")?,
         program: None,
         command_line: &command_line(Preempt::Full, Terminal::Whole, &["sh"]),
         cpus: 2,
+        cpu: backend.cpu(),
         limit: Some(LIMIT),
     };
     let started = Instant::now();

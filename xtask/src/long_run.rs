@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::backend::Backend;
 use crate::build::{self, Programs};
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
@@ -29,6 +30,9 @@ pub struct Options {
     /// When the kernel preempts what runs in it
     #[arg(long, value_enum, default_value_t = Preempt::Full)]
     preempt: Preempt,
+    /// What masks interrupts, and whether there are NMIs
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
 }
 
 #[derive(clap::Args)]
@@ -77,11 +81,12 @@ fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) ->
     let qemu = Qemu::ready()?;
     let programs = Programs::new(&toolchain, "release")?;
     let machine = Machine {
-        kernel: &build::kernel(&toolchain, "release")?,
+        kernel: &build::kernel(&toolchain, "release", options.backend)?,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),
         command_line: &command_line(options.preempt, terminal, words),
         cpus: options.cpus,
+        cpu: options.backend.cpu(),
         limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),
     };
     let boot = machine.boot_on_terminal(&qemu, Show::Terminal, Keyboard::Nobody)?;

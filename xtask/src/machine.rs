@@ -33,6 +33,8 @@ pub struct Machine<'a> {
     /// The kernel's command line.
     pub command_line: &'a str,
     pub cpus: u32,
+    /// QEMU's model of them.
+    pub cpu: &'a str,
     /// How long it may run; without a limit it runs until it ends.
     pub limit: Option<Duration>,
 }
@@ -119,7 +121,7 @@ impl Machine<'_> {
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
         let mut command = qemu.command();
-        command.args(["-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-m", "256M"]);
+        command.args(["-M", "virt,gic-version=3", "-cpu", self.cpu, "-m", "256M"]);
         command.arg("-smp").arg(self.cpus.to_string());
         command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
         serial::connect(&mut command);

@@ -9,6 +9,7 @@
 //!     monitor        what its CPUs hold when it hangs    <- symbols
 //! ```
 
+mod backend;
 mod binary;
 mod boot_test;
 mod boots;
@@ -35,6 +36,7 @@ mod minimal_kernel;
 mod model;
 mod monitor;
 mod mutants;
+mod name_table;
 mod one_command;
 mod process;
 mod progress;

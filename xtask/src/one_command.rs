@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 
+use crate::backend::Backend;
 use crate::build;
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
@@ -29,7 +30,7 @@ const COMMANDS: [(&str, &str, u8); 3] = [
 ];
 
 /// Runs all of them everywhere, those of one machine at once.
-pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
+pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()> {
     let busybox = match Busybox::ready() {
         Ok(busybox) => busybox,
         Err(why) => {
@@ -39,11 +40,11 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu) -> Result<()> {
     };
     let mut root = Root::new();
     root.add_busybox(&busybox)?;
-    let (kernel, initrd) = (&build::kernel(toolchain, "release")?, &root.write("one-command")?);
+    let (kernel, initrd) = (&build::kernel(toolchain, "release", backend)?, &root.write("one-command")?);
     let started = Instant::now();
     for cpus in [1, 4] {
         for preempt in Preempt::value_variants() {
-            let run = |command| move || run(kernel, initrd, qemu, cpus, *preempt, command);
+            let run = |command| move || run(kernel, initrd, qemu, (cpus, backend.cpu()), *preempt, command);
             thread::scope(|scope| {
                 let runs = COMMANDS.map(|command| scope.spawn(run(command)));
                 runs.into_iter().try_for_each(|run| run.join().expect("a boot does not panic"))
@@ -58,12 +59,12 @@ fn run(
     kernel: &Path,
     initrd: &Path,
     qemu: &Qemu,
-    cpus: u32,
+    (cpus, cpu): (u32, &str),
     preempt: Preempt,
     (command, said, status): (&str, &str, u8),
 ) -> Result<()> {
     let command_line = command_line(preempt, Terminal::Plain, &["sh", "-c", command]);
-    let machine = Machine { kernel, initrd, program: None, command_line: &command_line, cpus, limit: Some(LIMIT) };
+    let machine = Machine { kernel, initrd, program: None, command_line: &command_line, cpus, cpu, limit: Some(LIMIT) };
     let where_it_ran = || format!("boot test {NAME}: {cpus} CPUs, {command_line}");
     let boot = machine.boot(qemu).with_context(where_it_ran)?;
     judge(&boot, said, status).map_err(|why| anyhow!("{}: {why}\nits log:\n{}", where_it_ran(), boot.log))

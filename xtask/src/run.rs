@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::backend::Backend;
 use crate::build::{self, Programs};
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::{self, Root};
@@ -32,6 +33,9 @@ pub struct Options {
     /// When the kernel preempts what runs in it
     #[arg(long, value_enum, default_value_t = Preempt::Full)]
     preempt: Preempt,
+    /// What masks interrupts, and whether there are NMIs
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
     /// Run this static arm64 ELF file, or the program of that name in programs/, in place of a shell
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -57,7 +61,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let profile = if options.dev { "dev" } else { "release" };
-    let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile), Ok)?;
+    let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile, options.backend), Ok)?;
     let programs = Programs::new(&toolchain, profile)?;
     let mut root = Root::with_shell(&programs)?;
     let program = options.program.as_ref().map(|named| program(named, &programs)).transpose()?;
@@ -77,6 +81,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         program: program.as_deref(),
         command_line: &command_line(options.preempt, terminal, &words),
         cpus: options.cpus,
+        cpu: options.backend.cpu(),
         limit: options.timeout.map(Duration::from_secs),
     };
     let show = if options.verbose { Show::TerminalAndLog } else { Show::Terminal };

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::backend::Backend;
 use crate::binary;
 use crate::boot_test::{BootTest, CHECKED, Kernel};
-use crate::boots::BOOT_TESTS;
+use crate::boots::{BLIND_TESTS, BOOT_TESTS, NMI_TESTS};
 use crate::build::{self, Programs};
 use crate::counter::Counter;
 use crate::initrd::Root;
@@ -30,9 +31,18 @@ pub struct Options {
     /// Only the boot tests with this in their names, and nothing else
     #[arg(long, value_name = "NAME")]
     boot: Option<String>,
+    /// Boot kernels of this backend, and nothing else
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
     /// How many seconds a boot may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+}
+
+impl Options {
+    fn boots_alone(&self) -> bool {
+        self.boot.is_some() || self.backend.is_some()
+    }
 }
 
 /// Runs the steps until one fails; the last line it prints counts what passed and what failed.
@@ -72,7 +82,7 @@ impl fmt::Display for Tally {
 }
 
 fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
-    if options.boot.is_none() {
+    if !options.boots_alone() {
         check_source(tally)?;
         host_tests(tally)?;
         say("model");
@@ -82,9 +92,12 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         count_tests(&mut model::corpus_tests(), tally)?;
     }
     boot_tests(options, tally)?;
-    if options.boot.is_none() {
+    if !options.boots_alone() {
         say("busybox on our kernel and on Linux");
-        tally.note(compare::check(&build::kernel(&Toolchain::ready()?, "release")?, &Qemu::ready()?))?;
+        tally.note(compare::check(
+            &build::kernel(&Toolchain::ready()?, "release", Backend::default())?,
+            &Qemu::ready()?,
+        ))?;
         say("conformance of the model's CPU");
         tally.note(conformance::check(&Toolchain::ready()?, &Qemu::ready()?))?;
         counts(tally)?;
@@ -166,7 +179,7 @@ fn test_result(line: &str) -> Option<(u32, u32)> {
 /// that has just passed the boot tests.
 fn counts(tally: &mut Tally) -> Result<()> {
     let (toolchain, qemu, counter) = (Toolchain::ready()?, Qemu::ready()?, Counter::new()?);
-    let kernel = build::plain_kernel(&toolchain)?;
+    let kernel = build::plain_kernel(&toolchain, Backend::default())?;
     let programs = Programs::new(&toolchain, "release")?;
     say("counter");
     tally.note(counter_test::check(&toolchain, &qemu, &counter))?;
@@ -177,7 +190,8 @@ fn counts(tally: &mut Tally) -> Result<()> {
 /// Boots the minimal kernel, and every boot test with both kernels, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
-    let tests: Vec<_> = BOOT_TESTS.iter().filter(chosen).collect();
+    let backend = options.backend.unwrap_or_default();
+    let tests: Vec<_> = BOOT_TESTS.iter().chain(of_backend(backend)).filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
     let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
     let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
@@ -193,15 +207,15 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     if interactive {
-        let run = interactive::check(&toolchain, &qemu);
+        let run = interactive::check(&toolchain, &qemu, backend);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     if one_command {
-        let run = one_command::check(&toolchain, &qemu);
+        let run = one_command::check(&toolchain, &qemu, backend);
         let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
     }
     if !tests.is_empty() {
-        boot_kernels(&tests, &toolchain, &qemu, limit, tally)?;
+        boot_kernels(&tests, &toolchain, &qemu, limit, backend, tally)?;
     }
     match tally.failed - before {
         0 => Ok(()),
@@ -209,16 +223,21 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     }
 }
 
+fn of_backend(backend: Backend) -> &'static [BootTest] {
+    if backend == Backend::Daif { BLIND_TESTS } else { NMI_TESTS }
+}
+
 fn boot_kernels(
     tests: &[&BootTest],
     toolchain: &Toolchain,
     qemu: &Qemu,
     limit: Duration,
+    backend: Backend,
     tally: &mut Tally,
 ) -> Result<()> {
     let kernels = [
-        Kernel { name: CHECKED, elf: build::kernel(toolchain, "release")? },
-        Kernel { name: "plain", elf: build::plain_kernel(toolchain)? },
+        Kernel { name: CHECKED, elf: build::kernel(toolchain, "release", backend)?, backend },
+        Kernel { name: "plain", elf: build::plain_kernel(toolchain, backend)?, backend },
     ];
     let mut programs = Programs::new(toolchain, "release")?;
     if tests.iter().any(|test| c_library::is_one(test.program())) {
@@ -253,10 +272,11 @@ mod tests {
 
     #[test]
     fn names_boot_tests_apart_and_gives_each_a_program() {
-        assert!(BOOT_TESTS.iter().all(|test| !test.program().is_empty()));
-        let mut names: Vec<_> = BOOT_TESTS.iter().map(|test| test.name).collect();
+        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS].into_iter().flatten().collect();
+        assert!(all.iter().all(|test| !test.program().is_empty()));
+        let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), BOOT_TESTS.len());
+        assert_eq!(names.len(), all.len());
     }
 }

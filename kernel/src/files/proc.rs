@@ -102,11 +102,20 @@ impl Place {
             Place::Descriptor(..) => 0o700,
             _ if self.kind() == Type::Directory => 0o555,
             _ if self.kind() == Type::Symlink => 0o777,
+            _ if self.command().is_some() => 0o644,
             _ => 0o444,
         };
         let links = if self.kind() == Type::Directory { 2 } else { 1 };
         let mode = self.kind() as u32 | permissions;
         Metadata { device: DEVICE, inode: self.number(), links, ..Metadata::of(mode) }
+    }
+
+    /// What a write to it does, if it may be written.
+    fn command(self) -> Option<machine::Command> {
+        match self {
+            Place::Machine(row) => machine::FILES[row].command,
+            _ => None,
+        }
     }
 
     /// A number of its own.
@@ -267,7 +276,9 @@ impl Place {
     /// What stands behind it, to be read.
     pub fn open(self, cpu: &mut Cpu<ProcessContext>, access: Access) -> Result<Arc<dyn File>> {
         let text = match self {
-            Place::Machine(_) | Place::File(..) if access.writes => return Err(Errno::EACCES),
+            Place::Machine(_) | Place::File(..) if access.writes && self.command().is_none() => {
+                return Err(Errno::EACCES);
+            }
             Place::Machine(row) => (machine::FILES[row].text)(),
             Place::File(who, row) => (process::FILES[row].1)(cpu, &who.find()?, who.task)?,
             _ if self.kind() == Type::Symlink => return Err(Errno::ELOOP),
@@ -329,8 +340,9 @@ impl File for Opened {
         Ok(count)
     }
 
-    fn write(&self, _: &mut Cpu<ProcessContext>, _: At, _: &[u8], _: Wait) -> Result {
-        Err(Errno::EINVAL)
+    fn write(&self, cpu: &mut Cpu<ProcessContext>, _: At, from: &[u8], _: Wait) -> Result {
+        let command = self.place.command().ok_or(Errno::EINVAL)?;
+        command(cpu, from).map(|()| from.len())
     }
 
     fn has_places(&self) -> bool {

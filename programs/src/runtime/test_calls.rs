@@ -16,6 +16,8 @@ const FRAMES_IN_USE: u32 = 0x1007;
 const TASKS: u32 = 0x1008;
 const OPEN_FILES: u32 = 0x1009;
 const HEAP_BYTES: u32 = 0x100a;
+const SPIN_MASKED: u32 = 0x100b;
+const FIQS: u32 = 0x100c;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -90,4 +92,16 @@ pub fn open_files() -> Result<usize> {
 pub fn heap_bytes() -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(HEAP_BYTES, [0; 6]) })
+}
+
+/// `spin_masked(milliseconds)`, number 0x100b: as [`spin`], with interrupts off.
+pub fn spin_masked(time: Duration) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SPIN_MASKED, [time.as_millis() as usize, 0, 0, 0, 0, 0]) })
+}
+
+/// `fiqs(wanted)`, number 0x100c: whether from now on each tick sends its CPU an interrupt that comes as FIQ.
+pub fn fiqs(wanted: bool) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(FIQS, [usize::from(wanted), 0, 0, 0, 0, 0]) })
 }

@@ -4,11 +4,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use vestibule::Process;
+
 use super::Place;
+use crate::errno::{Errno, Result};
 use crate::files::page;
+use crate::reference::Cpu;
 use crate::registers::read_register;
 use crate::syscalls::{RELEASE, VERSION, host_name};
-use crate::{cpu_time, frames, percpu, processes, timer};
+use crate::{cpu_time, frames, nmi, percpu, processes, profile, timer};
 
 /// A file about the machine.
 pub struct About {
@@ -18,7 +22,12 @@ pub struct About {
     pub name: &'static str,
     /// What it says.
     pub text: fn() -> Vec<u8>,
+    /// What is done when somebody writes to it; nothing may be written if there is none.
+    pub command: Option<Command>,
 }
+
+/// Does what was written.
+pub type Command = fn(&mut Cpu<Process>, &[u8]) -> Result<()>;
 
 impl About {
     /// Where it is.
@@ -28,22 +37,28 @@ impl About {
 }
 
 const fn about(name: &'static str, text: fn() -> Vec<u8>) -> About {
-    About { settings: None, name, text }
+    About { settings: None, name, text, command: None }
+}
+
+const fn switch(name: &'static str, text: fn() -> Vec<u8>, command: Command) -> About {
+    About { settings: None, name, text, command: Some(command) }
 }
 
 const fn setting(name: &'static str, text: fn() -> Vec<u8>) -> About {
-    About { settings: Some(1), name, text }
+    About { settings: Some(1), name, text, command: None }
 }
 
 /// All of them.
-pub const FILES: [About; 13] = [
+pub const FILES: [About; 15] = [
     about("cmdline", || b"\n".to_vec()),
     about("cpuinfo", cpus),
     about("filesystems", || b"nodev\ttmpfs\nnodev\tproc\nnodev\tpipefs\n".to_vec()),
     about("loadavg", load),
     about("meminfo", memory),
     about("mounts", mounts),
+    switch("profile", profile::report, profile::command),
     about("stat", times),
+    switch("sysrq-trigger", Vec::new, request),
     about("uptime", uptime),
     about("version", version),
     setting("hostname", host_name),
@@ -59,6 +74,16 @@ const HUNDREDTHS: u64 = SECOND / 100;
 /// What a write into a string gives is always fine.
 macro_rules! line {
     ($text:expr, $($part:tt)*) => { _ = writeln!($text, $($part)*) };
+}
+
+/// What Linux does for the same letters: `l` says what every CPU does, `c` ends the kernel.
+fn request(cpu: &mut Cpu<Process>, text: &[u8]) -> Result<()> {
+    match text.first() {
+        Some(b'l') => nmi::backtrace_all(cpu),
+        Some(b'c') => panic!("somebody wrote c to /proc/sysrq-trigger"),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(())
 }
 
 /// The file systems that there are.

@@ -1,0 +1,91 @@
+//! Backtraces, through exceptions and from stack to stack: from any context, also of code that was interrupted with
+//! everything masked.
+//!
+//! Frame records are a chain of (X29, X30) in memory. Nothing of it is trusted: each is looked at only if the CPU says that it is mapped.
+
+use core::arch::asm;
+
+use vestibule_arm64::Frame;
+
+use crate::registers::read_register;
+use crate::stacks::STACK_SIZE;
+use crate::symbols::Place;
+use crate::{layout, println};
+
+const DEEPEST: usize = 48;
+/// How far above an entry function's frame record the exception's frame may lie.
+const ENTRY_FRAME: u64 = 1024;
+
+/// Prints who called whom, beginning with the interrupted code.
+pub fn print(frame: &Frame) {
+    if frame.from_user() {
+        return println!("  in user mode at {:#x}", frame.pc);
+    }
+    println!("  {}", Place(frame.pc));
+    print_from(frame.regs[29]);
+}
+
+/// Prints who called whom, beginning with whoever calls this.
+pub fn print_here() {
+    let record;
+    // SAFETY: only reads.
+    unsafe { asm!("mov {}, x29", out(reg) record, options(nomem, nostack, preserves_flags)) };
+    print_from(record);
+}
+
+fn print_from(mut record: u64) {
+    for _ in 0..DEEPEST {
+        let Some([next, return_address]) = read(record) else { return };
+        if !is_text(return_address) {
+            return;
+        }
+        println!("  {}", Place(return_address - 4));
+        record = match interrupted(record, next) {
+            Some(frame) if frame.from_user() => return println!("  --- from user mode at {:#x}", frame.pc),
+            Some(frame) => {
+                println!("  --- exception, pstate {:#x}", frame.pstate);
+                println!("  {}", Place(frame.pc));
+                next
+            }
+            None => next,
+        };
+    }
+}
+
+/// The frame of the exception whose entry function's record this is: the vector has made it just above, of code whose X29 the
+/// record holds.
+fn interrupted(record: u64, next: u64) -> Option<&'static Frame> {
+    let [_, return_address] = read(record)?;
+    if !layout::entry_text().contains(&(return_address as usize)) {
+        return None;
+    }
+    (record + 16..record + ENTRY_FRAME).step_by(16).find_map(|address| {
+        is_mapped(address + size_of::<Frame>() as u64 - 8).then_some(())?;
+        is_mapped(address).then_some(())?;
+        // SAFETY: mapped and aligned, and any bytes are a frame; whoever runs above does not come back meanwhile.
+        let frame = unsafe { &*(address as *const Frame) };
+        let is_at_top = (address as usize + size_of::<Frame>()).is_multiple_of(STACK_SIZE);
+        let is_one = if frame.from_user() { is_at_top } else { is_text(frame.pc) };
+        (frame.regs[29] == next && is_one).then_some(frame)
+    })
+}
+
+fn read(record: u64) -> Option<[u64; 2]> {
+    let fits = record.is_multiple_of(8) && layout::is_stack(record as usize);
+    // SAFETY: aligned and mapped; it is only read, and what is there may be anything.
+    (fits && is_mapped(record) && is_mapped(record + 8)).then(|| unsafe { *(record as *const [u64; 2]) })
+}
+
+fn is_text(address: u64) -> bool {
+    layout::image().text.contains(&(address as usize))
+}
+
+/// Asks the CPU. PAR_EL1 is nobody's else.
+fn is_mapped(address: u64) -> bool {
+    if !layout::is_stack(address as usize) {
+        return false;
+    }
+    // SAFETY: translates an address; nothing is accessed.
+    unsafe { asm!("at s1e1r, {}", "isb", in(reg) address, options(nostack, preserves_flags)) };
+    read_register!("par_el1") & 1 == 0
+}

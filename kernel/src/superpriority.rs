@@ -1,0 +1,30 @@
+//! FEAT_NMI, for the backend that needs it: interrupts with superpriority come where PSTATE.I is set.
+
+use core::arch::asm;
+
+use crate::registers::read_register;
+
+/// SCTLR_EL1.NMI: PSTATE.ALLINT masks, and only it masks superpriority. SPINTMASK stays clear: taking an exception sets ALLINT.
+const NMI: u64 = 1 << 61;
+
+/// On each CPU, before its vectors are the port's. Before: everything masked. After: NMIs too.
+pub fn init_cpu() {
+    let implemented = read_register!("id_aa64pfr1_el1") >> 36 & 0xf;
+    assert!(
+        implemented != 0,
+        "this kernel is built for CPUs with FEAT_NMI (ID_AA64PFR1_EL1.NMI), and this one has none"
+    );
+    // SAFETY: masks more. MSR ALLINT, #1, as its mnemonic wants an assembler that knows FEAT_NMI.
+    unsafe {
+        asm!(
+            ".inst 0xd501411f",
+            "mrs {sctlr}, sctlr_el1",
+            "orr {sctlr}, {sctlr}, {nmi}",
+            "msr sctlr_el1, {sctlr}",
+            "isb",
+            sctlr = out(reg) _,
+            nmi = in(reg) NMI,
+            options(nostack, preserves_flags),
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! `nmis profile|blind|backtrace|stuck|fiq`: what sees code that has interrupts off, by `/proc/profile` and
+//! `/proc/sysrq-trigger`. Only the reference kernel has these.
+//!
+//! - `profile`: nearly all samples of a spin with interrupts off are that spin's; `blind`, where there are no NMIs: none.
+//! - `backtrace`: every CPU says where it is, one that spins with interrupts off too.
+//! - `stuck`: spins with interrupts off for long enough that somebody should say so.
+//! - `fiq`: interrupts come as FIQ, to user mode and to the kernel.
+
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+
+use crate::runtime::clock::now;
+use crate::runtime::file::{close, open};
+use crate::runtime::print::println;
+use crate::runtime::start::Arguments;
+use crate::runtime::syscall::{Errno, Result, abi, nanosleep, read, sched_yield, stay_on_first_cpu, write};
+use crate::runtime::test_calls::{fiqs, spin, spin_masked};
+use crate::runtime::thread::spawn;
+
+const PROFILE: &CStr = c"/proc/profile";
+const REQUESTS: &CStr = c"/proc/sysrq-trigger";
+const SPINNER: &str = "spin_with_interrupts_off";
+
+/// The program.
+pub fn main(arguments: Arguments) -> u8 {
+    let done = match arguments.get(1) {
+        Some("profile") => profile(true),
+        Some("blind") => profile(false),
+        Some("backtrace") => backtrace(),
+        Some("stuck") => spin_masked(Duration::from_millis(1500)).map(|_| true),
+        Some("fiq") => fiq(),
+        _ => {
+            println!("usage: nmis profile|blind|backtrace|stuck|fiq");
+            return 2;
+        }
+    };
+    match done {
+        Ok(right) => u8::from(!right),
+        Err(Errno(error)) => {
+            println!("nmis: error {error}");
+            1
+        }
+    }
+}
+
+/// Samples of one CPU, all of them taken while it spins, if anybody can take them then.
+fn profile(sees: bool) -> Result<bool> {
+    stay_on_first_cpu()?;
+    command(PROFILE, b"start 1000 200")?;
+    spin_masked(Duration::from_secs(2))?;
+    command(PROFILE, if sees { b"wait" } else { b"stop" })?;
+    let mut text = [0; 4096];
+    let count = load(PROFILE, &mut text)?;
+    let text = core::str::from_utf8(&text[..count]).map_err(|_| Errno(abi_error()))?;
+    let all = first_number(text).unwrap_or(0);
+    let spinners = text.lines().find(|line| line.contains(SPINNER)).and_then(first_number).unwrap_or(0);
+    println!("{text}nmis: {spinners} of {all} samples in {SPINNER}");
+    let percent = (spinners * 100).checked_div(all).unwrap_or(0);
+    println!("nmis: {}", if percent >= 95 { "at least 95 %" } else if spinners == 0 { "none" } else { "some" });
+    Ok(if sees { percent >= 95 && all >= 200 } else { spinners == 0 })
+}
+
+/// What a text that is none is called here.
+const fn abi_error() -> u32 {
+    crate::runtime::syscall::errno::EILSEQ
+}
+
+fn first_number(line: &str) -> Option<u64> {
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+static SPINS: AtomicBool = AtomicBool::new(false);
+
+/// The other thread spins on another CPU, where there is one.
+fn backtrace() -> Result<bool> {
+    let spinner = spawn(|| {
+        SPINS.store(true, Ordering::Release);
+        // What is looked at is the kernel's log.
+        _ = spin_masked(Duration::from_millis(700));
+    })
+    .map_err(|_| Errno(crate::runtime::syscall::errno::EAGAIN))?;
+    while !SPINS.load(Ordering::Acquire) {
+        sched_yield();
+    }
+    nanosleep(Duration::from_millis(100))?;
+    command(REQUESTS, b"l")?;
+    spinner.join();
+    Ok(true)
+}
+
+/// A hundred ticks in user mode, and as many in the kernel.
+fn fiq() -> Result<bool> {
+    fiqs(true)?;
+    let start = now();
+    while now() - start < Duration::from_millis(400) {
+        core::hint::spin_loop();
+    }
+    spin(Duration::from_millis(400))?;
+    fiqs(false)?;
+    Ok(true)
+}
+
+fn command(path: &CStr, text: &[u8]) -> Result<()> {
+    let file = open(path, abi::O_WRONLY)?;
+    let written = write(file, text);
+    close(file)?;
+    written.map(|_| ())
+}
+
+fn load(path: &CStr, to: &mut [u8]) -> Result<usize> {
+    let file = open(path, abi::O_RDONLY)?;
+    let count = read(file, to);
+    close(file)?;
+    count
+}

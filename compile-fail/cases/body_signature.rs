@@ -1,6 +1,7 @@
 //! A kernel writes each of its bodies for the context that the class promises.
 //@ syscall: E0053 "expected `Process`, found `NoIrq`"
 //@ interrupt: E0053 "expected `Hardirq`, found `Process`"
+//@ nmi: E0053 "expected `NoNmi`, found `Hardirq`"
 //@ fault: E0053 "expected `Inherit`, found `Process`"
 //@ brk: E0053 "expected `Critical`, found `Process`"
 
@@ -29,6 +30,10 @@ impl Bodies for ThisKernel {
     }
     #[cfg(bad = "interrupt")]
     fn interrupt(cpu: Cpu<Self, Process>, _: u32, _: &mut Frame) -> Cpu<Self, Process> {
+        cpu
+    }
+    #[cfg(bad = "nmi")]
+    fn nmi(cpu: Cpu<Self, Hardirq>, _: u32, _: &mut Frame) -> Cpu<Self, Hardirq> {
         cpu
     }
     #[cfg(bad = "fault")]

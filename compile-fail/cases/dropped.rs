@@ -47,7 +47,7 @@ pub fn irq(taken: Taken<'_, SomePort, El1Irq>) -> Option<Restored<'_, SomePort, 
     let x = taken.enter().on_irq_stack(|x| {
         #[cfg(bad = "on_irq_stack")]
         left.replace(0);
-        x.open().run_hardirq(interrupt).mask()
+        x.open().acknowledge(acknowledge, nmi).0.then().run_hardirq(interrupt).mask()
     });
     #[cfg(bad = "on_irq_stack")]
     left?;

@@ -1,7 +1,7 @@
 //! A task that never came from user mode goes there by the exit of a class that comes from user mode with everything
 //! open, and by no other.
 //@ masked_body: E0271 "<El0Irq as Class>::Body == Process"
-//@ masked_body: E0271 "<Hardirq as Body>::Last == Process"
+//@ masked_body: E0271 "<Then<NoNmi, Hardirq> as Body>::Last == Process"
 //@ from_kernel: E0277 "`Regular: FromUser`"
 //@ with_interrupts_masked: E0308 "Process>`, found `Cpu<" "NoIrq>`"
 

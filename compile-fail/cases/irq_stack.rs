@@ -31,7 +31,7 @@ pub fn handler<'f, P: Arm64Port>(
     let x = x.on_irq_stack(|x| {
         #[cfg(not(bad = "enters_open"))]
         let x = x.open();
-        let x = x.run_hardirq(interrupt);
+        let x = x.acknowledge(acknowledge, nmi).0.then().run_hardirq(interrupt);
         #[cfg(not(bad = "leaves_open"))]
         let x = x.mask();
         #[cfg(bad = "prepares")]

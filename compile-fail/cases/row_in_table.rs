@@ -2,6 +2,8 @@
 //@ fault_opens_everything: E0080 "the body of this class is more open than its accounting allows"
 //@ second_half_opens_everything: E0080 "the body of this class is more open than its accounting allows"
 //@ nmi_like_with_nmis_open: E0080 "the body of this class is more open than its accounting allows"
+//@ nmi_like_with_serror_open: E0080 "the body of this class is more open than its accounting allows"
+//@ nmi_with_nmis_open: E0080 "the body of this class is more open than its accounting allows"
 //@ debug_inherits: E0080 "the body of this class is more open than its accounting allows"
 //@ user_inherits: E0080 "the body of this class is more open than its accounting allows"
 
@@ -16,14 +18,18 @@ impl Class for Mine {
     type Body = Process;
     #[cfg(bad = "second_half_opens_everything")]
     type Body = Then<Error, Process>;
-    #[cfg(bad = "nmi_like_with_nmis_open")]
+    #[cfg(any(bad = "nmi_like_with_nmis_open", bad = "nmi_with_nmis_open"))]
     type Body = NoIrq;
+    #[cfg(bad = "nmi_like_with_serror_open")]
+    type Body = NoNmi;
     #[cfg(any(bad = "debug_inherits", bad = "user_inherits"))]
     type Body = Inherit;
-    #[cfg(not(any(bad = "nmi_like_with_nmis_open", bad = "debug_inherits", bad = "user_inherits")))]
+    #[cfg(any(good, bad = "fault_opens_everything", bad = "second_half_opens_everything"))]
     type Counts = Regular;
-    #[cfg(bad = "nmi_like_with_nmis_open")]
+    #[cfg(any(bad = "nmi_like_with_nmis_open", bad = "nmi_like_with_serror_open"))]
     type Counts = NmiLike;
+    #[cfg(bad = "nmi_with_nmis_open")]
+    type Counts = Nmi;
     #[cfg(bad = "debug_inherits")]
     type Counts = Debug;
     #[cfg(bad = "user_inherits")]

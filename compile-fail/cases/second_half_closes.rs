@@ -8,12 +8,12 @@ pub enum Halves {}
 impl Class for Halves {
     const NAME: &'static str = "halves";
     #[cfg(good)]
-    type Body = Then<Error, NoIrq>;
+    type Body = Then<NoIrq, Process>;
     #[cfg(bad = "closes")]
-    type Body = Then<NoIrq, Error>;
+    type Body = Then<Process, NoIrq>;
     type Counts = User;
 }
 
 pub fn handler(taken: Taken<'_, SomePort, Halves>) -> Restored<'_, SomePort, Halves> {
-    taken.enter().open().run(|cpu, _| cpu).then().mask().prepare().restore()
+    taken.enter().open().run(|cpu, _| cpu).then().run(|cpu, _| cpu).mask().prepare().restore()
 }

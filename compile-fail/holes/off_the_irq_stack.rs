@@ -9,8 +9,8 @@ use support::*;
 pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
     let x = taken.enter();
     #[cfg(not(bad = "on_the_tasks_stack"))]
-    let x = x.on_irq_stack(|x| x.open().run_hardirq(interrupt).mask());
+    let x = x.on_irq_stack(|x| x.open().acknowledge(acknowledge, nmi).0.then().run_hardirq(interrupt).mask());
     #[cfg(bad = "on_the_tasks_stack")]
-    let x = x.open().run_hardirq(interrupt).mask();
+    let x = x.open().acknowledge(acknowledge, nmi).0.then().run_hardirq(interrupt).mask();
     x.prepare().restore()
 }

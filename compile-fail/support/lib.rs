@@ -5,7 +5,7 @@
 pub use core::marker::PhantomData;
 pub use vestibule::*;
 pub use vestibule_arm64::classes::*;
-pub use vestibule_arm64::{Arm64, Arm64Port, Bodies, Daif, Frame, GicV3, Hardware, Key, On, Thread};
+pub use vestibule_arm64::{AllInt, Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Hardware, Key, On, Pmr, Thread};
 
 use core::hint::black_box;
 use vestibule_arm64::fpsimd::Fpsimd;
@@ -35,6 +35,16 @@ impl Bodies for SomeKernel {
 
 /// An interrupt's body, as `run_hardirq` wants it.
 pub fn interrupt<K: Kernel>(cpu: Cpu<K, Hardirq>, _: &mut FrameOf<K>) -> Cpu<K, Hardirq> {
+    cpu
+}
+
+/// The controller of who has nothing to say, as `acknowledge` wants it.
+pub fn acknowledge<K: Kernel>(_: &Cpu<K, NoNmi>) -> Acknowledged {
+    black_box(Acknowledged::Nothing)
+}
+
+/// An NMI's body, as `acknowledge` wants it.
+pub fn nmi<K: Kernel>(cpu: Cpu<K, NoNmi>, _: u32, _: &mut FrameOf<K>) -> Cpu<K, NoNmi> {
     cpu
 }
 

@@ -136,9 +136,16 @@ impl<K: Bodies> Port for On<K> {
     type Masks = K::Backend;
 }
 
-/// What handlers are generic over: any kernel with bodies, on any backend.
-pub trait Arm64Port: Port<Kernel: Bodies> {}
-impl<P: Port<Kernel: Bodies>> Arm64Port for P {}
+/// What handlers are generic over: any kernel with bodies, on its own backend. Only [`On`] is one, so that masks move as the
+/// machine says that they lie.
+pub trait Arm64Port: Port<Kernel: Bodies> + Sealed {}
+impl<K: Bodies> Arm64Port for On<K> {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<K: super::Bodies> Sealed for super::On<K> {}
+}
+use sealed::Sealed;
 
 /// The CPU under a kernel.
 pub(crate) type CpuOf<K> = <<K as Bodies>::Backend as Backend>::Hardware;

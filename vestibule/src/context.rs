@@ -1,6 +1,8 @@
 //! What may interrupt this CPU now: five nested contexts as types, and three that are one of the five without saying
 //! which (`Inherit`) or with a promise on top (`Atomic`, `Hardirq`).
 
+use crate::{Debug, Nmi, NmiLike};
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -45,9 +47,21 @@ pub trait Pinned: Context {}
 #[diagnostic::on_unimplemented(message = "an interrupt may come in `{Self}`", label = "mask first: `irqs_off`")]
 pub trait IrqsMasked: Pinned {}
 
-/// Contexts whose bodies are simply run. An interrupt's is counted as one.
-#[diagnostic::on_unimplemented(message = "a body in `{Self}` is not simply run", label = "it counts: `run_hardirq`")]
-pub trait Uncounted: Context {}
+/// Contexts whose bodies an exception that counts as `Counts` simply runs. Any other body counts as what its exception does
+/// not: an interrupt's, an NMI's in an interrupt, an SError's of user mode.
+#[diagnostic::on_unimplemented(
+    message = "a body in `{Self}` is not simply run in a `{Counts}` exception",
+    label = "it counts: `run_hardirq`, `acknowledge`, `run_nmi`"
+)]
+pub trait Uncounted<Counts>: Context {}
+impl<Counts> Uncounted<Counts> for Process {}
+impl<Counts> Uncounted<Counts> for NoIrq {}
+impl<Counts> Uncounted<Counts> for Inherit {}
+impl Uncounted<Nmi> for NoNmi {}
+impl Uncounted<NmiLike> for Error {}
+impl Uncounted<NmiLike> for Critical {}
+impl Uncounted<Debug> for Error {}
+impl Uncounted<Debug> for Critical {}
 
 /// Contexts with interrupts open: where a guard that masks them means something.
 #[diagnostic::on_unimplemented(message = "interrupts are not known to be open in `{Self}`")]
@@ -70,25 +84,24 @@ macro_rules! contexts {
 
 contexts! {
     /// Nothing masked.
-    Process = Process: MaySleep IrqsOpen Uncounted;
+    Process = Process: MaySleep IrqsOpen;
     /// Nothing masked, and the running code keeps its CPU: preemption off, or a soft interrupt.
     Atomic = Process: Pinned IrqsOpen;
     /// Interrupts masked, everything else open: the only context that a task switch is valid in (C28).
-    NoIrq = NoIrq: Pinned IrqsMasked Uncounted;
+    NoIrq = NoIrq: Pinned IrqsMasked;
     /// `NoIrq`, in an interrupt's body, on the interrupt stack: nothing switches tasks here.
     Hardirq = NoIrq: Pinned IrqsMasked;
     /// Non-maskable interrupts masked too.
-    NoNmi = NoNmi: Pinned IrqsMasked Uncounted;
+    NoNmi = NoNmi: Pinned IrqsMasked;
     /// SError masked too.
-    Error = Error: Pinned IrqsMasked Uncounted;
+    Error = Error: Pinned IrqsMasked;
     /// Everything masked, as the hardware leaves it on taking an exception.
-    Critical = Critical: Pinned IrqsMasked Uncounted;
+    Critical = Critical: Pinned IrqsMasked;
 }
 
 /// Exactly what was interrupted: a synchronous exception from the kernel is no more open and no less (C6).
 pub enum Inherit {}
 impl Sealed for Inherit {}
-impl Uncounted for Inherit {}
 impl Context for Inherit {
     const LEVEL: Option<Level> = None;
 }

@@ -178,7 +178,7 @@ impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Open<C>> {
         body: impl FnOnce(Cpu<P::Kernel, C>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, C>,
     ) -> Exception<'f, P, X, Ran<C>>
     where
-        C: Uncounted,
+        C: Uncounted<X::Counts>,
         X::Counts: Untraced,
     {
         self.run_body(body)
@@ -224,7 +224,7 @@ pub enum Acknowledged {
     Nmi(u32),
 }
 
-impl<'f, P: Port, X: Class<Counts: Untraced>> Exception<'f, P, X, Open<NoNmi>> {
+impl<'f, P: Port, X: Class<Counts: Prepares + Untraced>> Exception<'f, P, X, Open<NoNmi>> {
     /// Which interrupt is it? Asked with NMIs masked, so that none comes between acknowledgement and classification. An NMI is
     /// handled here and now, counted as one; what comes back is an ordinary interrupt, for the second half.
     #[inline(always)]
@@ -256,7 +256,7 @@ impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Ope
         body: impl FnOnce(Cpu<P::Kernel, Error>, &mut FrameOf<P::Kernel>) -> Cpu<P::Kernel, Error>,
     ) -> Exception<'f, P, X, Ran<Error>> {
         let noted = note_unit(&self.cpu, AS_NMI);
-        let ran = self.run(body);
+        let ran = self.run_body(body);
         undo_unit(&ran.cpu, noted, AS_NMI);
         ran
     }

@@ -1,43 +1,60 @@
 //! The same entry code as one would write it by hand: plain functions, plain words, and mask writes where they are
-//! wanted. `TRACKED`: with tracking and tracing, or with neither.
+//! wanted. `TRACKED`: with tracking and tracing, or with neither. `BACKEND`: where the masks lie.
 //!
 //! What is done, and in which order, is the library's; that the compiler is told the same of what is likely, too.
 
 mod cpu;
 mod from_kernel;
 mod from_user;
+mod interrupts;
+mod masks;
 mod steps;
 
-use core::hint::cold_path;
-use cpu::{call_on_irq_stack, mask, open};
+use masks::{ALLINT, DAIF, PMR};
 use vestibule_arm64::Frame;
 
 type Entry = unsafe extern "C" fn(&mut Frame);
 
 macro_rules! entries {
-    ($tracked:literal) => {
+    ($tracked:literal, $backend:ident) => {
         [
-            from_kernel::sync::<$tracked>,
-            from_kernel::irq::<$tracked>,
-            from_kernel::serror::<$tracked>,
-            from_user::sync::<$tracked>,
-            from_user::irq::<$tracked>,
-            from_user::serror::<$tracked>,
-            from_kernel::unexpected::<$tracked, true>,
-            from_kernel::unexpected::<$tracked, false>,
-            from_kernel::stack_overflow::<$tracked, true>,
-            from_kernel::stack_overflow::<$tracked, false>,
+            from_kernel::sync::<$tracked, $backend>,
+            from_kernel::irq::<$tracked, $backend>,
+            from_kernel::fiq::<$tracked, $backend>,
+            from_kernel::serror::<$tracked, $backend>,
+            from_user::sync::<$tracked, $backend>,
+            from_user::irq::<$tracked, $backend>,
+            from_user::fiq::<$tracked, $backend>,
+            from_user::serror::<$tracked, $backend>,
+            from_kernel::unexpected::<$tracked, $backend, true>,
+            from_kernel::unexpected::<$tracked, $backend, false>,
+            from_kernel::stack_overflow::<$tracked, $backend, true>,
+            from_kernel::stack_overflow::<$tracked, $backend, false>,
         ]
     };
 }
 
 /// In the order that both have.
 #[unsafe(no_mangle)]
-pub static ENTRIES: [[Entry; 10]; 2] = [entries!(true), entries!(false)];
+pub static ENTRIES: [[Entry; 12]; 6] = [
+    entries!(true, DAIF),
+    entries!(false, DAIF),
+    entries!(true, PMR),
+    entries!(false, PMR),
+    entries!(true, ALLINT),
+    entries!(false, ALLINT),
+];
 
 /// The exit of a system call that was never made.
 #[unsafe(no_mangle)]
-pub static FIRST: (First, First) = (from_user::first::<true>, from_user::first::<false>);
+pub static FIRST: [First; 6] = [
+    from_user::first::<true, DAIF>,
+    from_user::first::<false, DAIF>,
+    from_user::first::<true, PMR>,
+    from_user::first::<false, PMR>,
+    from_user::first::<true, ALLINT>,
+    from_user::first::<false, ALLINT>,
+];
 type First = unsafe fn(&mut Frame);
 
 /// ESR.EC.
@@ -62,49 +79,5 @@ fn serror_body(frame: &mut Frame) {
         crate::hooks::body_serror_corrected(frame);
     } else {
         crate::hooks::die("uncorrected SError", frame);
-    }
-}
-
-/// An interrupt, on the interrupt stack and back.
-#[inline(always)]
-fn interrupt_on_irq_stack<const TRACKED: bool>(frame: &mut Frame, top: u64) {
-    call_on_irq_stack!(interrupt_there::<TRACKED>, frame, top);
-}
-
-#[unsafe(link_section = ".noinstr.text")]
-extern "C" fn interrupt_there<const TRACKED: bool>(frame: &mut Frame) {
-    interrupt::<TRACKED>(frame);
-}
-
-/// An interrupt, with its masks.
-#[inline(always)]
-fn interrupt<const TRACKED: bool>(frame: &mut Frame) {
-    open!(12);
-    interrupt_body::<TRACKED>(frame);
-    mask!(15);
-}
-
-/// An interrupt's body, if there is an interrupt.
-#[inline(always)]
-fn acknowledged_body(frame: &mut Frame) {
-    const NONE: core::ops::RangeInclusive<u32> = 1020..=1023;
-    let interrupt = cpu::acknowledge();
-    if !NONE.contains(&interrupt) {
-        cpu::isb();
-        crate::hooks::body_interrupt(interrupt, frame);
-        cpu::end_of_interrupt(interrupt);
-    }
-}
-
-/// The body of an interrupt, counted; soft interrupts after it.
-#[inline(always)]
-fn interrupt_body<const TRACKED: bool>(frame: &mut Frame) {
-    use core::sync::atomic::Ordering::Relaxed;
-    cpu::word().fetch_add(steps::HARDIRQ, Relaxed);
-    acknowledged_body(frame);
-    let left = cpu::word().fetch_sub(steps::HARDIRQ, Relaxed) - steps::HARDIRQ;
-    if left & steps::INTERRUPT == 0 && crate::hooks::softirqs_pending() {
-        cold_path();
-        steps::run_softirqs::<TRACKED>();
     }
 }

@@ -3,22 +3,22 @@
 use crate::hooks;
 use core::marker::PhantomData;
 use vestibule::{
-    Atomic, Call, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, Process,
-    Scheduler, Softirqs, Step, SyscallWork, UserWork,
+    Atomic, Call, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, NoNmi,
+    Process, Scheduler, Softirqs, Step, SyscallWork, UserWork,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, On, Real, entry};
+use vestibule_arm64::{AllInt, Arm64, Backend, Bodies, Daif, Frame, GicV3, On, Pmr, Real, entry};
 
-/// The kernel with that tracking.
-pub struct Opaque<Tracking>(PhantomData<Tracking>);
+/// The kernel with that tracking, on that backend.
+pub struct Opaque<Tracking, B>(PhantomData<(Tracking, B)>);
 /// Tracking and tracing answered for.
 pub enum Tracked {}
 /// Everything else answered for.
 pub enum Others {}
 
 /// With every concern answered for.
-type Full = On<Opaque<Tracked>>;
+type Full<B> = On<Opaque<Tracked, B>>;
 /// With neither tracking nor tracing.
-type Bare = On<Opaque<()>>;
+type Bare<B> = On<Opaque<(), B>>;
 
 type Entry = unsafe extern "C" fn(&mut Frame);
 
@@ -27,9 +27,11 @@ macro_rules! entries {
         [
             entry::el1_sync::<$port>,
             entry::el1_irq::<$port>,
+            entry::el1_fiq::<$port>,
             entry::el1_serror::<$port>,
             entry::el0_sync::<$port>,
             entry::el0_irq::<$port>,
+            entry::el0_fiq::<$port>,
             entry::el0_serror::<$port>,
             entry::unexpected::<$port, true>,
             entry::unexpected::<$port, false>,
@@ -41,17 +43,30 @@ macro_rules! entries {
 
 /// In the order that both have.
 #[unsafe(no_mangle)]
-pub static ENTRIES: [[Entry; 10]; 2] = [entries!(Full), entries!(Bare)];
+pub static ENTRIES: [[Entry; 12]; 6] = [
+    entries!(Full<Daif<Real>>),
+    entries!(Bare<Daif<Real>>),
+    entries!(Full<Pmr<Real>>),
+    entries!(Bare<Pmr<Real>>),
+    entries!(Full<AllInt<Real>>),
+    entries!(Bare<AllInt<Real>>),
+];
 
 /// The exit of a system call that was never made.
 #[unsafe(no_mangle)]
-pub static FIRST: (First<Tracked>, First<()>) = (entry::first::<Full>, entry::first::<Bare>);
-type First<Tracking> = unsafe fn(Cpu<Opaque<Tracking>, Process>, &mut Frame);
+pub static FIRST: AllFirsts = (
+    (entry::first::<Full<_>>, entry::first::<Bare<_>>),
+    (entry::first::<Full<_>>, entry::first::<Bare<_>>),
+    (entry::first::<Full<_>>, entry::first::<Bare<_>>),
+);
+type AllFirsts = (Firsts<Daif<Real>>, Firsts<Pmr<Real>>, Firsts<AllInt<Real>>);
+type Firsts<B> = (First<Tracked, B>, First<(), B>);
+type First<Tracking, B> = unsafe fn(Cpu<Opaque<Tracking, B>, Process>, &mut Frame);
 
 macro_rules! kernel {
     ($tracking:ty) => {
-        impl Kernel for Opaque<$tracking> {
-            type Machine = Arm64<Daif<Real>>;
+        impl<B: Backend> Kernel for Opaque<$tracking, B> {
+            type Machine = Arm64<B>;
             type Scheduler = Others;
             type ContextTracking = $tracking;
             type IrqTracing = $tracking;
@@ -61,9 +76,9 @@ macro_rules! kernel {
             type Checks = ();
         }
 
-        impl Bodies for Opaque<$tracking> {
-            type Backend = Daif<Real>;
-            type Controller = GicV3<Daif<Real>>;
+        impl<B: Backend> Bodies for Opaque<$tracking, B> {
+            type Backend = B;
+            type Controller = GicV3<B>;
 
             #[inline(always)]
             fn die(what: &'static str, frame: &Frame) -> ! {
@@ -115,6 +130,11 @@ macro_rules! kernel {
                 cpu
             }
             #[inline(always)]
+            fn nmi(cpu: Cpu<Self, NoNmi>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
+                hooks::body_nmi(interrupt, frame);
+                cpu
+            }
+            #[inline(always)]
             fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
                 hooks::body_serror_corrected(frame);
                 cpu
@@ -138,7 +158,7 @@ impl<K: Kernel> Scheduler<K> for Others {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Daif<Real>>>> UserWork<K> for Others {
+impl<K: Bodies> UserWork<K> for Others {
     #[inline(always)]
     fn signal(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
         hooks::work_signal(frame);
@@ -156,7 +176,7 @@ impl<K: Kernel<Machine = Arm64<Daif<Real>>>> UserWork<K> for Others {
     }
 }
 
-impl<K: Kernel<Machine = Arm64<Daif<Real>>>> SyscallWork<K> for Others {
+impl<K: Bodies> SyscallWork<K> for Others {
     const ON: bool = true;
     #[inline(always)]
     fn entry(cpu: Cpu<K, Process>, frame: &mut Frame) -> (Cpu<K, Process>, Call) {

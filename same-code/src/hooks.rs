@@ -31,6 +31,7 @@ unsafe extern "Rust" {
     pub safe fn body_user_undefined(frame: &mut Frame);
     pub safe fn body_kernel_undefined(frame: &mut Frame);
     pub safe fn body_interrupt(interrupt: u32, frame: &mut Frame);
+    pub safe fn body_nmi(interrupt: u32, frame: &mut Frame);
     pub safe fn body_serror_corrected(frame: &mut Frame);
     pub safe fn body_user_unhandled(frame: &mut Frame);
 }

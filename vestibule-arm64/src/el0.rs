@@ -87,7 +87,10 @@ noinstr! {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let (x, number) = x.acknowledge(bodies::acknowledge::<P::Kernel, L>, bodies::nmi::<P::Kernel, L>);
+            let (x, number) = x.acknowledge(
+                #[inline(always)] |cpu| bodies::acknowledge::<_, L>(cpu),
+                #[inline(always)] |cpu, number, frame| bodies::nmi::<_, L>(cpu, number, frame),
+            );
             let x = x.then();
             let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt::<_, L>(cpu, number, frame));
             x.mask()

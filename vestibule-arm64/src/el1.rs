@@ -41,7 +41,10 @@ noinstr! {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let (x, number) = x.acknowledge(bodies::acknowledge::<P::Kernel, L>, bodies::nmi::<P::Kernel, L>);
+            let (x, number) = x.acknowledge(
+                #[inline(always)] |cpu| bodies::acknowledge::<_, L>(cpu),
+                #[inline(always)] |cpu, number, frame| bodies::nmi::<_, L>(cpu, number, frame),
+            );
             let x = x.then();
             let x = x.run_hardirq(#[inline(always)] |cpu, frame| bodies::interrupt::<_, L>(cpu, number, frame));
             x.mask()
@@ -64,7 +67,7 @@ noinstr! {
         let x = taken.enter();
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
-            let x = x.run(bodies::only_nmi::<P::Kernel, L>);
+            let x = x.run(#[inline(always)] |cpu, frame| bodies::only_nmi::<_, L>(cpu, frame));
             x.mask()
         });
         x.restore()
@@ -87,6 +90,8 @@ noinstr! {
     }
 
     /// Counts as NMI-like before anything is printed: it may have come in the middle of anything (C87).
+    #[cold]
+    #[inline(never)]
     pub(crate) fn die<P: Arm64Port>(taken: Taken<'_, P, Fatal>, what: &'static str) -> ! {
         let x = taken.enter();
         <P as Port>::Kernel::die(what, x.frame())

@@ -1,6 +1,6 @@
 //! The port's side of the generic half: the CPU as bodies see it.
 
-use crate::{Backend, Frame, Hardware, NO_SYSCALL};
+use crate::{Backend, Frame, Hardware, NO_SYSCALL, noinstr};
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU64;
 use vestibule::{CpuState, Level, Machine, Step, TaskWord};
@@ -14,6 +14,15 @@ impl Key {
     #[inline(always)]
     pub(crate) const unsafe fn new() -> Key {
         Key(())
+    }
+}
+
+noinstr! {
+    /// What goes on where it is, apart: a handler has its body once, as what it calls on the interrupt stack.
+    #[cold]
+    #[inline(never)]
+    fn here(f: impl FnOnce()) {
+        f();
     }
 }
 
@@ -95,8 +104,7 @@ impl<B: Backend> Machine for Arm64<B> {
             // and all that ever was on that has come back from it before it scheduled; a `Step` for this comes with `Critical`.
             unsafe { B::Hardware::on_irq_stack(thread.cpu::<B::Hardware>().irq_stack_top(), f) }
         } else {
-            core::hint::cold_path();
-            f();
+            here(f);
         }
     }
 

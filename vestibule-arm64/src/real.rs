@@ -89,7 +89,11 @@ unsafe impl Hardware for Real {
 
     #[inline(always)]
     fn pmr() -> u64 {
-        read!("icc_pmr_el1")
+        let priority;
+        // SAFETY: only reads. `pure`: every write of it is a barrier, and an exception puts it back, so that nobody need read
+        // it who does not use it.
+        unsafe { asm!("mrs {}, icc_pmr_el1", out(reg) priority, options(pure, readonly, nostack, preserves_flags)) }
+        priority
     }
     #[inline(always)]
     unsafe fn set_pmr(priority: u64) {

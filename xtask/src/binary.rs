@@ -119,7 +119,7 @@ fn describe(breach: &Breach, code: &Code, seen: &Seen) -> String {
         Rule::Indirect => "branches to wherever a register says",
         Rule::Exception => "takes an exception",
         Rule::UnknownBranch => "goes on where this check cannot follow",
-        Rule::UnknownMask => "writes a mask that this check does not follow",
+        Rule::UnknownMask => "writes the priority mask",
         Rule::LateSyndrome => "reads ELR, SPSR, ESR or FAR, which another exception may have overwritten,",
         Rule::EarlyReturnState => "writes ELR or SPSR, which another exception may overwrite,",
         Rule::OpensReturning => "opens a mask with the return state in ELR and SPSR",

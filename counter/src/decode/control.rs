@@ -36,8 +36,14 @@ pub enum MaskWrite {
     Clear(u8),
     /// DAIF, from a register.
     Register,
-    /// The priority mask or ALLINT.
-    Other,
+    /// The priority mask, from a register.
+    Priority,
+    /// ALLINT, set: masks every interrupt.
+    AllintSet,
+    /// ALLINT, clear.
+    AllintClear,
+    /// ALLINT, from a register.
+    AllintRegister,
 }
 
 /// The registers that the next exception overwrites.
@@ -105,8 +111,13 @@ pub fn mask_write(word: u32) -> Option<MaskWrite> {
     Some(match word & 0xffff_f0ff {
         0xd503_40df => MaskWrite::Set(bits),
         0xd503_40ff => MaskWrite::Clear(bits),
-        _ if word & 0xffff_ffe0 == 0xd51b_4220 => MaskWrite::Register,
-        _ => MaskWrite::Other,
+        0xd501_401f if bits & 1 == 1 => MaskWrite::AllintSet,
+        0xd501_401f => MaskWrite::AllintClear,
+        _ => match word & 0xffff_ffe0 {
+            0xd51b_4220 => MaskWrite::Register,
+            0xd518_4300 => MaskWrite::AllintRegister,
+            _ => MaskWrite::Priority,
+        },
     })
 }
 
@@ -184,13 +195,15 @@ mod tests {
     #[test]
     fn mask_writes_say_what_they_write() {
         let known = [
-            (0xd503_4fdf, Some(MaskWrite::Set(15))),   // msr daifset, #15
-            (0xd503_4cff, Some(MaskWrite::Clear(12))), // msr daifclr, #12
-            (0xd51b_422a, Some(MaskWrite::Register)),  // msr daif, x10
-            (0xd518_4605, Some(MaskWrite::Other)),     // msr icc_pmr_el1, x5
-            (0xd501_411f, Some(MaskWrite::Other)),     // msr allint, #1
-            (0xd53b_4228, None),                       // mrs x8, daif
-            (0xd503_201f, None),                       // nop
+            (0xd503_4fdf, Some(MaskWrite::Set(15))),        // msr daifset, #15
+            (0xd503_4cff, Some(MaskWrite::Clear(12))),      // msr daifclr, #12
+            (0xd51b_422a, Some(MaskWrite::Register)),       // msr daif, x10
+            (0xd518_4605, Some(MaskWrite::Priority)),       // msr icc_pmr_el1, x5
+            (0xd501_411f, Some(MaskWrite::AllintSet)),      // msr allint, #1
+            (0xd501_401f, Some(MaskWrite::AllintClear)),    // msr allint, #0
+            (0xd518_4307, Some(MaskWrite::AllintRegister)), // msr allint, x7
+            (0xd53b_4228, None),                            // mrs x8, daif
+            (0xd503_201f, None),                            // nop
         ];
         for (word, expected) in known {
             assert_eq!(mask_write(word), expected, "{word:#010x}");

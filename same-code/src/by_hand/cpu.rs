@@ -21,22 +21,6 @@ macro_rules! write {
         unsafe { asm!(concat!("msr ", $register, ", {}"), in(reg) value, options(nostack, preserves_flags)) }
     }};
 }
-macro_rules! mask {
-    ($bits:literal) => {
-        // SAFETY: whoever masks says why.
-        unsafe { core::arch::asm!("msr daifset, {}", const $bits, options(nostack, preserves_flags)) }
-    };
-}
-macro_rules! open {
-    ($bits:literal) => {
-        // SAFETY: whoever opens says why.
-        unsafe { core::arch::asm!("msr daifclr, {}", const $bits, options(nostack, preserves_flags)) }
-    };
-}
-pub(super) use {mask, open};
-
-/// DAIF in a saved PSTATE.
-const DAIF: u64 = 0xf << 6;
 const MDSCR_SS: u64 = 1;
 
 /// What TPIDR_EL1 points to. As `vestibule_arm64::Thread`.
@@ -130,35 +114,54 @@ pub fn put_back_user(frame: &Frame) {
     put_back(frame);
 }
 
-/// Which interrupt it is. The controller has seen the question before anything follows.
+macro_rules! acknowledge {
+    ($register:literal) => {{
+        let interrupt: u64;
+        // SAFETY: whoever takes an interrupt asks. The controller has seen the question before anything follows.
+        unsafe {
+            asm!(concat!("mrs {}, ", $register), "dsb sy", out(reg) interrupt, options(nostack, preserves_flags))
+        }
+        interrupt
+    }};
+}
+
+/// Which interrupt it is.
 #[inline(always)]
-pub fn acknowledge() -> u32 {
-    let interrupt: u64;
-    // SAFETY: whoever takes an interrupt asks.
-    unsafe { asm!("mrs {}, icc_iar1_el1", "dsb sy", out(reg) interrupt, options(nostack, preserves_flags)) }
-    interrupt as u32
+pub fn acknowledge<const FIQ: bool>() -> u64 {
+    if FIQ { acknowledge!("icc_iar0_el1") } else { acknowledge!("icc_iar1_el1") }
+}
+
+/// Which NMI it is, by FEAT_NMI.
+#[inline(always)]
+pub fn acknowledge_superpriority() -> u64 {
+    acknowledge!("s3_0_c12_c9_5")
+}
+
+/// The next interrupt is an NMI, by FEAT_NMI.
+#[inline(always)]
+pub fn has_superpriority() -> bool {
+    read!("isr_el1") & 1 << 10 != 0
+}
+
+/// What was acknowledged last is an NMI, by its priority.
+#[inline(always)]
+pub fn has_priority_of_nmi() -> bool {
+    read!("icc_rpr_el1") as u8 == 0x80
 }
 
 #[inline(always)]
-pub fn end_of_interrupt(interrupt: u32) {
-    write!("icc_eoir1_el1", interrupt.into());
+pub fn end_of_interrupt<const FIQ: bool>(interrupt: u32) {
+    if FIQ {
+        write!("icc_eoir0_el1", interrupt.into());
+    } else {
+        write!("icc_eoir1_el1", interrupt.into());
+    }
 }
 
 #[inline(always)]
 pub fn isb() {
     // SAFETY: only orders.
     unsafe { asm!("isb", options(nostack, preserves_flags)) }
-}
-
-/// The masks of the interrupted code.
-#[inline(always)]
-pub fn inherit_masks(frame: &Frame) {
-    write!("daif", frame.pstate & DAIF);
-}
-
-#[inline(always)]
-pub fn irqs_were_on(frame: &Frame) -> bool {
-    frame.pstate & DAIF == 0
 }
 
 /// Calls `$function` on the interrupt stack that ends at `$top`, from the task's. Everything is masked.
@@ -186,10 +189,11 @@ pub(super) use call_on_irq_stack;
 /// The end of this CPU's interrupt stack, if this does not run on it.
 #[inline(always)]
 pub fn free_irq_stack() -> Option<u64> {
+    let thread = current();
     let sp: u64;
     // SAFETY: only reads.
     unsafe { asm!("mov {}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
-    if (sp ^ (current().stack_top.load(Relaxed) - 1)) >> STACK_SHIFT != 0 {
+    if (sp ^ (thread.stack_top.load(Relaxed) - 1)) >> STACK_SHIFT != 0 {
         core::hint::cold_path();
         return None;
     }

@@ -1,36 +1,38 @@
 //! Exceptions from user mode.
 
 use super::cpu::{
-    capture_fault_address, capture_syndrome, capture_user, irq_stack_top, load_first_fpsimd, mask, open, put_back_user,
+    capture_fault_address, capture_syndrome, capture_user, irq_stack_top, load_first_fpsimd, put_back_user,
     step_is_over,
 };
 use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_LOWER, SVC, UNKNOWN};
+use super::interrupts::interrupt_on_irq_stack;
+use super::masks::{mask, open, open_after_serror, open_to_serror_masked};
+use super::serror_body;
 use super::steps::{
     AS_NMI, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced, leave_anywhere,
     leave_to_user, prepare_for_user,
 };
-use super::{interrupt_on_irq_stack, serror_body};
 use crate::hooks;
 use core::hint::cold_path;
 use vestibule::Call;
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe extern "C" fn sync<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     capture_user(frame);
     match capture_syndrome(frame) {
-        SVC => svc::<TRACKED>(frame),
+        SVC => svc::<TRACKED, BACKEND>(frame),
         class => {
             cold_path();
             match class {
                 DATA_ABORT_LOWER | INSTRUCTION_ABORT_LOWER => {
                     capture_fault_address(frame);
-                    abort::<TRACKED>(frame);
+                    abort::<TRACKED, BACKEND>(frame);
                 }
-                BRK => brk::<TRACKED>(frame),
-                SOFTWARE_STEP_LOWER => step::<TRACKED>(frame),
-                UNKNOWN => undefined::<TRACKED>(frame),
-                _ => unhandled::<TRACKED>(frame),
+                BRK => brk::<TRACKED, BACKEND>(frame),
+                SOFTWARE_STEP_LOWER => step::<TRACKED, BACKEND>(frame),
+                UNKNOWN => undefined::<TRACKED, BACKEND>(frame),
+                _ => unhandled::<TRACKED, BACKEND>(frame),
             }
         }
     }
@@ -38,16 +40,16 @@ pub unsafe extern "C" fn sync<const TRACKED: bool>(frame: &mut Frame) {
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-fn svc<const TRACKED: bool>(frame: &mut Frame) {
+fn svc<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = frame.regs[8];
     frame.first_argument = frame.regs[0];
     irqs_on::<TRACKED>();
-    open!(15);
+    open::<BACKEND>();
     call(frame);
-    mask!(15);
+    mask::<BACKEND>();
     irqs_off::<TRACKED>();
-    prepare_for_user::<TRACKED>(frame);
+    prepare_for_user::<TRACKED, BACKEND>(frame);
     leave_to_user::<TRACKED>();
 }
 
@@ -71,15 +73,15 @@ fn call(frame: &mut Frame) {
 macro_rules! handlers {
     ($($name:ident($frame:ident), $syscall:expr, $body:ident;)*) => {$(
         #[unsafe(link_section = ".noinstr.text")]
-        fn $name<const TRACKED: bool>($frame: &mut Frame) {
+        fn $name<const TRACKED: bool, const BACKEND: u8>($frame: &mut Frame) {
             enter_from_user::<TRACKED>();
             $frame.syscall = $syscall;
             irqs_on::<TRACKED>();
-            open!(15);
+            open::<BACKEND>();
             hooks::$body($frame);
-            mask!(15);
+            mask::<BACKEND>();
             irqs_off::<TRACKED>();
-            prepare_for_user::<TRACKED>($frame);
+            prepare_for_user::<TRACKED, BACKEND>($frame);
             leave_to_user::<TRACKED>();
         }
     )*};
@@ -92,71 +94,88 @@ handlers! {
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-fn step<const TRACKED: bool>(frame: &mut Frame) {
+fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = NO_SYSCALL;
     step_is_over();
     irqs_on::<TRACKED>();
-    open!(15);
+    open::<BACKEND>();
     hooks::body_user_step(frame);
-    mask!(15);
+    mask::<BACKEND>();
     irqs_off::<TRACKED>();
-    prepare_for_user::<TRACKED>(frame);
+    prepare_for_user::<TRACKED, BACKEND>(frame);
     leave_to_user::<TRACKED>();
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe extern "C" fn irq<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn irq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     capture_user(frame);
-    handle_irq::<TRACKED>(frame);
+    handle_irq::<TRACKED, BACKEND>(frame);
     put_back_user(frame);
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-fn handle_irq<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn fiq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    capture_user(frame);
+    handle_fiq::<TRACKED, BACKEND>(frame);
+    put_back_user(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn handle_irq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    handle_interrupt::<TRACKED, BACKEND, false>(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+fn handle_fiq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    handle_interrupt::<TRACKED, BACKEND, true>(frame);
+}
+
+#[inline(always)]
+fn handle_interrupt<const TRACKED: bool, const BACKEND: u8, const FIQ: bool>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = NO_SYSCALL;
-    interrupt_on_irq_stack::<TRACKED>(frame, irq_stack_top());
-    prepare_for_user::<TRACKED>(frame);
+    interrupt_on_irq_stack::<TRACKED, BACKEND, FIQ>(frame, irq_stack_top());
+    prepare_for_user::<TRACKED, BACKEND>(frame);
     leave_to_user::<TRACKED>();
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe extern "C" fn serror<const TRACKED: bool>(frame: &mut Frame) {
+pub unsafe extern "C" fn serror<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     capture_user(frame);
     capture_syndrome(frame);
-    handle_serror::<TRACKED>(frame);
+    handle_serror::<TRACKED, BACKEND>(frame);
     put_back_user(frame);
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-fn handle_serror<const TRACKED: bool>(frame: &mut Frame) {
+fn handle_serror<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     enter_from_user::<TRACKED>();
     frame.syscall = NO_SYSCALL;
-    open!(8);
+    open_to_serror_masked();
     let believed_on = enter_anywhere::<TRACKED>(AS_NMI);
     serror_body(frame);
     leave_anywhere::<TRACKED>(believed_on, AS_NMI);
     irqs_on::<TRACKED>();
-    open!(7);
-    mask!(15);
+    open_after_serror::<BACKEND>();
+    mask::<BACKEND>();
     irqs_off::<TRACKED>();
-    prepare_for_user::<TRACKED>(frame);
+    prepare_for_user::<TRACKED, BACKEND>(frame);
     leave_to_user::<TRACKED>();
 }
 
 /// The exit of a system call that was never made.
 #[unsafe(link_section = ".noinstr.text")]
-pub unsafe fn first<const TRACKED: bool>(frame: &mut Frame) {
-    leave_first::<TRACKED>(frame);
+pub unsafe fn first<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    leave_first::<TRACKED, BACKEND>(frame);
     put_back_user(frame);
 }
 
 #[unsafe(link_section = ".noinstr.text")]
-fn leave_first<const TRACKED: bool>(frame: &mut Frame) {
-    mask!(15);
+fn leave_first<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    mask::<BACKEND>();
     irqs_off::<TRACKED>();
-    prepare_for_user::<TRACKED>(frame);
+    prepare_for_user::<TRACKED, BACKEND>(frame);
     load_first_fpsimd();
     leave_to_user::<TRACKED>();
 }

@@ -1,6 +1,7 @@
 //! What handlers share.
 
-use super::cpu::{irqs_were_on, mask, open, word};
+use super::cpu::word;
+use super::masks::{irqs_were_on, mask, mask_from_irqs_masked, mask_irqs, open_irqs, open_to_irqs_masked};
 use crate::hooks;
 use core::hint::cold_path;
 use core::sync::atomic::Ordering::Relaxed;
@@ -58,13 +59,13 @@ pub fn enter_from_kernel<const TRACKED: bool>() -> bool {
 
 /// Preempts.
 #[inline(always)]
-pub fn prepare_for_kernel(frame: &Frame, idle: &bool, why: Why) {
-    let irqs_were_on = irqs_were_on(frame);
+pub fn prepare_for_kernel<const BACKEND: u8>(frame: &Frame, idle: &bool, why: Why) {
+    let irqs_were_on = irqs_were_on::<BACKEND>(frame);
     while irqs_were_on && !*idle && wants_preemption() {
         cold_path();
-        open!(12);
+        open_to_irqs_masked::<BACKEND>();
         hooks::schedule(why);
-        mask!(15);
+        mask_from_irqs_masked::<BACKEND>();
     }
 }
 
@@ -74,11 +75,11 @@ fn wants_preemption() -> bool {
 }
 
 #[inline(always)]
-pub fn leave_to_kernel<const TRACKED: bool>(frame: &Frame, idle: bool) {
+pub fn leave_to_kernel<const TRACKED: bool, const BACKEND: u8>(frame: &Frame, idle: bool) {
     if !TRACKED {
         return;
     }
-    let irqs_were_on = irqs_were_on(frame);
+    let irqs_were_on = irqs_were_on::<BACKEND>(frame);
     if irqs_were_on {
         hooks::irqs_on_prepare();
     }
@@ -107,23 +108,23 @@ pub fn is_traced(what: u64) -> bool {
 
 /// Works until there is nothing left to do.
 #[inline(always)]
-pub fn prepare_for_user<const TRACKED: bool>(frame: &mut Frame) {
+pub fn prepare_for_user<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     loop {
         let work = word().load(Relaxed) & WORK;
         if work == 0 {
             return;
         }
         cold_path();
-        open!(12);
+        open_to_irqs_masked::<BACKEND>();
         if work & SCHEDULE != 0 {
             hooks::schedule(Why::UserExit);
         }
         if work & !SCHEDULE == 0 {
-            mask!(15);
+            mask_from_irqs_masked::<BACKEND>();
             continue;
         }
         irqs_on::<TRACKED>();
-        open!(3);
+        open_irqs::<BACKEND>();
         if work & SIGNAL != 0 {
             hooks::work_signal(frame);
         }
@@ -133,7 +134,7 @@ pub fn prepare_for_user<const TRACKED: bool>(frame: &mut Frame) {
         if work & OTHER != 0 {
             hooks::work_other(frame);
         }
-        mask!(15);
+        mask::<BACKEND>();
         irqs_off::<TRACKED>();
     }
 }
@@ -176,14 +177,14 @@ pub fn leave_anywhere<const TRACKED: bool>(believed_on: bool, unit: u64) {
     word().fetch_sub(unit, Relaxed);
 }
 
-pub fn run_softirqs<const TRACKED: bool>() {
+pub fn run_softirqs<const TRACKED: bool, const BACKEND: u8>() {
     const PASSES: u32 = 8;
     word().fetch_add(SOFTIRQ, Relaxed);
     for _ in 0..PASSES {
         irqs_on::<TRACKED>();
-        open!(3);
+        open_irqs::<BACKEND>();
         hooks::softirqs_run();
-        mask!(3);
+        mask_irqs::<BACKEND>();
         irqs_off::<TRACKED>();
         if !hooks::softirqs_pending() {
             break;

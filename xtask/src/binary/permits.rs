@@ -32,7 +32,7 @@ pub const PERMITS: &[Permit] = &[
         build: None,
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
-        by: "vestibule_arm64::entry::",
+        by: "vestibule_arm64::el1::die",
         calls: Some("Bodies for kernel::reference::Reference>::die"),
         reason: "nobody can go on: counted as an NMI already, so watched, and never comes back",
     },

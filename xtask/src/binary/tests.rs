@@ -128,3 +128,18 @@ fn functions_that_no_vector_leads_to_are_named() {
     assert!(unreached.iter().any(|line| line.starts_with("forgotten ")), "{unreached:?}");
     assert!(!unreached.iter().any(|line| line.starts_with("vector ") || line.starts_with("ordinary ")));
 }
+
+#[test]
+fn the_priority_mask_moves_under_daif_and_allint_opens() {
+    const PRIORITY: u32 = 0xd518_4608;
+    const MASK_NMIS: u32 = 0xd501_411f;
+    const OPEN_NMIS: u32 = 0xd501_401f;
+    assert_eq!(wrong(&[OPEN, MASK, PRIORITY, WRITE_SPSR, ERET], &[]), []);
+    assert_eq!(wrong(&[OPEN, MASK, WRITE_SPSR, PRIORITY, ERET], &[]), [(Rule::UnknownMask, 3)]);
+    assert_eq!(wrong(&[PRIORITY, OPEN, MASK, WRITE_SPSR, ERET], &[]), [(Rule::UnknownMask, 0)]);
+    assert_eq!(wrong(&[OPEN, OPEN_NMIS, MASK_NMIS, MASK, WRITE_SPSR, ERET], &[]), []);
+    assert_eq!(
+        wrong(&[OPEN, MASK_NMIS, MASK, WRITE_SPSR, OPEN_NMIS, ERET], &[]),
+        [(Rule::OpensReturning, 4), (Rule::NotReturning, 5)]
+    );
+}

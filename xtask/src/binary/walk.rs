@@ -50,7 +50,7 @@ pub enum Rule {
     Exception,
     /// A branch that the decoder does not know.
     UnknownBranch,
-    /// A mask that this walk does not follow.
+    /// The priority mask is written where nobody may: before anything opens, or with the return state in ELR and SPSR.
     UnknownMask,
     /// ELR, SPSR, ESR or FAR is read after a mask was opened: another exception may have overwritten it.
     LateSyndrome,
@@ -199,12 +199,14 @@ impl Walk<'_> {
         match mask_write(word) {
             None => point.phase,
             Some(MaskWrite::Set(15)) if point.phase == Phase::Body => Phase::Exiting,
-            Some(MaskWrite::Set(_)) => point.phase,
-            Some(MaskWrite::Other) => {
+            Some(MaskWrite::Set(_) | MaskWrite::AllintSet) => point.phase,
+            // Where it opens, DAIF still masks; where it closes, DAIF does already (C93).
+            Some(MaskWrite::Priority) if matches!(point.phase, Phase::Body | Phase::Exiting) => point.phase,
+            Some(MaskWrite::Priority) => {
                 self.breach(Rule::UnknownMask, point, None);
                 point.phase
             }
-            Some(MaskWrite::Clear(_) | MaskWrite::Register) => {
+            Some(MaskWrite::Clear(_) | MaskWrite::Register | MaskWrite::AllintClear | MaskWrite::AllintRegister) => {
                 if point.phase == Phase::Returning {
                     self.breach(Rule::OpensReturning, point, None);
                 }

@@ -17,11 +17,21 @@
 //!  vectors       X0 to X30, ERET
 //! ```
 //!
-//! The backend [`Daif`] is for CPUs whose interrupts are all masked by PSTATE. Upper case is masked:
+//! A [`Backend`] says how contexts lie on the hardware; a kernel names one. [`Daif`]: PSTATE masks interrupts, and there are no NMIs.
+//! [`Pmr`]: ordinary interrupts are held back by the priority mask of a GICv3, and those of a more urgent [`priority`] are NMIs.
+//! [`AllInt`]: FEAT_NMI; what has superpriority comes where PSTATE.I is set, and PSTATE.ALLINT masks it too. Upper case is masked:
 //!
 //! ```text
-//! Process  daif        NoIrq, NoNmi  daIF        Error  dAIF        Critical  DAIF
+//!              Daif       Pmr: DAIF, priority mask       AllInt: DAIF, ALLINT
+//!  Process     daif       daif       open                daif     0
+//!  NoIrq       daIF       daif       off                 daIF     0
+//!  NoNmi       daIF       daIF       as it is            daIF     1
+//!  Error       dAIF       dAIF       as it is            dAIF     1
+//!  Critical    DAIF       DAIF       as it is            DAIF     1
 //! ```
+//!
+//! An NMI comes in two ways. Of code with interrupts off, it is known for one before it is acknowledged: class
+//! [`El1Nmi`](classes::El1Nmi). Of user mode and code with interrupts on it comes as any interrupt does, and the acknowledgement tells.
 //!
 //! # Principles
 //!
@@ -37,11 +47,13 @@
 //! 6. **Nobody saves masks for a task**, so at every [switch](switch::switch) they have their one value. That check is
 //!    in every build.
 //! 7. **An interrupt opens nothing before it is accounted for**, runs on the CPU's interrupt stack, and is back on the
-//!    task's before anything is looked for. Its body comes between acknowledgement and end, and sees the registers of after
-//!    the acknowledgement.
+//!    task's before anything is looked for. It is acknowledged with NMIs masked; its body comes between that and its end, with
+//!    NMIs open, and sees the registers of after the acknowledgement. IRQ and FIQ are one path.
 //! 8. **What nobody can go on after counts as NMI-like before a word is printed**: [`Bodies::die`].
 //! 9. **What a user writes into a saved PSTATE passes the [sanitiser](pstate::sanitise).**
-//! 10. **The user's stack pointer stays in SP_EL0**; TPIDR_EL1 points to the current task's [`Thread`].
+//! 10. **What takes two mask writes goes through a state that is no more open than its more open end**, so whatever comes in
+//!     between finds one of the five contexts, or a stricter one: `Pmr` and `AllInt` each say in which order.
+//! 11. **The user's stack pointer stays in SP_EL0**; TPIDR_EL1 points to the current task's [`Thread`].
 //!
 //! # Map
 //!
@@ -52,8 +64,9 @@
 //! | `el1`, `el0` | the handlers |
 //! | [`classes`] | the table of classes |
 //! | `bodies` | what a kernel supplies |
-//! | `controller` | which interrupt it is, and its end |
-//! | `machine` | the port's side of [`vestibule::Machine`], the backend |
+//! | `controller` | which interrupt it is, of which kind, and its end |
+//! | `machine` | the port's side of [`vestibule::Machine`] |
+//! | `backend`, `pmr`, `allint` | how contexts lie on the hardware: what each backend must say, `Daif`, and the other two |
 //! | [`hardware`], `real` | every access, and the CPU itself |
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
 //! | `restart` | system calls that a signal interrupted |

@@ -8,9 +8,10 @@
 //! ```text
 //! Taken --enter--> Entered --open--> Open<C> --run--> Ran<C> --mask--> Masked --prepare--> Ready --restore--> Restored
 //!
-//!   a body in two contexts:    Ran<C> --then--> Ran<D>
+//!   a body in two contexts:    Ran<C> --then--> Open<D> --run--> Ran<D>
+//!   an interrupt:              Open<NoNmi> --acknowledge--> Ran<NoNmi> --then--> Open<Hardirq> --run_hardirq--> Ran<Hardirq>
 //!   a system call:             Open --trace_entry--> Traced --call--> Called --trace_exit--> Ran
-//!   NMI-like and debug:        mask leads to Ready at once
+//!   NMIs, NMI-like and debug:  mask leads to Ready at once
 //!   prepare:                   look; only if there is work: open, do it, mask, look again
 //! ```
 //!
@@ -43,8 +44,9 @@
 //!    open again: to `NoIrq` to reschedule, to `Process` for work of the user's task.
 //! 7. **Counts and flags are one word of the task** ([`TaskWord`]), changed by single atomic operations: another CPU's
 //!    flag is never lost in this one's count.
-//! 8. **What may come in the middle of anything leaves no trace**: NMI-like and debug exceptions save what they find,
-//!    put back exactly that, and never schedule.
+//! 8. **What may come in the middle of anything leaves no trace**: NMIs, NMI-like and debug exceptions save what they find,
+//!    put back exactly that, and never schedule. An interrupt is asked which it is where no NMI comes, before it counts; if it is
+//!    an NMI, it counts as one ([`Exception::acknowledge`]).
 //! 9. **A kernel takes what it needs.** Each concern is a trait; `()` is the one that does nothing and costs nothing.
 //! 10. **Every rule has a number**, `docs/constraints.md` has them all, and with [`Checks`] the code compares itself
 //!     with them as it runs.

@@ -5,8 +5,8 @@ use crate::{Context, CpuState, Fixed, Kernel, Level, TaskWord};
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU64;
 
-/// The CPU as the generic half and the bodies see it. Which backend masks is not in the type: bodies are compiled
-/// once, not once for each.
+/// The CPU as the generic half and the bodies see it. Code outside exceptions asks for contexts and moves between them too, so
+/// a machine is of one backend, as the [`Masks`] of its port.
 ///
 /// Associated functions without `self`: an access always means the CPU that executes it, before and after a migration.
 pub trait Machine: 'static {

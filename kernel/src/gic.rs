@@ -17,7 +17,7 @@ use crate::layout;
 use crate::lock::IrqLock;
 use crate::percpu::{self, MAX_CPUS};
 use crate::reference::Backend;
-use crate::registers::write_register;
+use crate::registers::{read_register, write_register};
 
 /// Priority of ordinary interrupts. Lower values are more urgent.
 pub const PRIORITY_IRQ: u8 = priority::IRQ;
@@ -92,6 +92,15 @@ pub fn init_cpu(cpu: usize) {
     let gic = gic.as_mut().expect("gic::init has run");
     gic.init_cpu(REDISTRIBUTOR[cpu].load(Ordering::Relaxed));
     GicCpuInterface::set_priority_mask(priority::OPEN as u8);
+    // Of two priorities the lower number always goes first; and opening the mask needs no barrier (C92).
+    const PMHE: u64 = 1 << 6;
+    let control = read_register!("icc_ctlr_el1") & !PMHE;
+    // SAFETY: this CPU's own interface, before anything comes through it.
+    unsafe {
+        write_register!("icc_ctlr_el1", control);
+        write_register!("icc_bpr0_el1", 0_u64);
+        write_register!("icc_bpr1_el1", 0_u64);
+    }
     GicCpuInterface::enable_group1(true);
     // SAFETY: only orders what was just written before anything that follows.
     unsafe { asm!("isb", options(nostack, preserves_flags)) };

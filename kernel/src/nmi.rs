@@ -11,6 +11,7 @@ use vestibule_arm64::{Frame, this_cpu};
 
 use crate::reference::{Cpu, Machine};
 use crate::registers::read_register;
+use crate::statistics::NMIS;
 use crate::{backtrace, cycle_counter, gic, interrupts, percpu, power, println, sampling, timer};
 
 /// The SGI that asks for a backtrace.
@@ -40,6 +41,7 @@ pub fn handle(number: usize, interrupt: u32, frame: &Frame) -> bool {
         _ if cycle_counter::interrupt() == Some(interrupt) => sampling::overflowed(number, frame),
         _ => return false,
     }
+    NMIS.add();
     true
 }
 
@@ -72,10 +74,10 @@ pub fn backtrace_all(cpu: &mut Cpu<Process>) {
 
 /// Stops every other CPU, so that a report is the last that happens. From any context.
 pub fn stop_others(here: usize) {
-    for number in percpu::online().filter(|number| *number != here) {
-        if !ask(number, STOP) {
-            println!("CPU {number}: does not stop");
-        }
+    let others = || percpu::online().filter(|number| *number != here);
+    let stopped = others().filter(|number| ask(*number, STOP)).count();
+    if others().count() > 0 {
+        println!("other CPUs: {stopped} of {} stopped", others().count());
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Options {
     pub bug: Option<Bug>,
     /// `terminal=plain`: it is no terminal to programs; it is one if it says nothing.
     pub plain_terminal: bool,
+    /// `nmis=HERTZ`: how often the cycle counter interrupts each CPU from the beginning; seldom if it says nothing.
+    pub nmis_hertz: Option<u32>,
     /// `lockup=MILLISECONDS`: how long a CPU may go without a tick; as the detector has it if it says nothing.
     pub lockup_milliseconds: Option<u32>,
     /// The first process's name and arguments.
@@ -38,7 +40,8 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                let there_is = "preempt=none, preempt=lazy, preempt=full, terminal=plain, lockup=MILLISECONDS";
+                let there_is =
+                    "preempt=none, preempt=lazy, preempt=full, terminal=plain, lockup=MILLISECONDS, nmis=HERTZ";
                 write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
@@ -53,27 +56,37 @@ impl Options {
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
         let (mut preemption, mut bug, mut plain_terminal) = (Preemption::Full, None, false);
-        let mut lockup_milliseconds = None;
+        let (mut lockup_milliseconds, mut nmis_hertz) = (None, None);
         for word in own.split_ascii_whitespace() {
             match word {
                 "preempt=none" => preemption = Preemption::None,
                 "preempt=lazy" => preemption = Preemption::Lazy,
                 "preempt=full" => preemption = Preemption::Full,
                 "terminal=plain" => plain_terminal = true,
-                _ => match word.strip_prefix("lockup=").and_then(|limit| limit.parse().ok()) {
-                    Some(limit @ 1..) => lockup_milliseconds = Some(limit),
+                _ => match number(word) {
+                    Some(("lockup", limit)) => lockup_milliseconds = Some(limit),
+                    Some(("nmis", hertz @ ..=MOST_NMIS)) => nmis_hertz = Some(hertz),
                     _ => bug = Some(named_bug(word).ok_or(BadOption::Unknown(word))?),
                 },
             }
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, bug, plain_terminal, lockup_milliseconds, arguments })
+        Ok(Options { preemption, bug, plain_terminal, lockup_milliseconds, nmis_hertz, arguments })
     }
 }
 
 fn named_bug(word: &str) -> Option<Bug> {
     Bug::named(word.strip_prefix("bug=")?)
+}
+
+/// More would leave no time for anything else.
+const MOST_NMIS: u32 = 100_000;
+
+/// An option with a number, which is not zero.
+fn number(word: &str) -> Option<(&str, u32)> {
+    let (name, value) = word.split_once('=')?;
+    Some((name, value.parse().ok().filter(|value| *value > 0)?))
 }
 
 /// The kernel's own options, and what follows the word `--` if anything does.
@@ -134,6 +147,7 @@ mod tests {
                 bug: None,
                 plain_terminal: false,
                 lockup_milliseconds: None,
+                nmis_hertz: None,
                 arguments: Vec::new(),
             };
             assert_eq!(Options::parse(line), Ok(nothing));
@@ -159,7 +173,8 @@ mod tests {
     #[test]
     fn a_limit_is_a_number_of_milliseconds() {
         assert_eq!(Options::parse("lockup=200 -- sh").unwrap().lockup_milliseconds, Some(200));
-        for word in ["lockup=", "lockup=0", "lockup=-1", "lockup=soon"] {
+        assert_eq!(Options::parse("nmis=5000 -- sh").unwrap().nmis_hertz, Some(5000));
+        for word in ["lockup=", "lockup=0", "lockup=-1", "lockup=soon", "nmis=100001", "ticks=1"] {
             assert_eq!(Options::parse(word), Err(BadOption::Unknown(word)));
         }
     }

@@ -81,6 +81,12 @@ pub fn command(cpu: &mut Cpu<Process>, text: &[u8]) -> Result<()> {
     }
 }
 
+/// Samples are taken from the beginning, before any CPU's counter runs.
+pub fn run_for_ever(hertz: u64) {
+    LEFT.store(i64::MAX, Ordering::Relaxed);
+    sampling::set_period(Some(1_000_000_000 / hertz));
+}
+
 fn start(cpu: &mut Cpu<Process>, hertz: u64, samples: i64) {
     LEFT.store(0, Ordering::Relaxed);
     for counter in SAMPLES.iter().chain([&IN_USER_MODE, &WITH_INTERRUPTS_OFF]) {

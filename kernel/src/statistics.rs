@@ -7,7 +7,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::Why;
 use vestibule_arm64::classes::TABLE;
+use vestibule_arm64::{Backend as _, Nmis};
 
+use crate::reference::Backend;
 use crate::{address_space, files, frames, heap, paging, println, user_tables};
 
 /// Something that is counted.
@@ -32,6 +34,8 @@ impl Counter {
 
 /// Writes of the mask register, by entry, exit and guards.
 pub static MASK_WRITES: Counter = Counter::new();
+/// Overflows of the cycle counter, and requests to other CPUs: NMIs where the backend has them.
+pub static NMIS: Counter = Counter::new();
 /// Preemptions on the way out of an interrupt.
 pub static INTERRUPT_EXIT: Counter = Counter::new();
 /// Preemptions on the way out of a synchronous exception from the kernel.
@@ -105,6 +109,8 @@ pub fn print() {
         println!("--- mask writes");
         println!("{:<16}{:>12}", "DAIF", MASK_WRITES.get());
     }
+    println!("--- {}", if Backend::NMIS == Nmis::None { "would be NMIs" } else { "NMIs" });
+    println!("{:<16}{:>12}", "handled", NMIS.get());
     println!("--- memory");
     println!("{:<16}{:>12}", "frames in use", frames::in_use());
     println!("{:<16}{:>12}", "the heap's", heap::frames());

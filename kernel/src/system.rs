@@ -36,6 +36,9 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_int
         lockup::set_limit(u64::from(milliseconds) * 1_000_000);
         sampling::set_period(None);
     }
+    if let Some(hertz) = options.nmis_hertz {
+        profile::run_for_ever(u64::from(hertz));
+    }
     let overflow_stack_top = stack_for_ever();
     let cpu = become_task(0, overflow_stack_top);
     self_check::exceptions(overflow_stack_top);

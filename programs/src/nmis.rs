@@ -1,9 +1,10 @@
-//! `nmis profile|blind|backtrace|stuck|fiq`: what sees code that has interrupts off, by `/proc/profile` and
+//! `nmis profile|blind|backtrace|stuck|fiq|crash`: what sees code that has interrupts off, by `/proc/profile` and
 //! `/proc/sysrq-trigger`. Only the reference kernel has these.
 //!
 //! - `profile`: nearly all samples of a spin with interrupts off are that spin's; `blind`, where there are no NMIs: none.
 //! - `backtrace`: every CPU says where it is, one that spins with interrupts off too.
 //! - `stuck`: spins with interrupts off for long enough that somebody should say so.
+//! - `crash`: the kernel ends itself, and stops every other CPU first, one that spins with interrupts off too.
 //! - `fiq`: interrupts come as FIQ, to user mode and to the kernel.
 
 use core::ffi::CStr;
@@ -27,11 +28,12 @@ pub fn main(arguments: Arguments) -> u8 {
     let done = match arguments.get(1) {
         Some("profile") => profile(true),
         Some("blind") => profile(false),
-        Some("backtrace") => backtrace(),
+        Some("backtrace") => while_one_spins(REQUESTS, b"l"),
         Some("stuck") => spin_masked(Duration::from_millis(1500)).map(|_| true),
         Some("fiq") => fiq(),
+        Some("crash") => while_one_spins(REQUESTS, b"c"),
         _ => {
-            println!("usage: nmis profile|blind|backtrace|stuck|fiq");
+            println!("usage: nmis profile|blind|backtrace|stuck|fiq|crash");
             return 2;
         }
     };
@@ -72,8 +74,8 @@ fn first_number(line: &str) -> Option<u64> {
 
 static SPINS: AtomicBool = AtomicBool::new(false);
 
-/// The other thread spins on another CPU, where there is one.
-fn backtrace() -> Result<bool> {
+/// The other thread spins on another CPU, where there is one, with interrupts off.
+fn while_one_spins(path: &CStr, text: &[u8]) -> Result<bool> {
     let spinner = spawn(|| {
         SPINS.store(true, Ordering::Release);
         // What is looked at is the kernel's log.
@@ -84,7 +86,7 @@ fn backtrace() -> Result<bool> {
         sched_yield();
     }
     nanosleep(Duration::from_millis(100))?;
-    command(REQUESTS, b"l")?;
+    command(path, text)?;
     spinner.join();
     Ok(true)
 }

@@ -446,6 +446,13 @@ pub const NMI_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "a kernel that ends stops every CPU first, with interrupts off too",
+        cpus: 4,
+        command_line: "preempt=full -- nmis crash",
+        lines: &["other CPUs: 3 of 3 stopped", "somebody wrote c", "--- from user mode"],
+        status: 1,
+    },
+    BootTest {
         name: "a hard lockup is found",
         cpus: 2,
         command_line: "preempt=full lockup=300 -- nmis stuck",
@@ -462,6 +469,13 @@ pub const BLIND_TESTS: &[BootTest] = &[
         command_line: "preempt=full -- nmis blind",
         lines: &["nmis: none"],
         status: 0,
+    },
+    BootTest {
+        name: "a kernel that ends cannot stop a CPU with interrupts off",
+        cpus: 4,
+        command_line: "preempt=full -- nmis crash",
+        lines: &["other CPUs: 2 of 3 stopped", "somebody wrote c"],
+        status: 1,
     },
     BootTest {
         name: "a CPU with interrupts off does not say where it is",

@@ -96,6 +96,29 @@ impl Budgets {
     }
 }
 
+/// What a path costs on one backend: the medians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Instructions in entry text.
+    pub instructions: u64,
+    /// Writes of masks in entry text: DAIF, ALLINT, the priority mask.
+    pub mask_writes: u64,
+}
+
+impl Budgets {
+    /// Each path's name, whether it is a system call or a fault and no interrupt, and what it costs in entry text.
+    pub fn costs(&self, report: &Report) -> Result<Vec<(&str, bool, Cost)>> {
+        let mut costs: Vec<(&str, bool, Cost)> = Vec::new();
+        for path in &self.paths {
+            let counts = path.counts(report).map_err(|why| anyhow::anyhow!("{}: {why}", path.name))?;
+            let Measures { instructions, mask_writes, .. } = counts.entry_text;
+            let cost = Cost { instructions: instructions.median, mask_writes: mask_writes.median };
+            costs.push((&path.name, !path.class.contains("irq"), cost));
+        }
+        Ok(costs)
+    }
+}
+
 impl Round {
     fn exceeded(&self, report: &Report) -> Vec<String> {
         let counted = report.rounds.iter().find(|round| round.phase == self.phase);

@@ -29,8 +29,21 @@ const COMMAND_LINE: &str = "preempt=full -- count 4000";
 /// It takes about two seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
+#[derive(clap::Args)]
+pub struct Options {
+    /// What entry and exit cost on each backend, all on the one model of a CPU that has FEAT_NMI
+    #[arg(long)]
+    backends: bool,
+}
+
+/// How many instructions more than `Daif` a system call or a fault may cost.
+const MORE: u64 = 2;
+
 /// Counts on a fresh build, once the counter has shown that it counts right.
-pub fn count() -> Result<ExitCode> {
+pub fn count(options: &Options) -> Result<ExitCode> {
+    if options.backends {
+        return count_backends();
+    }
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let kernel = build::plain_kernel(&toolchain, Backend::default())?;
@@ -38,6 +51,41 @@ pub fn count() -> Result<ExitCode> {
     let counter = Counter::new()?;
     counter_test::check(&toolchain, &qemu, &counter)?;
     check(&kernel, &programs, &qemu, &counter)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn count_backends() -> Result<ExitCode> {
+    let (toolchain, qemu, counter) = (Toolchain::ready()?, Qemu::ready()?, Counter::new()?);
+    let (programs, budgets) = (Programs::new(&toolchain, "release")?, Budgets::read()?);
+    let mut reports = Vec::new();
+    for backend in [Backend::Daif, Backend::Pmr, Backend::Allint] {
+        let machine = Machine {
+            kernel: &build::plain_kernel(&toolchain, backend)?,
+            initrd: &Root::of_programs(&programs)?.write("programs")?,
+            program: Some(programs.find(PROGRAM)?),
+            command_line: COMMAND_LINE,
+            cpus: 1,
+            cpu: Backend::Allint.cpu(),
+            limit: Some(LIMIT),
+        };
+        reports.push(count_twice(&machine, &qemu, &counter)?);
+    }
+    let costs = reports.iter().map(|report| budgets.costs(report)).collect::<Result<Vec<_>>>()?;
+    println!("in entry text: instructions, mask writes{:18}daif        pmr     allint", "");
+    let mut exceeded = Vec::new();
+    for row in 0..costs[0].len() {
+        let (name, is_synchronous, daif) = costs[0][row];
+        print!("{name:<52}");
+        costs.iter().for_each(|costs| print!("{:>7} {:>3}", costs[row].2.instructions, costs[row].2.mask_writes));
+        println!();
+        let dearer = costs.iter().any(|costs| costs[row].2.instructions > daif.instructions + MORE);
+        if is_synchronous && (dearer || costs[1][row].2.mask_writes != daif.mask_writes) {
+            exceeded.push(name);
+        }
+    }
+    if !exceeded.is_empty() {
+        bail!("these cost more than {MORE} instructions more than with Daif, or write the priority mask: {exceeded:?}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -33,6 +33,9 @@ pub struct Options {
     /// What masks interrupts, and whether there are NMIs
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
+    /// How many NMIs each CPU gets in a second, besides
+    #[arg(long, value_name = "HERTZ", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    nmis: Option<u32>,
 }
 
 #[derive(clap::Args)]
@@ -80,11 +83,12 @@ fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) ->
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let programs = Programs::new(&toolchain, "release")?;
+    let nmis = options.nmis.map(|hertz| format!("nmis={hertz} ")).unwrap_or_default();
     let machine = Machine {
         kernel: &build::kernel(&toolchain, "release", options.backend)?,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),
-        command_line: &command_line(options.preempt, terminal, words),
+        command_line: &(nmis + &command_line(options.preempt, terminal, words)),
         cpus: options.cpus,
         cpu: options.backend.cpu(),
         limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),

@@ -68,7 +68,7 @@ enum Task {
     /// Check everything: formatting, lints, documentation, host tests, boot tests
     Test(test::Options),
     /// Count what exception entry and exit cost in instructions, and hold it against budgets.toml
-    Count,
+    Count(count::Options),
     /// Ask Debian's busybox the same on our kernel and on Debian's Linux
     Compare(compare::Options),
     /// Run processes that do what processes do, for minutes, and see that nothing is lost and nothing is left
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         Task::Setup => setup(),
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
-        Task::Count => count::count(),
+        Task::Count(options) => count::count(&options),
         Task::Compare(options) => compare::compare(&options),
         Task::Soak(options) => long_run::soak(&options),
         Task::Fuzz(options) => long_run::fuzz(&options),

@@ -7,6 +7,7 @@
 use crate::bodies::{BackendOf, HardwareOf};
 use crate::classes::Fatal;
 use crate::controller::{Fiq, Irq, Line, is_nmi_next};
+use crate::hardware::{DAIF_SHIFT, I};
 use crate::machine::Key;
 use crate::pmr::priority;
 use crate::syndrome::{
@@ -44,7 +45,7 @@ noinstr! {
     /// As the module says.
     pub unsafe extern "C" fn el1_irq<P: Arm64Port>(frame: &mut Frame) {
         frame.capture::<HardwareOf<P>>();
-        if is_nmi::<P, Irq>() {
+        if is_nmi::<P, Irq>(frame) {
             take(frame, el1::nmi::<P>);
         } else {
             take(frame, el1::irq::<P>);
@@ -58,7 +59,7 @@ noinstr! {
     /// As the module says.
     pub unsafe extern "C" fn el1_fiq<P: Arm64Port>(frame: &mut Frame) {
         frame.capture::<HardwareOf<P>>();
-        if is_nmi::<P, Fiq>() {
+        if is_nmi::<P, Fiq>(frame) {
             take(frame, el1::nmi_by_fiq::<P>);
         } else {
             take(frame, el1::fiq::<P>);
@@ -176,14 +177,21 @@ fn capture_cause<P: Arm64Port, const SYNDROME: bool>(frame: &mut Frame) {
 }
 
 /// An interrupt of the kernel is known to be an NMI, or that none came but one: it came where the priority mask holds back
-/// ordinary ones, or what is pending has superpriority.
+/// ordinary ones, or what is pending has superpriority. That alone is not enough: where I is masked, it may have been withdrawn,
+/// and what is pending instead is an ordinary one, which nothing may take there (C95).
 #[inline(always)]
-fn is_nmi<P: Arm64Port, L: Line>() -> bool {
+fn is_nmi<P: Arm64Port, L: Line>(frame: &Frame) -> bool {
     match BackendOf::<P>::NMIS {
         Nmis::None => false,
         Nmis::ByPriority => HardwareOf::<P>::pmr() != priority::OPEN,
-        Nmis::BySuperpriority => is_nmi_next::<BackendOf<P>, L>(),
+        Nmis::BySuperpriority => !L::FIQ && (masks_irqs::<P>(frame) || is_nmi_next::<BackendOf<P>, L>()),
     }
+}
+
+/// PSTATE masked interrupts where this one came.
+#[inline(always)]
+fn masks_irqs<P: Arm64Port>(frame: &Frame) -> bool {
+    HardwareOf::<P>::read(&frame.pstate) & u64::from(I) << DAIF_SHIFT != 0
 }
 
 #[inline(always)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
+use crate::backend::Backend;
 use crate::compare::compare;
 use crate::corpus::{Variant, comparison, variants};
 use crate::design::Design;
@@ -14,7 +15,6 @@ use crate::event::{Event, Events};
 use crate::explore::Counterexample;
 use crate::family::Family;
 use crate::html::{Shown, page};
-use crate::kernel::{Everything, PortOf};
 use crate::report::{Report, Shard};
 use crate::timeline::{Timeline, legend};
 use crate::token::{SHIPPED, Token};
@@ -59,6 +59,9 @@ pub struct Options {
     /// Only this family; can be given again
     #[arg(long, value_enum)]
     pub family: Vec<Family>,
+    /// On which backend: daif, pmr, allint, or all. A variant has its own
+    #[arg(long, value_name = "BACKEND", value_parser = backends, default_value = "all")]
+    pub backend: Backends,
     /// A known bug in place of the shipped code: it has to be rejected
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
@@ -98,6 +101,15 @@ pub struct Options {
     /// Write what it came to, with every counterexample, as a page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// What `--backend` names.
+#[derive(Clone, Copy)]
+pub struct Backends(pub &'static [Backend]);
+
+fn backends(name: &str) -> Result<Backends, String> {
+    let names = || Backend::ALL.map(Backend::name).join(", ");
+    Backend::named(name).map(Backends).ok_or_else(|| format!("backends are: {}, all", names()))
 }
 
 fn cores() -> usize {
@@ -159,13 +171,8 @@ fn variant(name: &str) -> Result<&'static Variant> {
     found.with_context(|| format!("there is no variant {name:?}; there are: {}", names()))
 }
 
-/// The shipped code.
-pub(crate) fn shipped(family: Family) -> Design {
-    Design::of::<PortOf<Everything>>(family)
-}
-
-fn design(name: &str, family: Family) -> Result<Design> {
-    if name == SHIPPED { Ok(shipped(family)) } else { Ok((variant(name)?.design)(family)) }
+fn design(name: &str, backend: Backend, family: Family) -> Result<Design> {
+    if name == SHIPPED { Ok(backend.shipped(family)) } else { Ok((variant(name)?.design)(family)) }
 }
 
 /// The events that come.
@@ -174,13 +181,20 @@ pub(crate) fn events(options: &Options) -> Events {
 }
 
 /// Everything there is to show of a counterexample.
-pub(crate) fn show(name: &str, family: Family, limits: Limits, example: &Counterexample) -> Result<Shown> {
-    let token = Token::of(name, family, limits, example);
-    let design = design(name, family)?;
+pub(crate) fn show(
+    name: &str,
+    (backend, family): (Backend, Family),
+    limits: Limits,
+    example: &Counterexample,
+) -> Result<Shown> {
+    let token = Token::of(name, (backend, family), limits, example);
+    let design = design(name, backend, family)?;
     let (constraint, events, steps) = (example.violation.constraint, example.events, example.steps);
-    let title = format!("{name}, family {}: C{constraint} after {events} events and {steps} steps", family.name());
+    let (backend, of) = (backend.name(), family.name());
+    let title = format!("{name}, {backend}, family {of}: C{constraint} after {events} events and {steps} steps");
     let timeline = Timeline::of(title, design, limits, &example.decisions);
-    let comparison = (name != SHIPPED).then(|| compare(design, shipped(family), limits, &example.decisions));
+    let comparison =
+        (name != SHIPPED).then(|| compare(design, design.backend.shipped(family), limits, &example.decisions));
     Ok(Shown { timeline, comparison, token: token.to_string() })
 }
 
@@ -195,7 +209,10 @@ fn replay(token: &str, html: Option<&PathBuf>) -> Result<bool> {
     let token: Token = token.parse()?;
     let family = Family::ALL.into_iter().find(|family| family.name() == token.family);
     let family = family.with_context(|| format!("the token's family {:?} does not exist (any more)", token.family))?;
-    let design = design(&token.variant, family).context("the token's design")?;
+    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == token.backend);
+    let backend =
+        backend.with_context(|| format!("the token's backend {:?} does not exist (any more)", token.backend))?;
+    let design = design(&token.variant, backend, family).context("the token's design")?;
     let limits = Limits { events: token.events, budget: None, reduced: token.reduced };
     let (end, steps) = crate::explore::replay(design, limits, &token.decisions);
     check_fits(&token, &steps)?;
@@ -204,7 +221,7 @@ fn replay(token: &str, html: Option<&PathBuf>) -> Result<bool> {
     };
     let events = token.decisions.len();
     let example = Counterexample { violation, decisions: token.decisions.clone(), events, steps: steps.len() as u64 };
-    let shown = show(&token.variant, family, limits, &example)?;
+    let shown = show(&token.variant, (backend, family), limits, &example)?;
     say(&as_text(&shown))?;
     if let Some(file) = html {
         write(file, &page("", &[shown]))?;

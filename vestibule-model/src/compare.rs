@@ -43,8 +43,9 @@ pub fn compare(broken: Design, shipped: Design, limits: Limits, decisions: &[Cho
 }
 
 fn same(one: &Step, other: &Step) -> bool {
-    let of =
-        |step: &Step| (step.op, step.depth, step.task, step.stack, step.daif, step.watching, step.belief, step.word);
+    let of = |step: &Step| {
+        (step.op, step.depth, step.task, step.stack, step.daif, step.second, step.watching, step.belief, step.word)
+    };
     of(one) == of(other)
 }
 
@@ -130,7 +131,7 @@ impl Comparison {
 impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = width(&self.rows);
-        writeln!(f, "{}\n{}", self.introduction(), header(what))?;
+        writeln!(f, "{}\n{}", self.introduction(), header(what, &self.rows))?;
         for row in &self.rows {
             writeln!(f, "{}", line(row, what))?;
         }

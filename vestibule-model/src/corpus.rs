@@ -3,12 +3,15 @@
 //! The types forbid nearly all of them, so they are built from forged tokens, and exist only with `--cfg vestibule_forge`.
 //! Without it there are none, and what is explored is exactly what kernels compile.
 
+use crate::backend::Backend;
 use crate::design::Design;
 use crate::event::{Event, Events};
 use crate::explore::{Outcome, Search, explore};
 use crate::family::Family;
 use crate::world::Limits;
 
+#[cfg(vestibule_forge)]
+mod acknowledged;
 #[cfg(vestibule_forge)]
 mod alternatives;
 #[cfg(vestibule_forge)]
@@ -23,6 +26,8 @@ mod fpsimd;
 mod idle;
 #[cfg(vestibule_forge)]
 mod look;
+#[cfg(vestibule_forge)]
+mod masks;
 #[cfg(vestibule_forge)]
 mod nmi;
 #[cfg(vestibule_forge)]
@@ -55,6 +60,13 @@ pub struct Variant {
     pub design: fn(Family) -> Design,
 }
 
+impl Variant {
+    /// On which backend.
+    pub fn backend(&self) -> Backend {
+        (self.design)(self.families[0]).backend
+    }
+}
+
 /// All of them; none without `--cfg vestibule_forge`.
 pub fn variants() -> &'static [Variant] {
     #[cfg(vestibule_forge)]
@@ -66,6 +78,8 @@ pub fn variants() -> &'static [Variant] {
                 body::VARIANTS,
                 exit::VARIANTS,
                 nmi::VARIANTS,
+                masks::VARIANTS,
+                acknowledged::VARIANTS,
                 idle::VARIANTS,
                 fpsimd::VARIANTS,
                 syscall::VARIANTS,
@@ -184,9 +198,14 @@ pub struct Rejected {
 
 /// Looks for the shortest counterexample that `events` allow, with more and more of them.
 pub fn reject(variant: &Variant, events: Events) -> Option<Rejected> {
+    reject_with(variant, Limits { events, budget: None, reduced: false })
+}
+
+/// The same, with the reductions or without.
+fn reject_with(variant: &Variant, limits: Limits) -> Option<Rejected> {
     (0..=MOST_EVENTS).find_map(|budget| {
         variant.families.iter().find_map(|family| {
-            let limits = Limits { events, budget: Some(budget), reduced: false };
+            let limits = Limits { budget: Some(budget), ..limits };
             let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
             let outcome = explore((variant.design)(*family), &search);
             outcome.counterexample.is_some().then_some(Rejected { family: *family, limits, outcome })

@@ -96,7 +96,7 @@ impl Verdict {
     fn shown(&self) -> Result<Option<Shown>> {
         let Some(Rejected { family, limits, outcome }) = &self.rejected else { return Ok(None) };
         let Some(example) = &outcome.counterexample else { return Ok(None) };
-        let mut shown = show(self.variant.name, *family, *limits, example)?;
+        let mut shown = show(self.variant.name, (self.variant.backend(), *family), *limits, example)?;
         let Variant { change, origin, .. } = self.variant;
         shown.timeline.about = Some(format!("{change} ({origin})"));
         Ok(Some(shown))
@@ -112,8 +112,9 @@ impl Verdict {
                 let constraint = format!("C{}", example.violation.constraint);
                 let as_expected =
                     if self.is_expected() { String::new() } else { format!(" NOT {}", expects.join(" or ")) };
+                let backend = self.variant.backend().name();
                 let (family, events, steps) = (rejected.family.name(), example.events, example.steps);
-                format!("{constraint:<5} {family:<11} {events:>6} {steps:>5}{as_expected}")
+                format!("{constraint:<5} {backend:<7} {family:<11} {events:>6} {steps:>5}{as_expected}")
             }
         };
         let needs = self.needs.as_ref().map(|needs| match needs.as_slice() {
@@ -126,8 +127,10 @@ impl Verdict {
 
 fn table(verdicts: &[Verdict], took: Duration) -> String {
     let width = verdicts.iter().map(|verdict| verdict.variant.name.len()).max().unwrap_or(0).max("variant".len());
-    let heading =
-        format!("{:<width$} {:>8}  {:<5} {:<11} {:>6} {:>5}", "variant", "time", "by", "family", "events", "steps");
+    let heading = format!(
+        "{:<width$} {:>8}  {:<5} {:<7} {:<11} {:>6} {:>5}",
+        "variant", "time", "by", "backend", "family", "events", "steps"
+    );
     let expected = verdicts.iter().filter(|verdict| verdict.is_expected()).count();
     let sum = format!("{expected} of {} rejected as expected, {:.2} s", verdicts.len(), took.as_secs_f64());
     let lines = verdicts.iter().map(|verdict| verdict.line(width));
@@ -140,6 +143,7 @@ fn report(verdicts: &[Verdict], shown: &[Shown], options: &Options) -> Report {
         let Rejected { family, limits, outcome } = rejected;
         let searched = Searched {
             variant: verdict.variant.name.into(),
+            backend: verdict.variant.backend().name().into(),
             family: family.name().into(),
             bound: limits.budget,
             hashing: true,

@@ -1,7 +1,10 @@
 //! The CPU alone: PSTATE, the registers that an exception overwrites, and the rules by which exceptions and ERET change
 //! them. No kernel, no events: those are around it. A conformance test runs the same rules against QEMU.
 //!
-//! Arm ARM: D1.3.1 (taking an exception), D1.3.3 (returning), C5.2 (special-purpose registers).
+//! Arm ARM: D1.3.1 (taking an exception), D1.3.3 (returning), C5.2 (special-purpose registers), D1.3.6 (FEAT_NMI).
+
+use vestibule_arm64::hardware::ALLINT;
+use vestibule_arm64::priority;
 
 /// PSTATE.D, A, I, F as DAIFSet and DAIFClr name them.
 pub const D: u8 = 8;
@@ -24,11 +27,31 @@ pub enum Level {
     El1,
 }
 
+/// Everything that masks interrupts, SError and debug exceptions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Masks {
+    /// PSTATE.D, A, I, F.
+    pub daif: u8,
+    /// PSTATE.ALLINT.
+    pub allint: bool,
+    /// ICC_PMR_EL1.
+    pub pmr: u8,
+}
+
+impl Masks {
+    /// Ordinary interrupts do not come.
+    pub const fn irqs(self) -> bool {
+        self.daif & I != 0 || self.allint || self.pmr <= priority::IRQ
+    }
+}
+
 /// What SPSR can hold of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Pstate {
     /// D, A, I, F.
     pub daif: u8,
+    /// ALLINT: masks every interrupt (FEAT_NMI).
+    pub allint: bool,
     /// The exception level.
     pub level: Level,
     /// SPSel: EL1 uses SP_EL1. In EL0 it says nothing.
@@ -47,11 +70,19 @@ pub struct Pstate {
 
 impl Pstate {
     /// The kernel, everything masked.
-    pub const KERNEL: Pstate =
-        Pstate { daif: DAIF, level: Level::El1, sp_el1: true, nzcv: 0, tco: false, pan: true, ss: false, il: false };
+    pub const KERNEL: Pstate = Pstate {
+        daif: DAIF,
+        allint: false,
+        level: Level::El1,
+        sp_el1: true,
+        nzcv: 0,
+        tco: false,
+        pan: true,
+        ss: false,
+        il: false,
+    };
     /// User mode, nothing masked.
-    pub const USER: Pstate =
-        Pstate { daif: 0, level: Level::El0, sp_el1: false, nzcv: 0, tco: false, pan: false, ss: false, il: false };
+    pub const USER: Pstate = Pstate { daif: 0, level: Level::El0, sp_el1: false, pan: false, ..Pstate::KERNEL };
 
     /// As SPSR_EL1 holds it. Arm ARM C5.2.19.
     pub const fn to_spsr(self) -> u64 {
@@ -65,6 +96,7 @@ impl Pstate {
             | (self.pan as u64) << 22
             | (self.ss as u64) << 21
             | (self.il as u64) << 20
+            | if self.allint { ALLINT } else { 0 }
             | (self.daif as u64) << 6
             | mode
     }
@@ -83,6 +115,7 @@ impl Pstate {
     const fn fields(spsr: u64) -> Pstate {
         Pstate {
             daif: (spsr >> 6) as u8 & DAIF,
+            allint: spsr & ALLINT != 0,
             level: Level::El1,
             sp_el1: true,
             nzcv: (spsr >> 28) as u8 & 0xf,
@@ -136,6 +169,10 @@ pub struct Cpu {
     pub far: u64,
     /// SP_EL0.
     pub sp_el0: u64,
+    /// ICC_PMR_EL1: an interrupt comes only if its priority is a lower number.
+    pub pmr: u8,
+    /// The CPU has FEAT_NMI, and SCTLR_EL1.NMI is set (SPINTMASK is clear).
+    pub nmi: bool,
     /// What is read of registers is as it is now: nothing has happened since that only a context synchronization event lets
     /// be seen.
     pub synchronised: bool,
@@ -146,7 +183,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// In the kernel, everything masked.
+    /// In the kernel, everything masked, as after reset.
     pub const fn new() -> Cpu {
         Cpu {
             pstate: Pstate::KERNEL,
@@ -156,14 +193,26 @@ impl Cpu {
             esr: 0,
             far: 0,
             sp_el0: 0,
+            pmr: 0,
+            nmi: false,
             synchronised: true,
             step: false,
             step_in_effect: false,
         }
     }
 
+    /// The same, with NMIs.
+    pub const fn with_nmis() -> Cpu {
+        Cpu { nmi: true, pstate: Pstate { allint: true, ..Pstate::KERNEL }, ..Cpu::new() }
+    }
+
+    /// What is masked.
+    pub const fn masks(&self) -> Masks {
+        Masks { daif: self.pstate.daif, allint: self.pstate.allint, pmr: self.pmr }
+    }
+
     /// Takes an exception to EL1. `esr` for those that have a syndrome (not IRQ, not FIQ), `far` where it is valid. Arm ARM
-    /// D1.3.1: the return state, then the new PSTATE: everything masked, TCO set, SS and IL clear, SP_EL1; PAN set, because
+    /// D1.3.1: the return state, then the new PSTATE: everything masked, ALLINT too where there is one, TCO set, SS and IL clear, SP_EL1; PAN set, because
     /// SCTLR_EL1.SPAN is clear.
     pub fn take(&mut self, esr: Option<u64>, far: Option<u64>) {
         self.elr = self.pc;
@@ -172,6 +221,7 @@ impl Cpu {
         self.far = far.unwrap_or(self.far);
         self.pstate = Pstate {
             daif: DAIF,
+            allint: self.nmi,
             level: Level::El1,
             sp_el1: true,
             tco: true,
@@ -184,11 +234,12 @@ impl Cpu {
     }
 
     /// ERET. Arm ARM D1.3.3. `false`: an illegal return; level and stack pointer stay, IL is set. TCO is UNKNOWN then; here
-    /// it stays. PAN, NZCV and DAIF are restored all the same.
+    /// it stays. PAN, NZCV and the masks are restored all the same.
     pub fn exception_return(&mut self) -> bool {
         self.pc = self.elr;
         self.isb();
-        match Pstate::from_spsr(self.spsr) {
+        let spsr = if self.nmi { self.spsr } else { self.spsr & !ALLINT };
+        match Pstate::from_spsr(spsr) {
             Some(pstate) => {
                 // Where MDSCR_EL1.SS is clear, or says nothing (of the kernel, because KDE is clear), there is no step.
                 let stepped = self.step && pstate.level == Level::El0;
@@ -197,7 +248,7 @@ impl Cpu {
             }
             None => {
                 let Pstate { level, sp_el1, tco, .. } = self.pstate;
-                self.pstate = Pstate { level, sp_el1, tco, ss: false, il: true, ..Pstate::fields(self.spsr) };
+                self.pstate = Pstate { level, sp_el1, tco, ss: false, il: true, ..Pstate::fields(spsr) };
                 false
             }
         }
@@ -223,5 +274,15 @@ impl Cpu {
     /// MSR DAIF.
     pub fn write_daif(&mut self, daif: u64) {
         self.pstate.daif = (daif >> 6) as u8 & DAIF;
+    }
+
+    /// MSR ALLINT.
+    pub fn write_allint(&mut self, allint: bool) {
+        self.pstate.allint = allint;
+    }
+
+    /// MSR ICC_PMR_EL1. A controller may implement only the upper four bits, as here.
+    pub fn set_pmr(&mut self, priority: u64) {
+        self.pmr = priority as u8 & 0xf0;
     }
 }

@@ -2,8 +2,9 @@
 //! library's entry functions as they are; a variant differs in one of them.
 
 use vestibule::{ContextTracking, Kernel};
-use vestibule_arm64::{Arm64Port, Bodies, Frame, entry};
+use vestibule_arm64::{Arm64Port, Backend, Bodies, Frame, entry};
 
+use crate::backend::Backend as Masked;
 use crate::cpu::DAIF;
 use crate::family::Family;
 use crate::hardware::Simulated;
@@ -36,19 +37,20 @@ pub struct Design {
     pub looks_with: u8,
     /// Which program.
     pub family: Family,
+    /// How contexts lie on the CPU.
+    pub backend: Masked,
 }
 
 impl Design {
     /// The shipped handlers of this port, with the kernel's own hooks.
     pub fn of<P>(family: Family) -> Design
     where
-        P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
+        P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
     {
-        let unexpected: Vector = entry::unexpected::<P, false>;
         Design {
             name: "shipped",
-            el1: [entry::el1_sync::<P>, entry::el1_irq::<P>, unexpected, entry::el1_serror::<P>],
-            el0: [entry::el0_sync::<P>, entry::el0_irq::<P>, unexpected, entry::el0_serror::<P>],
+            el1: [entry::el1_sync::<P>, entry::el1_irq::<P>, entry::el1_fiq::<P>, entry::el1_serror::<P>],
+            el0: [entry::el0_sync::<P>, entry::el0_irq::<P>, entry::el0_fiq::<P>, entry::el0_serror::<P>],
             overflow: [entry::stack_overflow::<P, true>, entry::stack_overflow::<P, false>],
             program: crate::family::run::<P>,
             learn: crate::family::learn::<P::Kernel>,
@@ -57,6 +59,7 @@ impl Design {
             taking_leaves_open: 0,
             looks_with: DAIF,
             family,
+            backend: Masked::of(<P::Kernel as Bodies>::Backend::NMIS),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can happen: exceptions, and what the rest of the machine does.
 
-use crate::cpu::{A, I, Route};
+use crate::cpu::{A, F, I, Route};
 
 /// An exception of this CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,18 +24,22 @@ pub enum Exception {
     CorrectedError,
     /// One that nobody has put right.
     UncorrectedError,
-    /// A vector that nothing should come to.
+    /// An interrupt of the controller's group 0.
     Fiq,
     /// A software step.
     Step,
+    /// An NMI where ordinary interrupts do not come, or one of those that was withdrawn.
+    Nmi,
+    /// The same, of group 0.
+    FiqNmi,
 }
 
 impl Exception {
     /// Its quarter of the vector table.
     pub const fn route(self) -> Route {
         match self {
-            Exception::Irq => Route::Irq,
-            Exception::Fiq => Route::Fiq,
+            Exception::Irq | Exception::Nmi => Route::Irq,
+            Exception::Fiq | Exception::FiqNmi => Route::Fiq,
             Exception::CorrectedError | Exception::UncorrectedError => Route::Serror,
             _ => Route::Sync,
         }
@@ -57,7 +61,7 @@ impl Exception {
                 let kinds = [0b01_0001, 1 << 24 | 0b110 << 10 | 0b01_0001, 0b110 << 10];
                 return Some(0x2f << 26 | kinds[(token % 3) as usize]);
             }
-            Exception::Irq | Exception::Fiq => return None,
+            Exception::Irq | Exception::Fiq | Exception::Nmi | Exception::FiqNmi => return None,
         };
         Some(class << 26 | 1 << 25 | token & 0xffff)
     }
@@ -69,7 +73,17 @@ impl Exception {
 
     /// Goes on as if nothing had been: NMI-like and debug exceptions.
     pub const fn leaves_no_trace(self) -> bool {
-        matches!(self, Exception::Brk | Exception::CorrectedError | Exception::UncorrectedError)
+        matches!(self, Exception::Brk | Exception::CorrectedError | Exception::UncorrectedError) || self.is_nmi()
+    }
+
+    /// It came where only NMIs come.
+    pub const fn is_nmi(self) -> bool {
+        matches!(self, Exception::Nmi | Exception::FiqNmi)
+    }
+
+    /// An interrupt of any kind.
+    pub const fn is_interrupt(self) -> bool {
+        matches!(self, Exception::Irq | Exception::Fiq) || self.is_nmi()
     }
 }
 
@@ -87,6 +101,8 @@ impl std::fmt::Display for Exception {
             Exception::UncorrectedError => "SError (uncorrected)",
             Exception::Fiq => "FIQ",
             Exception::Step => "software step",
+            Exception::Nmi => "IRQ (NMI)",
+            Exception::FiqNmi => "FIQ (NMI)",
         })
     }
 }
@@ -114,11 +130,15 @@ pub enum Event {
     RemoteWork,
     /// The kernel's own code does something else than nothing: faults, sleeps, wakes, masks.
     Choice,
+    /// An NMI: where ordinary interrupts are masked as itself, elsewhere as an interrupt that turns out to be one.
+    Nmi,
+    /// An interrupt of the controller's group 0.
+    Fiq,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 9] = [
+    pub const ALL: [Event; 11] = [
         Event::Irq,
         Event::Ipi,
         Event::Error,
@@ -128,12 +148,15 @@ impl Event {
         Event::RemoteSignal,
         Event::RemoteWork,
         Event::Choice,
+        Event::Nmi,
+        Event::Fiq,
     ];
 
-    /// What of PSTATE masks it.
+    /// What of PSTATE.DAIF masks it. An NMI is masked by I only where it is one by its priority.
     pub const fn masked_by(self) -> u8 {
         match self {
-            Event::Irq | Event::Ipi => I,
+            Event::Irq | Event::Ipi | Event::Nmi => I,
+            Event::Fiq => F,
             Event::Error | Event::FatalError => A,
             _ => 0,
         }
@@ -151,6 +174,8 @@ impl Event {
             Event::RemoteSignal => "remote-signal",
             Event::RemoteWork => "remote-work",
             Event::Choice => "kernel",
+            Event::Nmi => "nmi",
+            Event::Fiq => "fiq",
         }
     }
 }

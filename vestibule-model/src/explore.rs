@@ -13,7 +13,6 @@ use crate::design::Design;
 use crate::fibers::Fibers;
 use crate::oracle::{Choice, Open, Oracle, Seen};
 use crate::record::Step;
-use crate::step::TRACELESS;
 use crate::verdict::{End, Fired, Violation};
 use crate::world::{Limits, World, under, with};
 
@@ -96,7 +95,7 @@ impl Sights {
         }
         for open in jobs.iter_mut().map(|job| &mut job.open) {
             if open.sight.is_some_and(|sight| first.get(&sight) != Some(&open.state)) {
-                open.answers &= !TRACELESS;
+                open.answers &= !open.traceless;
             }
         }
         jobs.retain(|job| job.open.answers != 0);
@@ -105,7 +104,7 @@ impl Sights {
 }
 
 /// Before anything: nothing was decided.
-const FIRST: Open = Open { position: u32::MAX, answers: 1, state: 0, sight: None };
+const FIRST: Open = Open { position: u32::MAX, answers: 1, traceless: 0, state: 0, sight: None };
 
 impl Job {
     /// By states, where there are any: a state is found once, but by another execution each time.

@@ -1,9 +1,10 @@
 //! Where everything begins: one family for each kind of code that can be interrupted. A family's program goes round for as
 //! long as the search wants.
 
-use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Kernel, Process, Tracked, TrackedIrqs};
-use vestibule_arm64::{Arm64Port, Bodies, switch};
+use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Process, Tracked, TrackedIrqs};
+use vestibule_arm64::{Arm64Port, Backend, Bodies, switch};
 
+use crate::backend::Backend as Masked;
 use crate::event::Exception;
 use crate::hardware::Simulated;
 use crate::op::Op;
@@ -101,11 +102,12 @@ impl Family {
 /// Boots, and runs the family's program.
 pub fn run<P>(family: Family)
 where
-    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
+    P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
     let thread = with(|world| world.thread(world.current));
     // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    let cpu = unsafe { switch::open_first::<P::Kernel, Simulated>(switch::boot::<P::Kernel>(thread)) };
+    let cpu =
+        unsafe { switch::open_first::<P::Kernel, <P::Kernel as Bodies>::Backend>(switch::boot::<P::Kernel>(thread)) };
     prepare_others::<P>(family);
     program::<P>(family, cpu);
 }
@@ -113,7 +115,7 @@ where
 /// The tasks that do not begin.
 pub(crate) fn prepare_others<P>(family: Family)
 where
-    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
+    P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
     for task in (0..TASKS).filter(|task| *task != family.first_task()) {
         let main = if task == IDLE { idles::<P::Kernel> } else { other::<P::Kernel> };
@@ -123,7 +125,7 @@ where
 }
 
 /// Shows where tracking's words are.
-pub fn learn<K: Kernel<Machine = vestibule_arm64::Arm64<Daif<Simulated>>>>() {
+pub fn learn<K: Bodies<Backend: Backend<Hardware = Simulated>>>() {
     <Tracked as ContextTracking<K>>::watching();
     let watching = with(|world| world.last_touched);
     <TrackedIrqs as IrqTracing<K>>::believes_on();
@@ -136,6 +138,7 @@ fn live() {
         world.live = true;
         let before = world.snapshot();
         world.top().before = before;
+        world.check_booted();
     });
 }
 
@@ -162,7 +165,7 @@ fn ipis_come(place: u64) {
 
 fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
 where
-    P: Arm64Port<Kernel: Bodies<Backend = Daif<Simulated>>>,
+    P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
     match family {
         Family::User | Family::Copy | Family::Call => {
@@ -258,7 +261,7 @@ fn in_user_mode(family: Family) {
 }
 
 /// Another task: gives the CPU away, where the idle task is looked at until somebody wakes it.
-fn other<K: Bodies<Backend = Daif<Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+fn other<K: Bodies<Backend: Backend<Hardware = Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
     loop {
         again(5);
         step(Op::Kernel("another task's code"), 0);
@@ -268,7 +271,7 @@ fn other<K: Bodies<Backend = Daif<Simulated>>>(mut cpu: Cpu<K, Process>, _: usiz
 }
 
 /// The idle task.
-fn idles<K: Bodies<Backend = Daif<Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
+fn idles<K: Bodies<Backend: Backend<Hardware = Simulated>>>(mut cpu: Cpu<K, Process>, _: usize) -> ! {
     loop {
         again(6);
         step(Op::Kernel("idle"), 0);
@@ -287,6 +290,7 @@ impl World {
     fn ipi_comes(&mut self) -> bool {
         let comes = self.environment.ipi_due && self.may_come(crate::event::Event::Ipi) && self.end.is_none();
         self.environment.ipi_due &= !comes;
+        self.environment.ipi_came = comes && self.design.backend == Masked::AllInt;
         comes
     }
 

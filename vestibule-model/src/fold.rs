@@ -2,7 +2,7 @@
 //! that is read on the way.
 
 use crate::op::{Bank, Cell, Op, Stack};
-use crate::record::Step;
+use crate::record::{Second, Step};
 
 /// A line of a timeline: one step, or several that belong together.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,8 @@ pub struct Row {
     pub stack: &'static str,
     /// PSTATE.D, A, I, F.
     pub daif: u8,
+    /// The backend's other mask.
+    pub second: Second,
     /// Somebody watches.
     pub watching: bool,
     /// What tracing believes of interrupts.
@@ -50,6 +52,7 @@ impl Row {
                 Stack::Overflow => "ovfl",
             },
             daif: step.daif,
+            second: step.second,
             watching: step.watching,
             belief: ["off", "prep", "on"].get(step.belief as usize).unwrap_or(&"?"),
             counts: counts(step.word),
@@ -160,7 +163,8 @@ fn exception(steps: &[Step], at: usize) -> Option<usize> {
 
 /// Nothing is as it would not be without it, and no task was switched.
 fn leaves_no_trace(steps: &[Step], (from, to): (usize, usize)) -> bool {
-    let state = |step: &Step| (step.daif, step.watching, step.belief, step.word, step.task, step.stack, step.user);
+    let state =
+        |step: &Step| (step.daif, step.second, step.watching, step.belief, step.word, step.task, step.stack, step.user);
     let before = from.checked_sub(1).map(|before| state(&steps[before]));
     before == Some(state(&steps[to])) && steps[from..=to].iter().all(|step| !matches!(step.op, Op::Switched(_)))
 }
@@ -181,6 +185,7 @@ fn register_run(steps: &[Step]) -> usize {
 
 const fn is_register(op: Op) -> bool {
     match op {
+        Op::ReadPmr | Op::ReadAllInt | Op::ReadRpr => true,
         Op::ReadDaif | Op::ReadBank(_) | Op::WriteBank(_) | Op::ReadField(_) | Op::WriteField(_) | Op::ReadSp => true,
         Op::Load(cell) => !matches!(cell, Cell::Word(_)),
         _ => false,

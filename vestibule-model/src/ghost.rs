@@ -1,7 +1,7 @@
 //! What the model remembers about an exception and the code under test does not: how everything was when it came, and how
 //! far it has come.
 
-use crate::cpu::{Level, Pstate};
+use crate::cpu::{Level, Masks, Pstate};
 use crate::op::{Cell, Stack};
 use crate::shadow::Shadow;
 use crate::world::World;
@@ -9,8 +9,10 @@ use crate::world::World;
 /// Everything that an exception must find again when it returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Snapshot {
-    /// Of PSTATE.
-    pub daif: u8,
+    /// What was masked.
+    pub masks: Masks,
+    /// Interrupts that were acknowledged and had not ended.
+    pub active: u8,
     /// The exception level.
     pub level: Level,
     /// The stack in use.
@@ -39,11 +41,14 @@ pub struct Snapshot {
 
 /// The low half of a task word: its counts, and the idle task's mark.
 pub const COUNTS: u64 = 0x8000_0000_ffff_ffff;
+/// An interrupt's handler, as the word counts it.
+pub(crate) const HARDIRQ: u64 = 1 << 16;
 
 impl World {
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            daif: self.cpu.pstate.daif,
+            masks: self.cpu.masks(),
+            active: self.environment.active,
             level: self.cpu.pstate.level,
             stack: self.stack(),
             pstate: self.cpu.pstate,
@@ -64,7 +69,8 @@ impl Snapshot {
     /// As a part of the history of the exception that found it.
     pub(crate) fn told(&self, shadow: Shadow) -> Shadow {
         let where_in = (self.stack as u64) << 1 | u64::from(self.watching);
-        shadow.and(self.pstate.to_spsr() | where_in << 40).and(self.counts).and(self.nesting ^ self.belief << 56)
+        let state = self.pstate.to_spsr() | where_in << 40 | u64::from(self.masks.pmr) << 48;
+        shadow.and(state).and(self.counts).and(self.nesting ^ self.belief << 56)
     }
 }
 
@@ -97,6 +103,12 @@ pub struct Ghost {
     pub traced: u8,
     /// What is to become of it.
     pub outcome: Outcome,
+    /// Its vector has found out that it is an NMI.
+    pub nmi: bool,
+    /// The kernel's own code runs: a body, or work.
+    pub inside: bool,
+    /// The scheduler runs, and the task switch.
+    pub scheduling: bool,
 }
 
 /// What a system call, or any other exception, is to end with.
@@ -121,7 +133,7 @@ pub enum Outcome {
 
 impl Ghost {
     pub(crate) fn code(&self) -> u64 {
-        let bits = [self.opened, self.body, self.ran, self.masked, self.restoring, self.tracked];
+        let bits = [self.opened, self.body, self.ran, self.masked, self.restoring, self.tracked, self.nmi];
         let flags = bits.iter().fold(u64::from(self.read), |code, bit| code << 1 | u64::from(*bit));
         flags << 32
             ^ u64::from(self.work) << 24

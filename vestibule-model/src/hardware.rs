@@ -3,9 +3,11 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule_arm64::fpsimd::Fpsimd;
+use vestibule_arm64::hardware::ALLINT;
 use vestibule_arm64::{Hardware, Thread};
 
 use crate::fibers;
+use crate::machine::{self, GROUP_0, GROUP_1, Register};
 use crate::op::{Bank, Cell, Op, Stack};
 use crate::step::{race, step};
 use crate::world::with;
@@ -35,6 +37,15 @@ fn write_bank(bank: Bank, value: u64) {
         Bank::SpEl0 => world.cpu.sp_el0 = value,
     });
     step(Op::WriteBank(bank), 0);
+}
+
+fn write_allint(allint: bool) {
+    let before = with(|world| {
+        let before = world.cpu.pstate.allint;
+        world.cpu.write_allint(allint);
+        before
+    });
+    step(Op::WriteAllInt(allint), u64::from(before));
 }
 
 fn field_of(field: &u64) -> u8 {
@@ -96,6 +107,34 @@ unsafe impl Hardware for Simulated {
             before
         });
         step(Op::DaifClear(BITS as u8), u64::from(before));
+    }
+
+    fn pmr() -> u64 {
+        let pmr = with(|world| u64::from(world.cpu.pmr));
+        step(Op::ReadPmr, pmr);
+        pmr
+    }
+    unsafe fn set_pmr(priority: u64) {
+        let before = with(|world| {
+            let before = world.cpu.pmr;
+            world.cpu.set_pmr(priority);
+            before
+        });
+        step(Op::SetPmr(priority as u8), u64::from(before));
+    }
+    unsafe fn allint_set() {
+        write_allint(true);
+    }
+    unsafe fn allint_clear() {
+        write_allint(false);
+    }
+    fn allint() -> u64 {
+        let allint = with(|world| if world.cpu.pstate.allint { ALLINT } else { 0 });
+        step(Op::ReadAllInt, allint);
+        allint
+    }
+    unsafe fn write_allint(allint: u64) {
+        write_allint(allint & ALLINT != 0);
     }
 
     fn elr() -> u64 {
@@ -170,10 +209,25 @@ unsafe impl Hardware for Simulated {
         step(Op::LoadFpsimd, 0);
     }
     fn icc_iar1() -> u64 {
-        crate::machine::acknowledge()
+        machine::acknowledge(Register::Iar1)
     }
     fn set_icc_eoir1(interrupt: u64) {
-        crate::machine::end_of_interrupt(interrupt);
+        machine::end_of_interrupt(interrupt, GROUP_1);
+    }
+    fn icc_iar0() -> u64 {
+        machine::acknowledge(Register::Iar0)
+    }
+    fn set_icc_eoir0(interrupt: u64) {
+        machine::end_of_interrupt(interrupt, GROUP_0);
+    }
+    fn icc_nmiar1() -> u64 {
+        machine::acknowledge(Register::Nmiar1)
+    }
+    fn icc_rpr() -> u64 {
+        machine::running_priority()
+    }
+    fn isr() -> u64 {
+        machine::interrupt_status()
     }
     fn isb() {
         with(|world| world.cpu.isb());
@@ -181,7 +235,7 @@ unsafe impl Hardware for Simulated {
     }
 
     fn wait_for_interrupt() {
-        crate::machine::wait_for_interrupt();
+        machine::wait_for_interrupt();
     }
 
     fn read(field: &u64) -> u64 {

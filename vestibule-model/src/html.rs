@@ -83,6 +83,7 @@ fn table(rows: &[Row], common: usize, ends_broken: bool) -> Markup {
             thead { tr {
                 th { "" } th { "task" } th { "stack" }
                 @for mask in ["D", "A", "I", "F"] { th.mask { (mask) } }
+                @if let Some((name, _)) = rows.first().and_then(|row| row.second.column()) { th.mask { (name) } }
                 th.mask { "RCU" } th { "irqs" } th { "count" } th { "flags" } th { "what" } th { "where" }
             } }
             tbody { @for (number, row) in rows.iter().enumerate() {
@@ -99,6 +100,7 @@ fn line(row: &Row, own: bool, broken: bool) -> Markup {
             td { (row.task) }
             td { (row.stack) }
             @for (bit, name) in [(D, "d"), (A, "a"), (I, "i"), (F, "f")] { td.mask { i.(name).bar[row.daif & bit != 0] {} } }
+            @if let Some((_, masks)) = row.second.column() { td.mask { i.p.bar[masks] {} } }
             td.mask { i.w.bar[row.watching] {} }
             td { (row.belief) }
             td { (row.counts) }
@@ -137,6 +139,7 @@ fn everything(rows: &[Row]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Second;
 
     #[test]
     fn draws_a_bar_for_each_mask() {
@@ -147,6 +150,7 @@ mod tests {
             depth: 1,
             stack: "irq",
             daif: D | I,
+            second: Second::None,
             watching: true,
             belief: "off",
             counts: String::new(),

@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 
 use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
-    IrqsSaved, Kernel, NoIrq, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs, UserWork, Why,
+    IrqsSaved, Kernel, NoIrq, NoNmi, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs,
+    UserWork, Why,
 };
-use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3, Interrupted, On, Thread, current, fpsimd, switch};
+use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3, Interrupted, On, Thread, current, fpsimd, switch};
 
 use crate::event::Exception;
 use crate::family::Family;
@@ -22,6 +23,8 @@ use crate::world::{IDLE, World, with};
 
 /// What may be exchanged in it.
 pub trait Flavour: Sized + 'static {
+    /// How contexts lie on the simulated CPU.
+    type Backend: Backend<Hardware = Simulated>;
     /// Context tracking.
     type Tracking: ContextTracking<Reference<Self>>;
     /// Interrupt-state tracking.
@@ -44,9 +47,10 @@ pub trait Flavour: Sized + 'static {
     }
 }
 
-/// Everything that the library has.
-pub enum Everything {}
-impl Flavour for Everything {
+/// Everything that the library has, on one of its backends.
+pub struct Everything<B = Daif<Simulated>>(PhantomData<B>);
+impl<B: Backend<Hardware = Simulated>> Flavour for Everything<B> {
+    type Backend = B;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
 }
@@ -54,11 +58,11 @@ impl Flavour for Everything {
 /// The kernel.
 pub struct Reference<F>(PhantomData<F>);
 
-/// It on the shipped backend.
+/// It on its backend.
 pub type PortOf<F> = On<Reference<F>>;
 
 impl<F: Flavour> Kernel for Reference<F> {
-    type Machine = Arm64<Daif<Simulated>>;
+    type Machine = Arm64<F::Backend>;
     type Scheduler = Chooses;
     type ContextTracking = F::Tracking;
     type IrqTracing = F::Tracing;
@@ -109,7 +113,7 @@ fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, P
     forget(
         |()| 0,
         || match choose(with(|world| if world.limits.reduced { world.design.family.works() } else { 5 })) {
-            1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL),
+            1 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::SIGNAL),
             2 => take(Exception::DataAbort),
             3 => guards(&mut cpu),
             4 => cpu.schedule(),
@@ -137,17 +141,17 @@ fn calls<F: Flavour>(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<
         return cpu;
     }
     match choose(4) {
-        1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SYSCALL_EXIT),
+        1 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::SYSCALL_EXIT),
         2 => {
             frame.regs[0] = RESTART;
             becomes(Outcome::Interrupted);
-            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
+            cpu.task_word().set::<Arm64<F::Backend>>(Flags::SIGNAL);
         }
         3 => {
             F::forget_syscall(frame);
             frame.regs[0] = RESTART;
             becomes(Outcome::Returned);
-            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
+            cpu.task_word().set::<Arm64<F::Backend>>(Flags::SIGNAL);
         }
         _ => {}
     }
@@ -177,7 +181,7 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
                 (cpu, Call::Skip)
             }
             2 => {
-                cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
+                cpu.task_word().clear::<Arm64<F::Backend>>(Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT));
                 (cpu, Call::Make)
             }
             _ => (cpu, Call::Make),
@@ -189,8 +193,8 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
 }
 
 impl<F: Flavour> Bodies for Reference<F> {
-    type Backend = Daif<Simulated>;
-    type Controller = GicV3<Daif<Simulated>>;
+    type Backend = F::Backend;
+    type Controller = GicV3<F::Backend>;
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         crate::observe::dies(what, frame)
@@ -222,7 +226,7 @@ impl<F: Flavour> Bodies for Reference<F> {
                 match choose(3) {
                     1 => cpu.schedule(),
                     // It wakes somebody, and leaves the rest to its exit.
-                    2 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
+                    2 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
                     _ => {}
                 }
                 Resolved::Process(cpu).inherit()
@@ -247,6 +251,21 @@ impl<F: Flavour> Bodies for Reference<F> {
         })
     }
 
+    fn nmi(cpu: Cpu<Self, NoNmi>, _: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
+        within("NMI", Promise::Nmi, frame, || {
+            match choose(3) {
+                1 => take(Exception::DataAbort),
+                // Work for an interrupt that this raises here: any may come as soon as they are open.
+                2 => {
+                    let _saved = IrqsSaved::<Self>::save();
+                    point("NMI queues work");
+                }
+                _ => {}
+            }
+            cpu
+        })
+    }
+
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
         point("a new task");
         cpu
@@ -256,12 +275,12 @@ impl<F: Flavour> Bodies for Reference<F> {
 /// A device's interrupt, the tick's or another CPU's.
 fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
     match choose(6) {
-        1 => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
-        2 if with(World::wake) => cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED),
+        1 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
+        2 if with(World::wake) => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
         3 => with(World::raise_softirq),
         4 => take(Exception::DataAbort),
         5 if with(|world| !world.limits.reduced || world.design.family == Family::Handler) => {
-            cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED_LAZY)
+            cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED_LAZY)
         }
         _ => {}
     }
@@ -276,7 +295,7 @@ impl<F: Flavour> Scheduler<Reference<F>> for Chooses {
                 Why::UserExit => "schedule: on exit to user mode",
                 Why::PreemptionEnabled => "schedule: preemption enabled",
             });
-            current(&cpu).word().clear::<Arm64<Daif<Simulated>>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
+            current(&cpu).word().clear::<Arm64<F::Backend>>(Flags::RESCHED.and(Flags::RESCHED_LAZY));
             let next = pick();
             if next == with(|world| world.current) {
                 return cpu;
@@ -307,7 +326,7 @@ fn pick() -> usize {
 impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     fn signal(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("signal", frame, |frame| {
-            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::SIGNAL);
+            cpu.task_word().clear::<Arm64<F::Backend>>(Flags::SIGNAL);
             decides::<F>(frame);
             let is_stepped = with(|world| world.design.family == Family::Step);
             let mut cpu = if is_stepped { stepping::chooses(cpu, frame) } else { works(cpu) };
@@ -328,13 +347,13 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     }
     fn notify_resume(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("notify-resume", frame, |_| {
-            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::NOTIFY_RESUME);
+            cpu.task_word().clear::<Arm64<F::Backend>>(Flags::NOTIFY_RESUME);
             cpu
         })
     }
     fn other(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("other work", frame, |_| {
-            cpu.task_word().clear::<Arm64<Daif<Simulated>>>(Flags::OTHER);
+            cpu.task_word().clear::<Arm64<F::Backend>>(Flags::OTHER);
             cpu
         })
     }

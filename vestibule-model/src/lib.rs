@@ -43,15 +43,16 @@
 //! | of the machine | of the search | of what is checked | for people |
 //! |---|---|---|---|
 //! | `cpu`: PSTATE, exceptions, ERET | `event`: what can come | `rules`: the constraints | `record`, `fold`: steps, and which matter |
-//! | `world`: all of it, tasks, memory | `step`: may it come here? | `observe`: bodies, work, scheduler | `timeline`, `compare`, `html` |
-//! | `machine`: interrupt controller, wait | `oracle`: who decides | `ghost`: what the code does not remember | `token`: again |
+//! | `backend`: which masks a context has | `step`: may it come here? | `observe`: bodies, work, scheduler | `timeline`, `compare`, `html` |
+//! | `world`: all of it, tasks, memory; `machine`: interrupt controller, wait | `oracle`: who decides | `ghost`: what the code does not remember | `token`: again |
 //! | `hardware`: the port's trait | `shadow`: history | `constraints`: the page | `report`, `summary`, `cli` |
 //! | `vector`: what assembly does | `explore`: layers, threads | `verdict`: how it ended | `shipped_run`, `corpus_run` |
-//! | `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
+//! | `task`, `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
 //!
 //! What the model covers, what it does not, and what it came to: `docs/model.md`. To put a kernel's own hooks under it:
 //! `examples/own_hooks.rs`.
 
+pub mod backend;
 #[cfg(feature = "command")]
 pub mod cli;
 pub mod compare;
@@ -80,6 +81,7 @@ pub mod step;
 pub mod stepping;
 #[cfg(feature = "command")]
 pub mod summary;
+pub mod task;
 pub mod timeline;
 #[cfg(feature = "command")]
 pub mod token;

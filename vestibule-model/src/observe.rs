@@ -4,7 +4,7 @@
 use vestibule::{Broken, Call, Why};
 use vestibule_arm64::Frame;
 
-use crate::cpu::{A, D, DAIF, F, I};
+use crate::cpu::Masks;
 use crate::ghost::{COUNTS, Outcome};
 use crate::op::{Cell, Op};
 use crate::shadow::Shadow;
@@ -21,6 +21,8 @@ pub enum Promise {
     Inherited,
     /// Interrupts masked, counted, on the interrupt stack.
     Hardirq,
+    /// NMIs masked too, counted as an NMI, on the interrupt stack.
+    Nmi,
     /// Everything open, counted as a soft interrupt.
     Softirq,
     /// Everything masked.
@@ -33,7 +35,8 @@ pub enum Promise {
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {
     shadow: Shadow,
-    daif: u8,
+    masks: Masks,
+    inside: bool,
     counts: u64,
     frame: u64,
 }
@@ -120,7 +123,8 @@ impl World {
         Begun {
             frame,
             shadow: self.innermost().shadow,
-            daif: self.cpu.pstate.daif,
+            masks: self.masks(),
+            inside: self.innermost().ghost.inside,
             counts: self.value(Cell::Word(self.current)) & COUNTS,
         }
     }
@@ -134,18 +138,21 @@ impl World {
                 top.shadow = top.entry.and(promise as u64 | 0xb0d_0000);
             }
         }
-        self.begun(told(frame))
+        let begun = self.begun(told(frame));
+        self.top().ghost.inside = true;
+        begun
     }
 
     fn end_body(&mut self, begun: Begun, promise: Promise, frame: &Frame) {
         if !self.live || self.end.is_some() {
             return;
         }
-        self.check(13, self.cpu.pstate.daif == begun.daif, "a body is left with other masks than it began with");
+        self.check(13, self.masks() == begun.masks, "a body is left with other masks than it began with");
         let counts = self.value(Cell::Word(self.current)) & COUNTS;
         self.check(116, counts == begun.counts, "a body left other counts than it found");
         self.check_body_ends(promise);
         let top = self.top();
+        top.ghost.inside = begun.inside;
         top.frame_left ^= begun.frame ^ told(frame);
         top.shadow = begun.shadow.and(top.frame_left).and(0xb0d1);
     }
@@ -181,6 +188,7 @@ impl World {
             top.shadow = top.entry.and(top.frame_left).and(0x5c4e_d000);
         }
         let begun = self.begun(0);
+        (self.top().ghost.inside, self.top().ghost.scheduling) = (false, true);
         if self.live {
             self.check_schedule(why);
         }
@@ -191,10 +199,11 @@ impl World {
         if !self.live || self.end.is_some() {
             return;
         }
-        self.check(37, self.cpu.pstate.daif == I | F, "the scheduler comes back with other masks");
+        self.check(37, self.is_in(vestibule::Level::NoIrq), "the scheduler comes back with other masks");
         let counts = self.value(Cell::Word(self.current)) & COUNTS;
         self.check(116, counts == begun.counts, "the scheduler comes back with other counts");
         let top = self.top();
+        (top.ghost.inside, top.ghost.scheduling) = (begun.inside, false);
         let before = match why {
             Why::PreemptionEnabled => *top.turn.get_or_insert(begun.shadow),
             _ => begun.shadow,
@@ -238,16 +247,4 @@ impl World {
             }
         }
     }
-
-    /// What a context masks.
-    pub(crate) const fn masks_of(promise: Promise) -> u8 {
-        match promise {
-            Promise::User | Promise::Softirq | Promise::Inherited => 0,
-            Promise::Hardirq => I | F,
-            Promise::Error => A | I | F,
-            Promise::Critical => D | A | I | F,
-        }
-    }
 }
-
-const _: () = assert!(World::masks_of(Promise::Critical) == DAIF);

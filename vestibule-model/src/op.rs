@@ -1,6 +1,8 @@
 //! What the code under test does, one step each: every call of the port's hardware trait, and every place where the
 //! kernel's own code runs.
 
+use vestibule_arm64::priority::{OFF, OPEN};
+
 use crate::cpu::DAIF;
 use crate::event::Exception;
 
@@ -62,6 +64,18 @@ pub enum Op {
     DaifSet(u8),
     /// MSR DAIFClr.
     DaifClear(u8),
+    /// MRS ICC_PMR_EL1.
+    ReadPmr,
+    /// MSR ICC_PMR_EL1.
+    SetPmr(u8),
+    /// MRS ALLINT.
+    ReadAllInt,
+    /// MSR ALLINT.
+    WriteAllInt(bool),
+    /// MRS ICC_RPR_EL1.
+    ReadRpr,
+    /// MRS ISR_EL1.
+    ReadIsr,
     /// MRS of a banked register.
     ReadBank(Bank),
     /// MSR of one.
@@ -113,6 +127,9 @@ impl Op {
         !matches!(
             self,
             Op::ReadDaif
+                | Op::ReadPmr
+                | Op::ReadAllInt
+                | Op::ReadRpr
                 | Op::ReadField(_)
                 | Op::WriteField(_)
                 | Op::ReadSp
@@ -159,7 +176,13 @@ impl Op {
             Op::StoreFpsimd => (22, 0),
             Op::LoadFpsimd => (23, 0),
             Op::Isb => (24, 0),
-            Op::SetStep(on) => (25, on as u64),
+            Op::SetStep(on) => (31, on as u64),
+            Op::ReadPmr => (25, 0),
+            Op::SetPmr(priority) => (26, u64::from(priority)),
+            Op::ReadAllInt => (27, 0),
+            Op::WriteAllInt(allint) => (28, u64::from(allint)),
+            Op::ReadRpr => (29, 0),
+            Op::ReadIsr => (30, 0),
         };
         kind << 56 ^ detail
     }
@@ -174,6 +197,15 @@ fn name_code(name: &str) -> u64 {
 /// D, A, I, F as letters, a dot for each that is open.
 pub fn masks(daif: u8) -> String {
     "DAIF".chars().zip([8, 4, 2, 1]).map(|(letter, bit)| if daif & DAIF & bit != 0 { letter } else { '.' }).collect()
+}
+
+/// A priority mask by what it means.
+pub fn priority(pmr: u8) -> String {
+    match u64::from(pmr) {
+        OPEN => "open".into(),
+        OFF => "off".into(),
+        other => format!("{other:#x}"),
+    }
 }
 
 const FIELDS: [&str; 7] = ["sp", "pc", "pstate", "syndrome", "fault_address", "syscall", "first_argument"];
@@ -237,6 +269,12 @@ impl std::fmt::Display for Op {
             Op::WriteDaif(to) => write!(f, "write DAIF {}", masks(to)),
             Op::DaifSet(set) => write!(f, "DAIFSet {}", masks(set).replace('.', "")),
             Op::DaifClear(cleared) => write!(f, "DAIFClr {}", masks(cleared).replace('.', "")),
+            Op::ReadPmr => write!(f, "read PMR"),
+            Op::SetPmr(to) => write!(f, "write PMR {}", priority(to)),
+            Op::ReadAllInt => write!(f, "read ALLINT"),
+            Op::WriteAllInt(to) => write!(f, "write ALLINT {}", u8::from(to)),
+            Op::ReadRpr => write!(f, "read RPR"),
+            Op::ReadIsr => write!(f, "read ISR"),
             Op::ReadBank(bank) => write!(f, "read {bank:?}"),
             Op::WriteBank(bank) => write!(f, "write {bank:?}"),
             Op::ReadField(of) => write!(f, "read {}", field(of)),

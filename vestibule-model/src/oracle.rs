@@ -25,7 +25,9 @@ pub struct Open {
     pub answers: u16,
     /// The state in which it was asked; 0 without comparing.
     pub state: u128,
-    /// What an exception that leaves no trace would see of that, if one is among the answers.
+    /// Of the answers, those that leave no trace.
+    pub traceless: u16,
+    /// What such an answer would see of the state, if there is one.
     pub sight: Option<u128>,
 }
 
@@ -104,7 +106,12 @@ impl Oracle {
 
     /// The next question has these answers besides nothing. Where nothing is decided yet, `state` is asked, and then `sight`.
     #[inline]
-    pub fn ask(&mut self, answers: u16, state: impl FnOnce() -> u128, sight: impl FnOnce() -> Option<u128>) -> Answer {
+    pub fn ask(
+        &mut self,
+        (answers, traceless): (u16, u16),
+        state: impl FnOnce() -> u128,
+        sight: impl FnOnce() -> Option<u128>,
+    ) -> Answer {
         let position = self.position;
         self.position += 1;
         let of = 16 - answers.leading_zeros() as u8 + 1;
@@ -124,7 +131,7 @@ impl Oracle {
             }
             sight_here = sight();
         }
-        self.open.push(Open { position, answers, state: state_here, sight: sight_here });
+        self.open.push(Open { position, answers, traceless, state: state_here, sight: sight_here });
         self.answered.push(Answered { chosen: 0, of });
         Answer::This(0)
     }

@@ -1,9 +1,43 @@
 //! One step as a person wants to see it: what, where in the source, and how everything was after it.
 
+use vestibule_arm64::priority;
+
+use crate::backend::Backend;
 use crate::cpu::Level;
 use crate::op::{Cell, Op, Stack};
 use crate::oracle::Answered;
 use crate::world::{TASK_NAMES, World};
+
+/// What masks interrupts besides DAIF.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Second {
+    /// Nothing: `Daif`.
+    None,
+    /// The priority mask holds back ordinary interrupts, or not.
+    Pmr(bool),
+    /// ALLINT holds back all, or not.
+    AllInt(bool),
+}
+
+impl Second {
+    fn of(world: &World) -> Second {
+        let masks = world.masks();
+        match world.design.backend {
+            Backend::Daif => Second::None,
+            Backend::Pmr => Second::Pmr(u64::from(masks.pmr) < priority::OPEN),
+            Backend::AllInt => Second::AllInt(masks.allint),
+        }
+    }
+
+    /// Its column: what stands above, and a bar while it masks.
+    pub fn column(self) -> Option<(&'static str, bool)> {
+        match self {
+            Second::None => None,
+            Second::Pmr(masks) => Some(("PMR", masks)),
+            Second::AllInt(masks) => Some(("ALL", masks)),
+        }
+    }
+}
 
 /// A step that was made, and the machine after it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +54,8 @@ pub struct Step {
     pub user: bool,
     /// PSTATE.D, A, I, F.
     pub daif: u8,
+    /// The second mask, where the backend has one.
+    pub second: Second,
     /// Somebody watches.
     pub watching: bool,
     /// What tracing believes of interrupts: 0 off, 1 prepared, 2 on.
@@ -44,6 +80,7 @@ impl Step {
             stack: world.stack(),
             user: world.cpu.pstate.level == Level::El0,
             daif: world.cpu.pstate.daif,
+            second: Second::of(world),
             watching: world.value(Cell::Watching) & 1 != 0,
             belief: world.value(Cell::Belief),
             word: world.value(Cell::Word(world.current)),
@@ -147,6 +184,7 @@ pub(crate) mod tests {
             stack: Stack::Task,
             user: false,
             daif: 0,
+            second: Second::None,
             watching: true,
             belief: 2,
             word: 0,

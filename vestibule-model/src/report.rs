@@ -9,7 +9,7 @@ use crate::explore::{Counterexample, Outcome, Search};
 use crate::verdict::Fired;
 
 /// The format of the files.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything that was explored in one go.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct Shard {
 pub struct Searched {
     /// The design: "shipped", or a variant.
     pub variant: String,
+    /// The backend.
+    pub backend: String,
     /// The family.
     pub family: String,
     /// How many events an execution could have; none: any number.
@@ -221,8 +223,9 @@ mod tests {
     use super::*;
 
     fn part(part: u32, of: u32, broken: Option<Broken>) -> Report {
-        let (variant, family) = ("shipped".into(), "kernel".into());
-        let searched = Searched { variant, family, bound: None, hashing: true, every_step: false, without: Vec::new() };
+        let (variant, backend, family) = ("shipped".into(), "pmr".into(), "kernel".into());
+        let searched =
+            Searched { variant, backend, family, bound: None, hashing: true, every_step: false, without: Vec::new() };
         let checks =
             BTreeMap::from([(part as u16, Asked { asked: 5, failed: 0 }), (28, Asked { asked: 1, failed: 1 })]);
         let run = Run {
@@ -285,8 +288,8 @@ mod tests {
     fn a_file_comes_back_as_it_was() {
         let report = part(1, 2, broken(1));
         assert_eq!(Report::from_json(&report.to_json()).unwrap(), report);
-        let later = report.to_json().replace("\"format\": 1", "\"format\": 2");
+        let later = report.to_json().replace("\"format\": 2", "\"format\": 3");
         let said = Report::from_json(&later).expect_err("another format").to_string();
-        assert_eq!(said, "the report has format 2, and this program reads format 1");
+        assert_eq!(said, "the report has format 3, and this program reads format 2");
     }
 }

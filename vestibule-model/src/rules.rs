@@ -2,19 +2,20 @@
 
 mod body;
 mod leaving;
+mod nmi;
 
-use crate::cpu::{Cpu, DAIF, I, Level};
+use crate::cpu::{Cpu, DAIF, Level, Masks};
 use crate::event::Exception;
-use crate::ghost::{COUNTS, Ghost};
+use crate::ghost::{COUNTS, Ghost, HARDIRQ};
 use crate::op::{Bank, Cell, Op, Stack};
-use crate::world::{Activation, World};
+use crate::task::Activation;
+use crate::world::World;
 
 const RESCHED: u64 = 1 << 32;
 const WORK: u64 = 0x0000_ffff_0000_0000;
 const COUNT: u64 = 0xffff_ffff;
 const PREEMPT: u64 = 1;
 const SOFTIRQ: u64 = 1 << 8;
-const HARDIRQ: u64 = 1 << 16;
 const NMI: u64 = 1 << 20;
 const BELIEF_OFF: u64 = 0;
 const BELIEF_PREPARED: u64 = 1;
@@ -27,11 +28,18 @@ impl World {
         match op {
             Op::ReadBank(bank) => self.check_bank_read(bank),
             Op::WriteBank(bank) => self.check_bank_write(bank),
-            Op::WriteDaif(_) | Op::DaifSet(_) | Op::DaifClear(_) => self.check_masks(op, told as u8),
+            Op::WriteDaif(_) | Op::DaifSet(_) | Op::DaifClear(_) => {
+                self.check_masks(op, Masks { daif: told as u8, ..self.masks() });
+            }
+            Op::SetPmr(_) => self.check_pmr(Masks { pmr: told as u8, ..self.masks() }),
+            Op::WriteAllInt(_) => self.check_masks(op, Masks { allint: told != 0, ..self.masks() }),
             Op::Load(Cell::Word(task)) if task == self.current => self.check_look(told),
+            // An entry from code with interrupts off changes nothing; that it looks is all there is to see of it.
+            Op::Load(Cell::Watching) => self.top().ghost.tracked = true,
             Op::Store(Cell::Belief, value) => self.check_belief(value),
             Op::Store(Cell::Nesting, _) => self.check_tracking(),
             Op::Add(Cell::Watching, _) => self.check_watching(),
+            Op::Set(Cell::Word(task), flags) if task == self.current => self.check_flags(flags),
             Op::Add(Cell::Word(task), added) if task == self.current => self.check_count(added),
             Op::Kernel(_) => self.check_kernel_code(),
             Op::Switched(_) => self.check_switched(),
@@ -44,8 +52,23 @@ impl World {
         self.value(Cell::Word(self.current))
     }
 
-    fn daif(&self) -> u8 {
-        self.cpu.pstate.daif
+    pub(crate) const fn masks(&self) -> Masks {
+        self.cpu.masks()
+    }
+
+    /// Exactly this context.
+    pub(crate) fn is_in(&self, level: vestibule::Level) -> bool {
+        self.design.backend.is(level, self.masks())
+    }
+
+    /// Everything is masked.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.design.backend.masks_all(self.masks())
+    }
+
+    /// Ordinary interrupts do not come.
+    pub(crate) const fn masks_irqs(&self) -> bool {
+        self.masks().irqs()
     }
 
     fn watched(&self) -> bool {
@@ -63,13 +86,13 @@ impl World {
     }
 
     fn check_taken(&mut self, _: Exception) {
-        self.check(1, self.daif() == DAIF, "a handler begins with something open");
+        self.check(1, self.is_masked(), "a handler begins with something open");
     }
 
     fn check_bank_read(&mut self, bank: Bank) {
         let ghost = self.innermost().ghost;
         let name = "a register that an exception overwrites is read after something opened";
-        self.check(4, self.daif() == DAIF && !ghost.opened, name);
+        self.check(4, self.is_masked() && !ghost.opened, name);
         let bit = 1 << bank as u8;
         self.check(4, ghost.read & bit == 0, "a register that an exception overwrites is read twice");
         self.check(15, !ghost.tracked, "the frame is not complete before the entry step");
@@ -77,26 +100,32 @@ impl World {
     }
 
     fn check_bank_write(&mut self, _: Bank) {
-        self.check(2, self.daif() == DAIF, "the return state is put back with something open");
+        self.check(2, self.is_masked(), "the return state is put back with something open");
         let top = self.innermost();
         let (ghost, taken) = (top.ghost, top.exception.is_some());
         self.check(27, ghost.masked || !taken, "the return state is put back before the body is over and masked");
         self.top().ghost.restoring = true;
     }
 
-    fn check_masks(&mut self, op: Op, before: u8) {
-        let after = self.daif();
-        let opened = before & !after;
+    fn check_masks(&mut self, op: Op, before: Masks) {
+        let after = self.masks();
+        let opens_irqs = before.irqs() && !after.irqs();
+        let opens = before.daif & !after.daif != 0 || before.allint && !after.allint || opens_irqs;
         let top = self.innermost();
         let (ghost, exception, was) = (top.ghost, top.exception, top.before);
         let inherited = matches!(op, Op::WriteDaif(_));
         if inherited {
-            self.check(14, exception.is_some() && after == was.daif, "masks come from something else than the frame");
+            self.check(
+                14,
+                exception.is_some() && after.daif == was.masks.daif,
+                "masks come from something else than the frame",
+            );
         }
-        let nests = inherited || matches!(after & DAIF, 0 | 0b0011 | 0b0111 | 0b1111);
+        let nests = inherited || matches!(after.daif, 0 | 0b0011 | 0b0111 | 0b1111);
         self.check(5, nests, "masks do not nest");
-        self.check_opens_debug(opened);
-        if opened != 0 {
+        self.check_opens_debug(before.daif & !after.daif);
+        self.check_order(after, opens_irqs);
+        if opens {
             self.check(41, !ghost.restoring, "opens after the return state is put back");
             if exception.is_some() {
                 let saved = 1 << Bank::Elr as u8 | 1 << Bank::Spsr as u8;
@@ -105,12 +134,12 @@ impl World {
                 let kernel_brk = exception == Some(Exception::Brk) && was.level == Level::El1;
                 self.check(10, !kernel_brk, "opens in a debug exception of the kernel");
             }
-            if opened & I != 0 {
+            if opens_irqs {
                 self.check(23, self.believes(BELIEF_ON), "interrupts open before tracking hears of it");
             }
             self.top().ghost.opened = true;
         }
-        if after == DAIF && ghost.ran {
+        if self.is_masked() && ghost.ran {
             self.top().ghost.masked = true;
         }
     }
@@ -124,11 +153,12 @@ impl World {
         }
         let wanted = self.design.looks_with;
         // Before it masks what the last look wants masked, a system call looks whether somebody traces it.
-        if top.exception == Some(Exception::Svc) && !ghost.masked && self.daif() & wanted != wanted {
+        if top.exception == Some(Exception::Svc) && !ghost.masked && self.masks().daif & wanted != wanted {
             return;
         }
         let constraint = if from_user { 52 } else { 27 };
-        self.check(constraint, self.daif() & wanted == wanted, "the last look is made with something open");
+        let masked = if wanted == DAIF { self.is_masked() } else { self.masks().daif & wanted == wanted };
+        self.check(constraint, masked, "the last look is made with something open");
         self.check(117, word & (HARDIRQ * 15) == 0 || !from_user, "a look while an interrupt counts");
         let ghost = &mut self.top().ghost;
         ghost.looked = Some(word);
@@ -139,20 +169,20 @@ impl World {
     fn check_belief(&mut self, value: u64) {
         let top = self.innermost();
         let (ghost, was, taken, in_round) = (top.ghost, top.before, top.exception.is_some(), top.in_round);
-        self.check(75, value == BELIEF_ON || self.daif() & I != 0, "tracking says off with interrupts open");
+        self.check(75, value == BELIEF_ON || self.masks_irqs(), "tracking says off with interrupts open");
         match value {
             BELIEF_OFF => {
                 let again = taken && ghost.ran && was.belief == BELIEF_OFF && !in_round;
                 self.check(39, !again, "code with interrupts off hears off a second time");
             }
             BELIEF_PREPARED => self.check(80, self.watched(), "tracers are told while nobody watches"),
-            _ => self.check(23, self.daif() & I != 0, "tracking says on with interrupts open"),
+            _ => self.check(23, self.masks_irqs(), "tracking says on with interrupts open"),
         }
         self.check_tracking();
     }
 
     fn check_tracking(&mut self) {
-        self.check(68, self.daif() & I != 0, "tracking changes with interrupts open");
+        self.check(68, self.masks_irqs(), "tracking changes with interrupts open");
         let top = self.innermost();
         let (ghost, was, exception) = (top.ghost, top.before, top.exception);
         if !ghost.ran && !ghost.body && was.level == Level::El1 {
@@ -166,11 +196,11 @@ impl World {
                         "a full stack does not count as NMI-like first",
                     );
                 }
-                Some(Exception::CorrectedError | Exception::UncorrectedError) => {
-                    self.check(81, counts == was.counts + NMI + HARDIRQ, "an NMI-like exception does not count first");
-                }
                 Some(Exception::Brk) => {
                     self.check(72, counts == was.counts + PREEMPT, "a debug exception does not count first");
+                }
+                _ if top.leaves_no_trace() => {
+                    self.check(81, counts == was.counts + NMI + HARDIRQ, "an NMI-like exception does not count first");
                 }
                 _ => {}
             }
@@ -203,11 +233,12 @@ impl World {
         let ghost = self.innermost().ghost;
         match unit {
             HARDIRQ if up => self.check(117, ghost.tracked || !self.design.tracked, "counts before the entry step"),
-            HARDIRQ | SOFTIRQ => self.check(119, up || self.daif() & I != 0, "interrupts are on where counting ends"),
+            HARDIRQ | SOFTIRQ => self.check(119, up || self.masks_irqs(), "interrupts are on where counting ends"),
             _ => {}
         }
         let was_full = (self.word().wrapping_sub(added) / NMI) & 15 == 15;
         let overflows = up && unit & NMI != 0 && was_full;
+        self.check_unit(up, unit);
         self.check(82, !overflows, "NMI-like exceptions nest deeper than can be counted");
     }
 
@@ -221,7 +252,7 @@ impl World {
             self.check(42, self.value(Cell::Belief) == BELIEF_ON, "user mode with interrupts believed off");
         } else {
             self.check(69, watching, "the kernel's code runs while nobody watches");
-            let open = self.daif() & I == 0;
+            let open = !self.masks_irqs();
             self.check(
                 75,
                 (self.value(Cell::Belief) == BELIEF_ON) == open,
@@ -251,6 +282,11 @@ impl Activation {
 
     /// NMI-like, or a debug exception of the kernel.
     pub(crate) fn leaves_no_trace(&self) -> bool {
-        self.before.level == Level::El1 && self.exception.is_some_and(Exception::leaves_no_trace)
+        self.before.level == Level::El1 && (self.ghost.nmi || self.exception.is_some_and(Exception::leaves_no_trace))
+    }
+
+    /// What comes where ordinary interrupts do not.
+    pub(crate) fn came_for_nmi(&self) -> bool {
+        self.exception.is_some_and(Exception::is_nmi)
     }
 }

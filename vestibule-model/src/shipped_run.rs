@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::cli::{Options, as_text, events, say, shipped, show, write};
+use crate::backend::Backend;
+use crate::cli::{Options, as_text, events, say, show, write};
 use crate::explore::{Search, explore};
 use crate::family::Family;
 use crate::html::{Shown, page};
@@ -22,9 +23,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut report = Report { format: FORMAT, shard: options.shard, runs: Vec::new() };
     let mut shown = Vec::new();
     say(&format!("{}\n", summary::heading()))?;
-    for family in Family::ALL {
-        if options.family.is_empty() || options.family.contains(&family) {
-            let (run, example) = search(family, options)?;
+    let families =
+        || Family::ALL.into_iter().filter(|family| options.family.is_empty() || options.family.contains(family));
+    for backend in options.backend.0 {
+        for family in families() {
+            let (run, example) = search(*backend, family, options)?;
             say(&format!("{}\n", summary::row(&run)))?;
             report.runs.push(run);
             shown.extend(example);
@@ -46,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     Ok(shown.is_empty())
 }
 
-fn search(family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
+fn search(backend: Backend, family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
     let reduced = !options.no_hash && !options.every_step;
     let limits = Limits { events: events(options), budget: options.events, reduced };
     let search = Search {
@@ -59,12 +62,13 @@ fn search(family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
     };
     EXECUTIONS.store(0, Ordering::Relaxed);
     let spinner = spinner(family);
-    let outcome = explore(shipped(family), &search);
+    let outcome = explore(backend.shipped(family), &search);
     spinner.finish_and_clear();
     let example = outcome.counterexample.as_ref();
-    let shown = example.map(|example| show(SHIPPED, family, limits, example)).transpose()?;
+    let shown = example.map(|example| show(SHIPPED, (backend, family), limits, example)).transpose()?;
     let searched = Searched {
         variant: SHIPPED.into(),
+        backend: backend.name().into(),
         family: family.name().into(),
         bound: options.events,
         hashing: search.hashing,

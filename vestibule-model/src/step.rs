@@ -2,10 +2,12 @@
 
 use vestibule::Flags;
 
-use crate::cpu::{DAIF, Level};
+use crate::backend::Backend;
+use crate::cpu::{DAIF, I, Level};
 use crate::event::{Event, Exception};
 use crate::family::Family;
 use crate::fibers;
+use crate::ghost::HARDIRQ;
 use crate::op::{Cell, Op};
 use crate::oracle::Answer;
 use crate::shadow::Shadow;
@@ -33,8 +35,19 @@ enum Question {
     Kernel,
 }
 
-/// Of what is asked after a step, the answers that are exceptions that leave no trace.
-pub(crate) const TRACELESS: u16 = 0b1_1100;
+/// What may come after a step, and as what.
+const MENU: [(Event, Exception); 8] = [
+    (Event::Irq, Exception::Irq),
+    (Event::Ipi, Exception::Irq),
+    (Event::Error, Exception::CorrectedError),
+    (Event::FatalError, Exception::UncorrectedError),
+    (Event::Brk, Exception::Brk),
+    (Event::Nmi, Exception::Nmi),
+    (Event::Fiq, Exception::FiqNmi),
+    (Event::Fiq, Exception::Fiq),
+];
+/// Of these, the answers that leave no trace.
+const TRACELESS: u16 = 0b111_1100;
 
 /// The last of the kernel's own flags.
 const OTHER: u64 = Flags::other(11).bits();
@@ -93,7 +106,7 @@ impl World {
         if self.end.is_some() {
             return Next::Stop;
         }
-        if self.limits.reduced && !op.is_visible() {
+        if self.limits.reduced && !self.is_visible(op) {
             return Next::Go;
         }
         self.offer()
@@ -102,20 +115,25 @@ impl World {
     /// The step becomes a part of what its activation has been told.
     #[inline]
     fn tell(&mut self, op: Op, told: u64) {
+        let active = self.environment.active;
         let top = self.top();
         top.shadow = top.shadow.and(op.code()).and(told);
         if matches!(op, Op::Add(Cell::Word(_), _)) {
             top.turn = None;
         }
         // A handler that has masked everything after its body knows what it knew when it came, in every round of its loop; and of
-        // its looks only the last.
+        // its looks only the last. A task switch masks everything, too.
         match op {
-            Op::DaifSet(DAIF) if top.ghost.ran || top.in_round => {
+            Op::DaifSet(DAIF) if (top.ghost.ran || top.in_round) && !top.ghost.scheduling => {
                 top.in_round = false;
                 top.ghost.looked = None;
                 top.ghost.looks = 0;
                 top.masked = top.entry.and(top.frame_left).and(told | 0x3a5c_0000);
                 top.shadow = top.masked;
+            }
+            // An interrupt's second half knows only whether there is an interrupt.
+            Op::Add(Cell::Word(_), HARDIRQ) if top.exception.is_some_and(Exception::is_interrupt) => {
+                top.shadow = top.entry.and(u64::from(active) | 0x1271_0000).and(told);
             }
             Op::Load(Cell::Word(_)) if top.ghost.ran && top.ghost.masked && !top.in_round => {
                 top.ghost.looks = (top.ghost.looks + 1).min(3);
@@ -125,15 +143,19 @@ impl World {
         }
     }
 
+    /// What a priority masks makes no difference to what comes where PSTATE.I is set.
+    const fn is_visible(&self, op: Op) -> bool {
+        op.is_visible() && !(matches!(op, Op::SetPmr(_)) && self.cpu.pstate.daif & I != 0)
+    }
+
     /// Everything that may come here.
     pub(crate) fn offer(&mut self) -> Next {
         if self.end.is_some() {
             return Next::Stop;
         }
-        const MENU: [Event; 5] = [Event::Irq, Event::Ipi, Event::Error, Event::FatalError, Event::Brk];
         let mut answers = 0;
-        for (number, event) in MENU.into_iter().enumerate() {
-            answers |= u16::from(self.may_come(event) && self.is_possible(event)) << number;
+        for (number, (event, exception)) in MENU.into_iter().enumerate() {
+            answers |= u16::from(self.may_come(event) && self.is_possible(event, exception)) << number;
         }
         if answers == 0 {
             return Next::Go;
@@ -151,7 +173,7 @@ impl World {
         self.limits.reduced && self.current != self.design.family.first_task()
     }
 
-    fn is_possible(&self, event: Event) -> bool {
+    fn is_possible(&self, event: Event, exception: Exception) -> bool {
         if self.is_guest() {
             let interrupt = matches!(event, Event::Irq | Event::Ipi);
             let here = !self.design.user;
@@ -164,24 +186,24 @@ impl World {
                 let in_brk = self.task().activations.iter().any(|one| one.exception == Some(Exception::Brk));
                 self.cpu.pstate.level == Level::El1 && !in_brk && self.cpu.pstate.daif & crate::cpu::D == 0
             }
+            Event::Fiq if exception.is_nmi() => self.cpu.masks().irqs(),
+            // An FIQ goes the ways of an IRQ: once is enough, from the kernel and from user mode.
+            Event::Fiq => {
+                let here = matches!(self.design.family, Family::Kernel | Family::User) && self.depth() == 0;
+                !self.cpu.masks().irqs() && (here || !self.limits.reduced)
+            }
             _ => true,
         }
     }
 
-    fn arrive(&mut self, event: Event) -> Exception {
+    fn arrive(&mut self, (event, exception): (Event, Exception)) -> Exception {
         if self.record.is_some() {
             self.note = Some(event.name().into());
         }
-        match event {
-            Event::Ipi => {
-                self.environment.ipi_due = false;
-                Exception::Irq
-            }
-            Event::Irq => Exception::Irq,
-            Event::Error => Exception::CorrectedError,
-            Event::FatalError => Exception::UncorrectedError,
-            _ => Exception::Brk,
-        }
+        let ipi = event == Event::Ipi;
+        self.environment.ipi_due &= !ipi;
+        self.environment.ipi_came = ipi && self.design.backend == Backend::AllInt;
+        exception
     }
 
     /// Another CPU may have changed the running task's word just before it is looked at.
@@ -196,7 +218,9 @@ impl World {
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | OTHER)];
         let mut answers = 0;
         for (number, (event, flag)) in MENU.into_iter().enumerate() {
-            let possible = user || matches!(event, Event::RemoteResched);
+            // What else is left to do before user mode, no mask makes a difference to: one backend is enough.
+            let work = event != Event::RemoteWork || self.design.backend == Backend::Daif || !self.limits.reduced;
+            let possible = user && work || matches!(event, Event::RemoteResched);
             answers |= u16::from(possible && word & flag == 0 && self.limits.events.has(event)) << number;
         }
         if answers == 0 {
@@ -254,8 +278,14 @@ impl World {
     fn decide(&mut self, question: Question, answers: u16) -> Option<u8> {
         // The oracle is taken out so that it can ask for the key.
         let mut oracle = std::mem::take(&mut self.oracle);
-        let traceless = matches!(question, Question::Event) && answers & TRACELESS != 0;
-        let answer = oracle.ask(answers, || self.key(question).key(), || traceless.then(|| self.sight().key()));
+        // What leaves no trace comes once for what it can see; and in it, what is decided leaves none either.
+        let traceless = match question {
+            Question::Event => answers & TRACELESS,
+            Question::Kernel if self.task().is_apart() => answers,
+            _ => 0,
+        };
+        let sight = || (traceless != 0).then(|| self.sight(question).key());
+        let answer = oracle.ask((answers, traceless), || self.key(question).key(), sight);
         self.oracle = oracle;
         match answer {
             Answer::This(chosen) => Some(chosen),
@@ -268,14 +298,15 @@ impl World {
     }
 
     /// What an exception that leaves no trace can see: what it has interrupted, and the CPU's own state.
-    fn sight(&self) -> Shadow {
+    fn sight(&self, question: Question) -> Shadow {
         let cpu = &self.cpu;
         let key = Shadow::of(cpu.pstate.to_spsr() | (self.current as u64) << 32)
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1 | self.step_code() << 8)
             .and(self.value(Cell::Nesting))
             .and(self.value(Cell::Word(self.current)) & crate::ghost::COUNTS)
-            .and(self.task().stack_pointer ^ self.innermost().own_banks(cpu) << 56);
-        self.task().told(key)
+            .and(self.task().stack_pointer ^ self.innermost().own_banks(cpu) << 56)
+            .and(u64::from(cpu.pmr) | (question as u64) << 48);
+        self.task().seen(key)
     }
 
     /// Everything that the future depends on.
@@ -286,9 +317,11 @@ impl World {
             .and(cpu.sp_el0 ^ self.innermost().own_banks(cpu) << 56)
             .and(
                 u64::from(environment.ipi_due)
+                    | u64::from(environment.ipi_came) << 1
                     | u64::from(environment.softirqs | environment.raised << 4) << 8
                     | u64::from(environment.active) << 16
-                    | u64::from(cpu.synchronised) << 17,
+                    | u64::from(cpu.pmr) << 24
+                    | u64::from(cpu.synchronised) << 32,
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1 | self.step_code() << 8)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48)

@@ -1,7 +1,7 @@
 //! A user's task that is stepped: what the CPU does about it, and what whoever asked for it expects.
 
 use vestibule::{Cpu as Token, Process};
-use vestibule_arm64::{Arm64Port, Bodies, Frame, entry, step as port};
+use vestibule_arm64::{Arm64Port, Backend, Bodies, Frame, entry, step as port};
 
 use crate::cpu::{D, Pstate};
 use crate::event::Exception;
@@ -27,7 +27,7 @@ pub enum Stepped {
 /// A task's first return, stepped.
 pub(crate) fn first<P>(cpu: Token<P::Kernel, Process>)
 where
-    P: Arm64Port<Kernel: Bodies<Hardware = Simulated>>,
+    P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
     first_by(|frame| {
         port::begin(&cpu, frame);

@@ -8,15 +8,16 @@ use crate::report::{Asked, Report, Run, add};
 /// What stands above the searches.
 pub fn heading() -> String {
     format!(
-        "{:<11} {:>9} {:>11} {:>8} {:>12} {:>7} {:>7} {:>9}  verdict",
-        "family", "states", "executions", "steps", "steps/s/core", "deepest", "events", "time"
+        "{:<7} {:<11} {:>9} {:>11} {:>8} {:>12} {:>7} {:>7} {:>9}  verdict",
+        "backend", "family", "states", "executions", "steps", "steps/s/core", "deepest", "events", "time"
     )
 }
 
 /// One search.
 pub fn row(run: &Run) -> String {
     format!(
-        "{:<11} {:>9} {:>11} {:>8} {:>12} {:>7} {:>7} {:>8.2}s  {}",
+        "{:<7} {:<11} {:>9} {:>11} {:>8} {:>12} {:>7} {:>7} {:>8.2}s  {}",
+        run.searched.backend,
         run.searched.family,
         short(run.states as f64),
         short(run.executions as f64),

@@ -53,7 +53,7 @@ impl Timeline {
 }
 
 const LEGEND: &str = "\
-D A I F: a bar while masked. RCU: a bar while somebody watches. irqs: what tracing believes. count: preemption, softirqs, hardirqs, NMIs.
+D A I F: a bar while masked. PMR, ALL: a bar while a priority masks interrupts, or ALLINT all. RCU: a bar while somebody watches. irqs: what tracing believes. count: preemption, softirqs, hardirqs, NMIs.
 flags: Reschedule, reschedule Lazily, Signal, Notify-resume, Other work. ▶ comes, as [named]; [kernel]: its own code's choice.";
 
 /// What columns and flags mean.
@@ -62,14 +62,18 @@ pub const fn legend() -> &'static str {
 }
 
 /// Above the lines.
-pub(crate) fn header(what: usize) -> String {
-    format!("       task stack DAIF RCU irqs count    flags  {:what$}  where", "what")
+pub(crate) fn header(what: usize, rows: &[Row]) -> String {
+    let second = rows.first().and_then(|row| row.second.column()).map(|(name, _)| format!(" {name}"));
+    format!("       task stack DAIF{} RCU irqs count    flags  {:what$}  where", second.unwrap_or_default(), "what")
 }
 
 /// One line; `what` is how wide that column is.
 pub(crate) fn line(row: &Row, what: usize) -> String {
     let bar = |bit: u8| if row.daif & bit != 0 { '┃' } else { '·' };
-    let masks: String = [D, A, I, F].map(bar).iter().collect();
+    let mut masks: String = [D, A, I, F].map(bar).iter().collect();
+    if let Some((_, closed)) = row.second.column() {
+        masks += if closed { "  ┃ " } else { "  · " };
+    }
     let event = if row.event.is_some() { '▶' } else { ' ' };
     let watching = if row.watching { '┃' } else { '·' };
     let (step, task, stack, belief) = (row.step, row.task, row.stack, row.belief);
@@ -106,7 +110,7 @@ impl fmt::Display for Timeline {
         if let Some(about) = &self.about {
             writeln!(f, "{about}")?;
         }
-        writeln!(f, "{}", header(what))?;
+        writeln!(f, "{}", header(what, &self.rows))?;
         for row in &self.rows {
             writeln!(f, "{}", line(row, what))?;
         }
@@ -126,6 +130,7 @@ mod tests {
     use crate::cpu::DAIF;
     use crate::event::Exception;
     use crate::op::{Cell, Op, Stack};
+    use crate::record::Second;
     use crate::record::tests::step;
 
     #[test]
@@ -158,6 +163,18 @@ mod tests {
               ✗ C29: the scheduler is entered with everything masked
                 "It never happens with D or A masked, nor with a priority mask that means something else: the bug of Linux 6.18"
         "#]].assert_eq(&timeline.to_string());
+    }
+
+    #[test]
+    fn the_second_mask_has_a_column_where_there_is_one() {
+        let steps = [true, false].map(|masks| Step { second: Second::Pmr(masks), ..step(Op::SetPmr(0xc0)) });
+        let text = Timeline::from_steps("".into(), None, &steps).to_string();
+        let lines: Vec<_> =
+            text.lines().skip(1).take(3).map(|line| line.chars().take(31).collect::<String>()).collect();
+        assert_eq!(
+            lines,
+            ["       task stack DAIF PMR RCU ", "   1   A    task  ····  ┃   ┃  ", "   2   A    task  ····  ·   ┃  ",]
+        );
     }
 
     #[test]

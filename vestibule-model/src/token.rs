@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE32_NOPAD;
 
+use crate::backend::Backend;
 use crate::event::{Event, Events};
 use crate::explore::Counterexample;
 use crate::family::Family;
@@ -18,6 +19,8 @@ use crate::world::Limits;
 pub struct Token {
     /// The design: [`SHIPPED`], or a variant's name.
     pub variant: String,
+    /// The backend.
+    pub backend: String,
     /// The family.
     pub family: String,
     /// The events that there were.
@@ -33,14 +36,15 @@ pub struct Token {
 /// What tokens and reports call the design that is no variant.
 pub const SHIPPED: &str = "shipped";
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CHECK: usize = 3;
 
 impl Token {
     /// The token of this counterexample.
-    pub fn of(variant: &str, family: Family, limits: Limits, example: &Counterexample) -> Token {
+    pub fn of(variant: &str, (backend, family): (Backend, Family), limits: Limits, example: &Counterexample) -> Token {
         Token {
             variant: variant.into(),
+            backend: backend.name().into(),
             family: family.name().into(),
             events: limits.events,
             reduced: limits.reduced,
@@ -51,7 +55,7 @@ impl Token {
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for name in [&self.variant, &self.family] {
+        for name in [&self.variant, &self.backend, &self.family] {
             bytes.push(name.len() as u8);
             bytes.extend(name.as_bytes());
         }
@@ -70,7 +74,7 @@ impl Token {
         let mut rest = bytes;
         let version = byte(&mut rest)?;
         ensure!(version == VERSION, "the token has format {version}, and this program reads format {VERSION}");
-        let (variant, family) = (name(&mut rest)?, name(&mut rest)?);
+        let (variant, backend, family) = (name(&mut rest)?, name(&mut rest)?, name(&mut rest)?);
         let flags = read_number(&mut rest)?;
         let (events, reduced) = (events_from_bits(flags >> 1), flags & 1 != 0);
         let constraint = read_number(&mut rest)?.try_into().context("the token names no constraint")?;
@@ -80,7 +84,7 @@ impl Token {
             position = position.checked_add(read_number(&mut rest)?).context("the token decides past any end")?;
             decisions.push(Choice { position, chosen: byte(&mut rest)? });
         }
-        Ok(Token { variant, family, events, reduced, constraint, decisions })
+        Ok(Token { variant, backend, family, events, reduced, constraint, decisions })
     }
 }
 
@@ -169,8 +173,8 @@ mod tests {
     fn token() -> Token {
         let decisions = vec![Choice { position: 3, chosen: 1 }, Choice { position: 1000, chosen: 4 }];
         let events = Events::ALL.without(Event::Ipi);
-        let (variant, family) = ("preempts-masked".into(), "kernel".into());
-        Token { variant, family, events, reduced: true, constraint: 28, decisions }
+        let (variant, backend, family) = ("preempts-masked".into(), "pmr".into(), "kernel".into());
+        Token { variant, backend, family, events, reduced: true, constraint: 28, decisions }
     }
 
     fn error(text: &str) -> String {
@@ -216,6 +220,6 @@ mod tests {
         let mut later = vec![9, 0, 0];
         later.extend(check(&[9, 0, 0]));
         let said = error(&BASE32_NOPAD.encode(&later));
-        assert!(said.ends_with("the token has format 9, and this program reads format 1"), "{said}");
+        assert!(said.ends_with("the token has format 9, and this program reads format 2"), "{said}");
     }
 }

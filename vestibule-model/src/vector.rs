@@ -7,6 +7,7 @@ use crate::cpu::Level;
 use crate::design::Vector;
 use crate::event::Exception;
 use crate::op::Op;
+use crate::shadow::Shadow;
 use crate::step::step;
 use crate::world::{OVERFLOW_STACK, World, stack_top, with};
 
@@ -49,13 +50,15 @@ impl World {
         if from_user {
             self.leave_user_mode(exception);
         }
-        let interrupted = self.innermost().shadow;
+        let apart = self.limits.reduced && !from_user && exception.leaves_no_trace();
+        let interrupted = if apart { self.snapshot().told(Shadow::of(0xa9a7)) } else { self.innermost().shadow };
         // Where it was is what it had been told.
         self.cpu.pc = interrupted.0;
-        let new = self.activation(Some(exception), interrupted.and(exception as u64 | 0xe000_0000), address);
+        let mut new = self.activation(Some(exception), interrupted.and(exception as u64 | 0xe000_0000), address);
+        (new.apart, new.before.token) = (apart, interrupted.1);
         let shadow = new.before.told(new.shadow);
         self.check_take(exception);
-        self.tasks[self.current].activations.push(crate::world::Activation {
+        self.tasks[self.current].activations.push(crate::task::Activation {
             shadow,
             entry: shadow,
             masked: shadow,

@@ -5,18 +5,20 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::{CpuState, TaskWord};
-use vestibule_arm64::{CpuLocal, STACK_SIZE, Thread};
+use vestibule_arm64::{CpuLocal, STACK_SIZE, Thread, priority};
 
+use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::design::Design;
-use crate::event::{Event, Events, Exception};
+use crate::event::{Events, Exception};
 use crate::fpsimd::Registers;
-use crate::ghost::{Ghost, Snapshot};
+use crate::ghost::Ghost;
 use crate::op::{Cell, Op, Stack};
 use crate::oracle::Oracle;
 use crate::record::Step;
 use crate::shadow::Shadow;
 use crate::stepping::Stepped;
+use crate::task::{Activation, Task};
 use crate::verdict::{End, Fired};
 
 /// How many tasks there are: two and the idle task.
@@ -46,71 +48,19 @@ pub struct Limits {
     pub reduced: bool,
 }
 
-/// An exception that has not returned yet, or the task's own program below all of them.
-pub struct Activation {
-    /// What it came as; `None` is the program.
-    pub exception: Option<Exception>,
-    /// Everything that its code has been told so far: what stands for its locals and its place.
-    pub shadow: Shadow,
-    /// What it was when it came: where it interrupted what, and how everything was.
-    pub entry: Shadow,
-    /// The same, since its exit masked everything.
-    pub masked: Shadow,
-    /// A round of the exit's loop has begun and not come to its mask.
-    pub in_round: bool,
-    /// The shadow before the first turn of a loop that reschedules.
-    pub turn: Option<Shadow>,
-    /// Its frame.
-    pub frame: usize,
-    /// How everything was when it came.
-    pub before: Snapshot,
-    /// What its body left in the frame.
-    pub frame_left: u64,
-    /// ESR and FAR as it found them.
-    pub banks: [u64; 2],
-    /// What is known about how far it has come.
-    pub ghost: Ghost,
-}
-
-/// A task.
-#[derive(Default)]
-pub struct Task {
-    /// Its program, and the exceptions in it.
-    pub activations: Vec<Activation>,
-    /// Its stack pointer, while it runs or since it was switched from.
-    pub stack_pointer: u64,
-    /// Wants to run.
-    pub runnable: bool,
-    /// What it runs first.
-    pub start: Option<Start>,
-    /// A user's task gave the CPU away by itself: what is written to it meanwhile, it finds.
-    pub slept: bool,
-    /// What its tracer expects.
-    pub stepped: Stepped,
-}
-
-impl Task {
-    /// As a part of a state: how far each of its exceptions has come, and what the innermost was told.
-    pub(crate) fn told(&self, state: Shadow) -> Shadow {
-        let state = self.activations.iter().fold(state, |state, one| state.and(one.ghost.code()));
-        self.activations.last().map_or(state, |top| state.and(top.shadow.0).and(top.shadow.1))
-    }
-}
-
-/// What a new task runs, with its two arguments.
-pub type Start = (extern "C" fn(usize, usize) -> !, usize, usize);
-
 /// The rest of the machine.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Environment {
     /// Another CPU has set a flag, and its interrupt has not come yet.
     pub ipi_due: bool,
+    /// It has just come: that is no NMI.
+    pub ipi_came: bool,
     /// Soft interrupts that are pending.
     pub softirqs: u8,
     /// How often they were raised since none were counted.
     pub raised: u8,
-    /// An interrupt was acknowledged and has not ended.
-    pub active: bool,
+    /// Interrupts that were acknowledged and have not ended.
+    pub active: u8,
 }
 
 /// One simulated machine.
@@ -182,7 +132,7 @@ impl World {
         World {
             design,
             limits,
-            cpu: Cpu::new(),
+            cpu: cpu_of(design.backend),
             current: 0,
             tasks: Default::default(),
             fpsimd: Registers::default(),
@@ -205,7 +155,7 @@ impl World {
     pub fn reset(&mut self, first: usize) {
         self.memory.reset();
         // An earlier exception has left something there.
-        self.cpu = Cpu { esr: EARLIER, far: EARLIER, ..Cpu::new() };
+        self.cpu = Cpu { esr: EARLIER, far: EARLIER, ..cpu_of(self.design.backend) };
         self.current = first;
         self.environment = Environment::default();
         self.fpsimd = Registers::default();
@@ -244,11 +194,13 @@ impl World {
             exception,
             shadow,
             entry: shadow,
+            apart: false,
             masked: shadow,
             in_round: false,
             turn: None,
             frame,
             before,
+            unit: None,
             frame_left: 0,
             banks: [0; 2],
             ghost,
@@ -352,11 +304,6 @@ impl World {
         self.memory.nesting = words.find(|word| *word != watching && *word != belief).expect("three words");
     }
 
-    /// Nobody has to guess what may come: is it allowed, and not masked?
-    pub(crate) fn may_come(&self, event: Event) -> bool {
-        self.limits.events.has(event) && self.cpu.pstate.daif & event.masked_by() == 0
-    }
-
     /// This step, for whoever reads it.
     pub(crate) fn write_down(&mut self, op: Op) {
         if self.record.is_some() {
@@ -365,6 +312,17 @@ impl World {
                 record.push(step);
             }
         }
+    }
+}
+
+/// As a kernel finds it that boots. The priority mask is only the backend's own matter where that is about it; elsewhere who sets
+/// up the controller has opened it.
+const fn cpu_of(backend: Backend) -> Cpu {
+    let open = priority::OPEN as u8;
+    match backend {
+        Backend::Daif => Cpu { pmr: open, ..Cpu::new() },
+        Backend::Pmr => Cpu::new(),
+        Backend::AllInt => Cpu { pmr: open, ..Cpu::with_nmis() },
     }
 }
 

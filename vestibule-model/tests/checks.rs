@@ -80,7 +80,12 @@ impl<const WITH: u16> Bodies for Wrong<WITH> {
         within("kernel BRK", promise, frame, || cpu)
     }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
-        within("corrected SError", Promise::Error, frame, || cpu)
+        within("corrected SError", Promise::Error, frame, || {
+            if WITH == 83 {
+                cpu.task_word().set::<Arm64<Daif<Simulated>>>(Flags::RESCHED);
+            }
+            cpu
+        })
     }
 }
 
@@ -111,7 +116,7 @@ fn bodies_that_do_not_get_what_they_were_promised() {
 
 #[test]
 fn kernels_that_move_masks_and_counts() {
-    assert!(wrong::<14>() && wrong::<37>() && wrong::<116>());
+    assert!(wrong::<14>() && wrong::<37>() && wrong::<83>() && wrong::<116>());
 }
 
 /// The shipped handler, and then user mode gets masks.

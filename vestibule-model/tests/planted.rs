@@ -1,6 +1,7 @@
 //! A planted bug, from the search to what a person reads, pastes and merges.
 
 use vestibule_arm64::{Frame, Hardware, entry};
+use vestibule_model::backend::Backend;
 use vestibule_model::compare::compare;
 use vestibule_model::design::Design;
 use vestibule_model::event::{Event, Events};
@@ -68,7 +69,7 @@ fn is_told_in_few_lines_beside_the_shipped_sequence() {
 #[test]
 fn comes_back_from_its_token() {
     let example = search(Events::ALL).expect("it is found");
-    let text = Token::of("planted", FAMILY, LIMITS, &example).to_string();
+    let text = Token::of("planted", (Backend::Daif, FAMILY), LIMITS, &example).to_string();
     let token: Token = text.parse().expect("it was printed");
     let limits = Limits { events: token.events, budget: None, reduced: token.reduced };
     let (end, _) = replay(planted(), limits, &token.decisions);

@@ -103,7 +103,10 @@ impl Accounting for Regular {
     #[inline(always)]
     fn note<K: Kernel>(cpu: &Cpu<K, Critical>, _: &mut FrameOf<K>, _: Step<Self>) -> bool {
         let idle = K::ContextTracking::ON && cpu.task_word().read::<K::Machine>().is_idle();
-        K::IrqTracing::off(Step::new());
+        // As in `note_unit`: a fault in the body of an NMI may have come just before that.
+        if K::IrqTracing::believes_on() {
+            K::IrqTracing::off(Step::new());
+        }
         if idle {
             K::ContextTracking::irq_enter(Step::new());
         }

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::Bodies;
-use vestibule::{Error, Hardirq};
+use vestibule::{Acknowledged, Error, Hardirq, NoNmi};
 
 /// Who has it can claim a token.
 pub const fn key() -> Key {
@@ -48,9 +48,24 @@ pub fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Take
     super::take(frame, handler);
 }
 
-/// The body of an interrupt, acknowledged and ended.
-pub fn interrupt<K: Bodies>(cpu: Cpu<K, Hardirq>, frame: &mut Frame) -> Cpu<K, Hardirq> {
-    crate::bodies::interrupt(cpu, frame)
+/// Which interrupt it is.
+pub fn acknowledge<K: Bodies, L: Line>(cpu: &Cpu<K, NoNmi>) -> Acknowledged {
+    crate::bodies::acknowledge::<K, L>(cpu)
+}
+
+/// The body of an interrupt that was acknowledged, and its end.
+pub fn interrupt<K: Bodies, L: Line>(cpu: Cpu<K, Hardirq>, number: Option<u32>, frame: &mut Frame) -> Cpu<K, Hardirq> {
+    crate::bodies::interrupt::<K, L>(cpu, number, frame)
+}
+
+/// The body of an NMI that was acknowledged, and its end.
+pub fn nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, number: u32, frame: &mut Frame) -> Cpu<K, NoNmi> {
+    crate::bodies::nmi::<K, L>(cpu, number, frame)
+}
+
+/// An NMI from where ordinary interrupts are masked: acknowledged, its body, its end.
+pub fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame) -> Cpu<K, NoNmi> {
+    crate::bodies::only_nmi::<K, L>(cpu, frame)
 }
 
 /// The body of an SError.

@@ -52,6 +52,7 @@ fn abort() {
           write frame.fault_address
           read DAIF
           load word
+              load belief
           read DAIF
           belief := off
           load watching
@@ -110,8 +111,7 @@ fn abort_with_irqs_off() {
           write frame.fault_address
           read DAIF
           load word
-          read DAIF
-          belief := off
+              load belief
           load watching
           load watching
           read frame.pstate
@@ -175,6 +175,7 @@ fn undefined() {
           write frame.syndrome
           read DAIF
           load word
+              load belief
           read DAIF
           belief := off
           load watching
@@ -223,7 +224,6 @@ fn undefined_with_irqs_off() {
         &with_irqs_off(Exception::Undefined),
         expect![[r#"
         Undefined from EL1 [..IF]
-          belief := off
           write DAIF ..IF
           body kernel_undefined [..IF] on the task stack
           DAIFSet DAIF
@@ -244,6 +244,7 @@ fn irq() {
               write frame.pstate
               read DAIF
               load word
+              load belief
               read DAIF
               belief := off
               load watching

@@ -113,6 +113,7 @@ fn an_interrupt_outside_the_wait() {
           write frame.pstate
           read DAIF
           load word
+          load belief
           read DAIF
           belief := off
           load watching
@@ -171,7 +172,6 @@ fn an_abort_in_an_interrupt() {
           word +hardirq
           body interrupt [..IF] on the irq stack
           DataAbort from EL1 [..IF]
-            belief := off
             nesting := kernel+4
             write DAIF ..IF
             body kernel_abort [..IF] on the irq stack
@@ -205,7 +205,6 @@ fn an_abort_in_the_wait() {
         watching: no
         WFI
         DataAbort from EL1 [..IF]
-          belief := off
           watching: yes
           nesting := 1
           write DAIF ..IF

@@ -86,7 +86,6 @@ fn abort_in_an_interrupt_handler() {
           word +hardirq
           body interrupt [..IF] on the irq stack
           DataAbort from EL1 [..IF]
-            belief := off
             write DAIF ..IF
             body kernel_abort [..IF] on the irq stack
             DAIFSet DAIF

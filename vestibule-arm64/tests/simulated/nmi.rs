@@ -58,7 +58,6 @@ fn what_is_no_interrupt_leaves_the_priority_mask_alone() {
 fn an_abort_of_code_with_irqs_off() {
     expect![[r#"
         DataAbort from EL1 [.... off]
-          belief := off
           write DAIF ....
           body kernel_abort [.... off] on the task stack
           DAIFSet DAIF
@@ -67,7 +66,6 @@ fn an_abort_of_code_with_irqs_off() {
     .assert_eq(&with_irqs_off::<WatchedPmr>(Exception::DataAbort).changes());
     expect![[r#"
         DataAbort from EL1 [..IF]
-          belief := off
           write DAIF ..IF
           write ALLINT 0
           body kernel_abort [..IF] on the task stack
@@ -134,6 +132,7 @@ fn an_interrupt() {
           read DAIF
           read PMR
           load word
+          load belief
           read DAIF
           read PMR
           belief := off
@@ -186,10 +185,12 @@ fn an_interrupt() {
           write frame.pc
           read SPSR
           write frame.pstate
+          read frame.pstate
           read ISR
           read DAIF
           read ALLINT
           load word
+          load belief
           read DAIF
           read ALLINT
           belief := off
@@ -310,7 +311,7 @@ fn an_nmi_of_code_with_irqs_off() {
           write frame.pc
           read SPSR
           write frame.pstate
-          read ISR
+          read frame.pstate
           read DAIF
           read ALLINT
           load belief
@@ -495,6 +496,56 @@ fn an_nmi_that_was_withdrawn() {
           read frame.pstate
           write SPSR
           ERET to EL1 [.... off]
+    "#]]
+    .assert_eq(&report.all());
+}
+
+/// Where PSTATE masks interrupts it stays an NMI, whatever ISR_EL1 says by then: the interrupt that is pending instead is not for
+/// here (C95).
+#[test]
+fn an_nmi_by_superpriority_that_was_withdrawn() {
+    let report = of::<WatchedAllInt>(|mut cpu| {
+        let _off = cpu.irqs_off();
+        at_text("Nmi from", || with(|state| state.signalled = Some(Exception::Irq)));
+        record();
+        take(Exception::Nmi);
+        stop();
+    });
+    expect![[r#"
+        Nmi from EL1 [..IF]
+          read ELR
+          write frame.pc
+          read SPSR
+          write frame.pstate
+          read frame.pstate
+          read DAIF
+          read ALLINT
+          load belief
+          word +hardirq +nmi
+          load watching
+          load nesting
+          nesting := kernel+2
+          load watching
+          read SP
+          SP := irq stack
+          DAIFClr DA
+          acknowledge 1023 with superpriority
+          read DAIF
+          read ALLINT
+          DAIFSet DAIF
+          SP := task stack
+          read DAIF
+          read ALLINT
+          read frame.pstate
+          load nesting
+          load watching
+          nesting := kernel
+          word -hardirq -nmi
+          read frame.pc
+          write ELR
+          read frame.pstate
+          write SPSR
+          ERET to EL1 [..IF]
     "#]]
     .assert_eq(&report.all());
 }

@@ -44,6 +44,7 @@ fn an_abort_preempts() {
           write frame.fault_address
           read DAIF
           load word
+          load belief
           read DAIF
           belief := off
           load watching

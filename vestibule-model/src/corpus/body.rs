@@ -1,18 +1,18 @@
 //! What the body runs in: masks, stack, counts.
 
 use vestibule::{
-    Atomic, Context, Critical, Error, Fixed, Hardirq, Inherit, Masks, NoIrq, Open, Process, Ran, Softirqs, Step, forge,
+    Atomic, Context, Critical, Error, Fixed, Hardirq, Inherit, Masks, NoIrq, NoNmi, Open, Process, Ran, Softirqs, Step,
+    forge,
 };
 use vestibule_arm64::classes::{El0Serror, El1Abort, El1Brk, El1Irq};
 use vestibule_arm64::entry::forge as port;
-use vestibule_arm64::{Bodies, Frame, Hardware, InterruptController, On};
+use vestibule_arm64::{Bodies, Frame, Hardware, InterruptController, Irq};
 
 use super::Variant;
 use super::parts::{
-    At, B, Controller, K, P, between, handled_but_not_ended, handlers, kernel_abort, kernel_brk, kernel_irq,
-    user_serror,
+    At, B, Controller, K, Mixed, P, between, handled_but_not_ended, handlers, kernel_abort, kernel_brk, kernel_irq,
+    ran, ran_by, shipped_on, user_serror,
 };
-use crate::design::Design;
 use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::kernel::Chooses;
@@ -120,7 +120,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the backend masks SError and debug exceptions first, and interrupts with a second write",
         expects: &[5],
         families: &[Family::Kernel],
-        design: |family| Design { name: "variant", ..Design::of::<On<TwoWrites, K>>(family) },
+        design: shipped_on::<Mixed<TwoWrites, K>>,
     },
     Variant {
         name: "mask-forgets-fiq",
@@ -128,7 +128,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the backend's mask leaves F open",
         expects: &[5],
         families: &[Family::Kernel],
-        design: |family| Design { name: "variant", ..Design::of::<On<NoFiq, K>>(family) },
+        design: shipped_on::<Mixed<NoFiq, K>>,
     },
 ];
 
@@ -169,9 +169,8 @@ handlers! {
     HandlerOpensIrqs for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open();
-            let x = x.run_hardirq(|cpu, frame| {
-                let cpu = port::interrupt(cpu, frame);
+            let x = ran_by(x.open(), |cpu, number, frame| {
+                let cpu = port::interrupt::<K, Irq>(cpu, number, frame);
                 forge::open_irqs::<K>();
                 cpu
             });
@@ -182,9 +181,7 @@ handlers! {
 
     HandlerOnTaskStack for El1Irq = |taken| {
         let x = taken.enter();
-        let x = x.open();
-        let x = x.run_hardirq(port::interrupt);
-        x.mask().prepare().restore()
+        ran(x.open()).mask().prepare().restore()
     };
 
     StackMovesOpen for El1Irq = |taken| {
@@ -192,8 +189,8 @@ handlers! {
         let x = between(x, |_, _| forge::lower::<P, Critical, NoIrq>());
         let x: At<'_, _, vestibule::Entered> = x;
         let x = x.on_irq_stack(|x| {
-            let x: At<'_, _, Open<Hardirq>> = forge::at(x);
-            forge::at(x.run_hardirq(port::interrupt))
+            let x: At<'_, _, Open<NoNmi>> = forge::at(x);
+            forge::at(ran(x))
         });
         forge::mask::<P, NoIrq>();
         x.prepare().restore()
@@ -202,8 +199,10 @@ handlers! {
     HandlerNotCounted for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x: At<'_, _, Ran<Hardirq>> = between(x.open(), |frame, _| {
-                let _back = port::interrupt::<K>(forge::cpu(), frame);
+            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
+            let x: At<'_, _, Open<Hardirq>> = x.then();
+            let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
+                let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);
             });
             x.mask()
         });
@@ -213,9 +212,8 @@ handlers! {
     SoftirqsWhileCounting for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open();
-            let x = x.run_hardirq(|cpu, frame| {
-                let cpu = port::interrupt(cpu, frame);
+            let x = ran_by(x.open(), |cpu, number, frame| {
+                let cpu = port::interrupt::<K, Irq>(cpu, number, frame);
                 if <Chooses as Softirqs<K>>::pending(&forge::cpu()) {
                     forge::count::<K>(forge::Unit::Softirq);
                     forge::open_irqs::<K>();
@@ -249,11 +247,11 @@ handlers! {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
             let mut acknowledged = None;
-            let x = x.open().run_hardirq(|cpu, frame| {
-                acknowledged = handled_but_not_ended(frame);
-                cpu
+            let x = ran_by(x.open(), |cpu, number, frame| {
+                acknowledged = number;
+                handled_but_not_ended(cpu, number, frame)
             });
-            acknowledged.into_iter().for_each(Controller::end);
+            acknowledged.into_iter().for_each(Controller::end::<Irq>);
             x.mask()
         });
         x.prepare().restore()
@@ -262,13 +260,8 @@ handlers! {
     HandlerWithoutIsb for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open().run_hardirq(|cpu, frame| {
-                let Some(interrupt) = Controller::acknowledge() else { return cpu };
-                let cpu = K::interrupt(cpu, interrupt, frame);
-                Controller::end(interrupt);
-                cpu
-            });
-            x.mask()
+            let (x, number) = x.open().acknowledge(|_| Controller::acknowledge::<Irq>(), port::nmi::<K, Irq>);
+            x.then().run_hardirq(|cpu, frame| port::interrupt::<K, Irq>(cpu, number, frame)).mask()
         });
         x.prepare().restore()
     };
@@ -278,7 +271,7 @@ handlers! {
         let x: At<'_, _, Ran<Error>> = between(x.open(), |frame, ()| {
             let _back = port::serror::<K>(forge::cpu(), frame);
         });
-        x.then().mask().prepare().restore()
+        x.then().run(|cpu, _| cpu).mask().prepare().restore()
     };
 }
 

@@ -5,7 +5,7 @@ use vestibule_arm64::classes::El0Svc;
 use vestibule_arm64::entry::forge as port;
 use vestibule_arm64::fpsimd::forge as fpsimd;
 use vestibule_arm64::hardware::{A, D};
-use vestibule_arm64::{Frame, Hardware, Thread};
+use vestibule_arm64::{Daif, Frame, Hardware, Thread};
 
 use super::Variant;
 use super::parts::{K, P, shipped};
@@ -63,7 +63,8 @@ macro_rules! switches {
     ($($name:ident = |$from:ident, $to:ident| $change:expr;)*) => {$(
         enum $name {}
         impl Flavour for $name {
-            type Tracking = Tracked;
+    type Backend = Daif<Simulated>;
+    type Tracking = Tracked;
             type Tracing = TrackedIrqs;
             unsafe fn switch(cpu: Cpu<Reference<Self>, NoIrq>, $to: &Thread) -> Cpu<Reference<Self>, NoIrq> {
                 // SAFETY: the caller's; as the shipped one.

@@ -1,16 +1,16 @@
 //! What the exit looks for, when, and what it does then.
 
 use vestibule::{
-    Critical, Flags, Hardirq, Masked, NoIrq, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
+    Critical, Flags, Hardirq, Masked, NoIrq, Open, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
 };
 use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
 use vestibule_arm64::entry::forge as port;
-use vestibule_arm64::{Bodies, InterruptController};
+use vestibule_arm64::{Bodies, InterruptController, Irq};
 
 use super::Variant;
 use super::parts::{
     At, Controller, K, P, SCHEDULE, WORK, abort_that_wakes, between, carries, handled, handled_but_not_ended, handlers,
-    kernel_abort, kernel_irq, look, preempt, schedule, user_irq, user_svc, user_work, wakes,
+    kernel_abort, kernel_irq, look, preempt, ran, ran_by, schedule, user_irq, user_svc, user_work, wakes,
 };
 use crate::design::Design;
 use crate::family::Family;
@@ -260,25 +260,25 @@ handlers! {
         let x = taken.enter();
         let mut acknowledged = None;
         let x = x.on_irq_stack(|x| {
-            let x = x.open();
-            let x = x.run_hardirq(|cpu, frame| {
-                acknowledged = handled_but_not_ended(frame);
-                cpu
+            let x = ran_by(x.open(), |cpu, number, frame| {
+                acknowledged = number;
+                handled_but_not_ended(cpu, number, frame)
             });
             x.mask()
         });
         let x = x.prepare();
-        acknowledged.into_iter().for_each(Controller::end);
+        acknowledged.into_iter().for_each(Controller::end::<Irq>);
         x.restore()
     };
 
     LookWhileCounting for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open();
+            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
+            let x: At<'_, _, Open<Hardirq>> = x.then();
             forge::count::<K>(forge::Unit::Hardirq);
             let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
-                let _back = port::interrupt::<K>(forge::cpu(), frame);
+                let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);
             });
             x.mask()
         });
@@ -290,7 +290,7 @@ handlers! {
     PrepareOnIrqStack for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open().run_hardirq(port::interrupt).mask();
+            let x = ran(x.open()).mask();
             forge::at(x.prepare())
         });
         let x: At<'_, _, Ready> = forge::at(x);
@@ -300,7 +300,7 @@ handlers! {
     UserLookOnIrqStack for El0Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x = x.open().run_hardirq(port::interrupt).mask();
+            let x = ran(x.open()).mask();
             forge::at(x.prepare())
         });
         let x: At<'_, _, Ready> = forge::at(x);

@@ -1,14 +1,15 @@
 //! What variants are made of: the shipped steps, and a vector for each class whose handler a variant exchanges. What such a
 //! vector reads and puts back around the handler is the port's own.
 
+use std::marker::PhantomData;
+
 use vestibule::{
-    Accounting, Class, Cpu, Critical, Exception, Flags, Hardirq, Inherit, Process, Restored, Scheduler, Taken,
-    UserWork, Why, Word, forge,
+    Accounting, Class, Cpu, Critical, Entered, Exception, Flags, Hardirq, Inherit, Masks, NoIrq, NoNmi, Open, Port,
+    Process, Ran, Restored, Scheduler, Stage, Taken, Then, Untraced, UserWork, Why, Word, forge,
 };
-use vestibule::{Entered, NoIrq, Stage};
-use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Serror};
+use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
 use vestibule_arm64::entry::{self, forge as port};
-use vestibule_arm64::{Arm64, Bodies, Frame, GicV3, Hardware, InterruptController};
+use vestibule_arm64::{Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Irq};
 
 use crate::design::Design;
 use crate::event::Exception as Kind;
@@ -27,7 +28,7 @@ pub(super) type M = Arm64<Daif<Simulated>>;
 /// Its interrupt controller.
 pub(super) type Controller = GicV3<Daif<Simulated>>;
 /// Its backend.
-pub(super) type B = <P as vestibule::Port>::Masks;
+pub(super) type B = <P as Port>::Masks;
 /// Its context tracking.
 pub(super) type Tracking = vestibule::Tracked;
 /// Its interrupt-state tracking.
@@ -39,19 +40,30 @@ pub(super) type Noted<X> = <<X as Class>::Counts as Accounting>::Noted;
 
 /// A handler in place of the shipped one of its class.
 pub(super) trait Handler {
+    /// On which port.
+    type Port: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>;
     /// Of which class.
     type Class: Class;
     /// From the vector to the return.
-    fn handle(taken: Taken<'_, P, Self::Class>) -> Restored<'_, P, Self::Class>;
+    fn handle(taken: Taken<'_, Self::Port, Self::Class>) -> Restored<'_, Self::Port, Self::Class>;
+}
+
+/// A kernel's port whose handlers have other masks than its backend: `B` in place of them.
+pub(super) struct Mixed<B, K>(PhantomData<(B, K)>);
+impl<B: Masks<Frame = Frame>, K: Bodies> Port for Mixed<B, K> {
+    type Kernel = K;
+    type Masks = B;
 }
 
 macro_rules! handlers {
-    ($($name:ident for $class:ty = |$taken:ident| $body:expr;)*) => {$(
+    (@port) => { $crate::corpus::parts::P };
+    (@port $port:ty) => { $port };
+    ($($name:ident for $class:ty $(, on $port:ty)? = |$taken:ident| $body:expr;)*) => {$(
         enum $name {}
         impl $crate::corpus::parts::Handler for $name {
+            type Port = $crate::corpus::parts::handlers!(@port $($port)?);
             type Class = $class;
-            fn handle($taken: vestibule::Taken<'_, $crate::corpus::parts::P, $class>)
-            -> vestibule::Restored<'_, $crate::corpus::parts::P, $class> {
+            fn handle($taken: vestibule::Taken<'_, Self::Port, $class>) -> vestibule::Restored<'_, Self::Port, $class> {
                 $body
             }
         }
@@ -70,17 +82,17 @@ macro_rules! vectors {
         $($capture:ident)*, $put_back:ident;)*) => {$(
         unsafe extern "C" fn $vector<H: Handler<Class = $class>>(frame: &mut Frame) {
             if came_as($kinds) {
-                $(port::$capture::<P>(frame);)*
+                $(port::$capture::<H::Port>(frame);)*
                 port::take(frame, H::handle);
-                port::$put_back::<P>(frame);
+                port::$put_back::<H::Port>(frame);
             } else {
                 // SAFETY: as this function's.
-                unsafe { entry::$shipped::<P>(frame) }
+                unsafe { entry::$shipped::<H::Port>(frame) }
             }
         }
 
         pub(super) fn $design<H: Handler<Class = $class>>(family: Family) -> Design {
-            let mut design = shipped(family);
+            let mut design = shipped_on::<H::Port>(family);
             design.$table[$quarter] = $vector::<H>;
             design
         }
@@ -96,6 +108,7 @@ vectors! {
         capture capture_syndrome capture_fault_address, put_back;
     el1_brk, kernel_brk, El1Brk, el1[0], &[Kind::Brk], else el1_sync, capture capture_syndrome, put_back;
     el1_irq, kernel_irq, El1Irq, el1[1], &[Kind::Irq], else el1_irq, capture, put_back;
+    el1_nmi, kernel_nmi, El1Nmi, el1[1], &[Kind::Nmi], else el1_irq, capture, put_back;
     el1_serror, kernel_serror, El1Serror, el1[3], ERRORS, else el1_serror, capture capture_syndrome, put_back;
     el0_svc, user_svc, El0Svc, el0[0], &[Kind::Svc], else el0_sync, capture_user capture_syndrome, put_back_user;
     el0_undefined, user_undefined, El0Undefined, el0[0], &[Kind::Undefined], else el0_sync,
@@ -106,23 +119,52 @@ vectors! {
 
 /// The shipped design, of which a variant exchanges something.
 pub(super) fn shipped(family: Family) -> Design {
+    shipped_on::<P>(family)
+}
+
+/// The same on another port.
+pub(super) fn shipped_on<P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>>(
+    family: Family,
+) -> Design {
     Design { name: "variant", ..Design::of::<P>(family) }
 }
 
 /// The shipped way from entry to mask, for an interrupt.
-pub(super) fn handled<X>(x: At<'_, X, Entered>) -> At<'_, X, <X::Counts as Accounting>::AfterMask>
+pub(super) fn handled<P: Arm64Port, X>(
+    x: Exception<'_, P, X, Entered>,
+) -> Exception<'_, P, X, <X::Counts as Accounting>::AfterMask>
 where
-    X: Class<Body = Hardirq>,
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
 {
-    x.on_irq_stack(|x| x.open().run_hardirq(port::interrupt).mask())
+    x.on_irq_stack(|x| ran(x.open()).mask())
 }
 
-/// An interrupt's body, if there is an interrupt: which one, for who ends it.
-pub(super) fn handled_but_not_ended(frame: &mut Frame) -> Option<u32> {
-    let interrupt = Controller::acknowledge()?;
-    Simulated::isb();
-    let _back = K::interrupt(forge::cpu(), interrupt, frame);
-    Some(interrupt)
+/// The shipped body of an interrupt, in both its contexts.
+pub(super) fn ran<P: Arm64Port, X>(x: Exception<'_, P, X, Open<NoNmi>>) -> Exception<'_, P, X, Ran<Hardirq>>
+where
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
+{
+    ran_by(x, port::interrupt::<P::Kernel, Irq>)
+}
+
+/// With something else in the second.
+pub(super) fn ran_by<P: Arm64Port, X>(
+    x: Exception<'_, P, X, Open<NoNmi>>,
+    body: impl FnOnce(Cpu<P::Kernel, Hardirq>, Option<u32>, &mut Frame) -> Cpu<P::Kernel, Hardirq>,
+) -> Exception<'_, P, X, Ran<Hardirq>>
+where
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
+{
+    let (x, number) = x.acknowledge(port::acknowledge::<P::Kernel, Irq>, port::nmi::<P::Kernel, Irq>);
+    x.then().run_hardirq(|cpu, frame| body(cpu, number, frame))
+}
+
+/// An interrupt's body, if there is an interrupt, without its end.
+pub(super) fn handled_but_not_ended(cpu: Cpu<K, Hardirq>, number: Option<u32>, frame: &mut Frame) -> Cpu<K, Hardirq> {
+    match number {
+        Some(number) => K::interrupt(cpu, number, frame),
+        None => cpu,
+    }
 }
 
 /// An exception that nobody has entered, said to have been.
@@ -153,10 +195,10 @@ pub(super) fn preempt<X: Class>() {
 }
 
 /// Something between two stages, with the frame at hand.
-pub(super) fn between<'f, X: Class, S: Stage, To: Stage>(
-    x: At<'f, X, S>,
+pub(super) fn between<'f, P: Port<Kernel: Bodies>, X: Class, S: Stage, To: Stage>(
+    x: Exception<'f, P, X, S>,
     step: impl FnOnce(&mut Frame, &mut Noted<X>),
-) -> At<'f, X, To> {
+) -> Exception<'f, P, X, To> {
     let (frame, mut noted) = forge::parts(x);
     step(frame, &mut noted);
     forge::exception(frame, noted)

@@ -1,7 +1,8 @@
 //! Programs other than a family's: the idle task with another wait, and one exception by itself.
 
-use vestibule::{Cpu, Flags, Process, forge};
-use vestibule_arm64::{Frame, switch};
+use vestibule::{ContextTracking, Cpu, Flags, Machine, Process, forge};
+use vestibule_arm64::hardware::{A, D, F, I};
+use vestibule_arm64::{Backend, Bodies, Frame, Hardware, switch};
 
 use super::parts::{K, M, P};
 use crate::event::Exception;
@@ -17,7 +18,7 @@ use crate::world::{IDLE, World, with};
 fn boot() -> Cpu<K, Process> {
     let thread = with(|world| world.thread(world.current));
     // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    let cpu = unsafe { switch::open_first::<K, Simulated>(switch::boot::<K>(thread)) };
+    let cpu = unsafe { switch::open_first::<K, vestibule_arm64::Daif<Simulated>>(switch::boot::<K>(thread)) };
     with(|world| {
         let current = world.current;
         world.tasks[..IDLE].iter_mut().enumerate().for_each(|(task, other)| other.runnable = task == current);
@@ -31,6 +32,7 @@ fn live() {
         world.live = true;
         let before = world.snapshot();
         world.top().before = before;
+        world.check_booted();
     });
 }
 
@@ -46,6 +48,27 @@ pub(super) fn idles(wait: fn(&mut Cpu<K, Process>)) {
         }
         wait(&mut cpu);
     }
+}
+
+/// The idle task on any kernel, with a wait that masks interrupts as a guard does.
+pub(super) fn idles_by_priority<K: Bodies<Backend: Backend<Hardware = Simulated>>>() {
+    let thread = with(|world| world.thread(world.current));
+    // SAFETY: as above.
+    let mut cpu = unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) };
+    with(|world| world.tasks[..IDLE].iter_mut().for_each(|other| other.runnable = false));
+    live();
+    step(Op::Kernel("idle"), 0);
+    let _off = cpu.irqs_off();
+    K::ContextTracking::eqs_enter(forge::step());
+    K::Machine::wait_for_interrupt(forge::step());
+}
+
+/// A CPU that boots, opens everything but the priority mask, and goes on.
+pub(super) fn boots_with_pmr_as_it_is() {
+    // SAFETY: not what anybody's token says; that is the variant.
+    unsafe { Simulated::daif_clear::<{ D | A | I | F }>() };
+    live();
+    step(Op::Kernel("kernel code"), 0);
 }
 
 /// A task's first return to user mode, left by `leave`.

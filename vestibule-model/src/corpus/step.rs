@@ -97,7 +97,7 @@ fn enters(frame: &mut Frame) {
 
 fn saves(frame: &mut Frame) {
     port::capture::<P>(frame);
-    <K as Bodies>::Hardware::write(&mut frame.sp, Simulated::sp_el0());
+    Simulated::write(&mut frame.sp, Simulated::sp_el0());
 }
 
 fn saves_and_clears(frame: &mut Frame) {

@@ -2,12 +2,13 @@
 
 use vestibule::{Called, Flags, Masked, NoIrq, Open, Process, Ran, SyscallWork, Tracked, TrackedIrqs, forge};
 use vestibule_arm64::classes::El0Svc;
-use vestibule_arm64::{Bodies, Frame, Interrupted};
+use vestibule_arm64::{Bodies, Daif, Frame, Interrupted};
 
 use super::Variant;
 use super::parts::{At, K, P, between, carries, handlers, look, user_svc};
 use crate::design::Design;
 use crate::family::Family;
+use crate::hardware::Simulated;
 use crate::kernel::{Chooses, Flavour, PortOf};
 
 pub(super) const VARIANTS: &[Variant] = &[
@@ -116,6 +117,7 @@ handlers! {
 
 enum RestartTwice {}
 impl Flavour for RestartTwice {
+    type Backend = Daif<Simulated>;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
     fn interrupted(frame: &mut Frame) -> Option<Interrupted> {
@@ -128,6 +130,7 @@ impl Flavour for RestartTwice {
 
 enum SignalReturnRestarts {}
 impl Flavour for SignalReturnRestarts {
+    type Backend = Daif<Simulated>;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
     fn forget_syscall(_: &mut Frame) {}

@@ -1,10 +1,11 @@
 //! What the kernel's own code is promised, and what it has to keep: bodies, work, the scheduler, stacks.
 
+use vestibule::Level as Context;
 use vestibule::{Flags, Why};
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_OFF, COUNT, HARDIRQ, NMI, PREEMPT, RESCHED, SOFTIRQ};
-use crate::cpu::{A, D, DAIF, F, I, Level};
+use crate::cpu::{A, D, Level};
 use crate::event::Exception;
 use crate::ghost::{COUNTS, Ghost, Outcome, Snapshot};
 use crate::observe::Promise;
@@ -51,7 +52,7 @@ impl World {
         let (ghost, svc) = (top.ghost, top.exception == Some(Exception::Svc));
         let constraint = if which == 1 { 64 } else { 65 };
         self.check(constraint, svc, "what is traced is no system call");
-        self.check(65, self.daif() == 0, "who traces a system call runs with something masked");
+        self.check(65, self.is_in(Context::Process), "who traces a system call runs with something masked");
         self.check(65, ghost.traced & which == 0, "who traces a system call is told twice");
         if which == 1 {
             self.check(64, !ghost.ran && !ghost.body, "who traces a system call is told of it when it has been made");
@@ -65,39 +66,46 @@ impl World {
     }
 
     fn check_promise(&mut self, promise: Promise, was: &Snapshot) {
-        let (daif, counts) = (self.daif(), self.word() & COUNTS);
+        let counts = self.word() & COUNTS;
         let from_user = was.level == Level::El0;
         let idle = self.current == IDLE;
         match promise {
             Promise::User => {
-                self.check(7, daif == 0, "the body of an exception from user mode has something masked");
+                self.check(
+                    7,
+                    self.is_in(Context::Process),
+                    "the body of an exception from user mode has something masked",
+                );
                 self.check(34, self.stack() == Stack::Task, "what may sleep is on another stack than the task's");
                 self.check(116, counts & COUNT == 0, "user mode had counts");
             }
             Promise::Inherited => {
-                self.check(6, daif == was.daif, "the body has other masks than what was interrupted");
+                self.check(6, self.masks() == was.masks, "the body has other masks than what was interrupted");
                 self.check(116, counts == was.counts, "a fault changes the counts");
             }
             Promise::Hardirq => {
-                self.check(8, daif == I | F, "an interrupt's body has other masks");
-                let own = was.stack == Stack::Task || from_user;
-                let stack = if own { Stack::Irq } else { was.stack };
-                self.check(108, self.stack() == stack, "an interrupt's body is on the wrong stack");
+                self.check_nmis_open();
+                self.check(8, self.is_in(Context::NoIrq), "an interrupt's body has other masks");
+                self.check_irq_stack(was);
                 self.check(117, counts == was.counts + HARDIRQ, "an interrupt's body does not count");
-                self.check(96, self.cpu.synchronised, "an interrupt's body sees registers as they were before it came");
+            }
+            Promise::Nmi => {
+                self.check(8, self.is_in(Context::NoNmi), "an NMI's body has other masks");
+                self.check_irq_stack(was);
+                self.check(81, counts == was.counts + NMI + HARDIRQ, "an NMI's body does not count as one");
             }
             Promise::Softirq => {
-                self.check(118, daif == 0, "soft interrupts run with something masked");
+                self.check(118, self.is_in(Context::Process), "soft interrupts run with something masked");
                 let alone = counts & (HARDIRQ * 0xff) == 0 && (counts / SOFTIRQ) & 0xff == 1;
                 self.check(118, alone, "soft interrupts run inside another interrupt");
-                self.check(118, !self.environment.active, "soft interrupts run before the end of the interrupt");
+                self.check(118, self.environment.active == 0, "soft interrupts run before the end of the interrupt");
             }
             Promise::Error => {
-                self.check(9, daif == A | I | F, "an SError's body has other masks");
+                self.check(9, self.is_in(Context::Error), "an SError's body has other masks");
                 self.check(81, counts == was.counts + NMI + HARDIRQ, "an SError's body does not count as NMI-like");
             }
             Promise::Critical => {
-                self.check(10, daif == DAIF, "a debug exception's body has something open");
+                self.check(10, self.is_in(Context::Critical), "a debug exception's body has something open");
                 self.check(72, counts == was.counts + PREEMPT, "a debug exception's body does not count");
             }
         }
@@ -109,6 +117,14 @@ impl World {
                 self.check(18, nesting == was.nesting, "an entry from a task counts, and may sleep");
             }
         }
+    }
+
+    /// What an interrupt's bodies have in common.
+    fn check_irq_stack(&mut self, was: &Snapshot) {
+        let own = was.stack == Stack::Task || was.level == Level::El0;
+        let stack = if own { Stack::Irq } else { was.stack };
+        self.check(108, self.stack() == stack, "an interrupt's body is on the wrong stack");
+        self.check(96, self.cpu.synchronised, "an interrupt's body sees registers as they were before it came");
     }
 
     fn check_frame(&mut self, exception: Exception, was: &Snapshot, frame: &Frame) {
@@ -134,10 +150,10 @@ impl World {
 
     pub(crate) fn check_body_ends(&mut self, promise: Promise) {
         if promise == Promise::Hardirq {
-            self.check(25, self.daif() & I != 0, "a handler opened interrupts");
+            self.check(25, self.masks_irqs(), "a handler opened interrupts");
         }
         if promise != Promise::Softirq {
-            let masked = self.daif() == DAIF;
+            let masked = self.is_masked();
             let top = self.top();
             top.ghost.ran = true;
             top.ghost.masked |= masked;
@@ -153,8 +169,8 @@ impl World {
 
     /// Work on the way to user mode.
     pub(crate) fn check_work(&mut self, what: &str) {
-        self.check(52, self.daif() & I == 0, "work runs with interrupts off");
-        self.check(51, self.daif() == 0, "work runs with something masked");
+        self.check(52, !self.masks_irqs(), "work runs with interrupts off");
+        self.check(51, self.is_in(Context::Process), "work runs with something masked");
         let place = ["signal", "notify-resume", "other work"].iter().position(|name| *name == what).unwrap_or(0) as u8;
         let ghost = self.innermost().ghost;
         self.check(54, ghost.work <= place, "work in another order");
@@ -164,32 +180,34 @@ impl World {
 
     pub(crate) fn check_may_sleep(&mut self) {
         self.check(71, self.current != IDLE, "the idle task is allowed to sleep in a fault");
-        self.check(6, self.daif() == 0, "a fault is allowed to sleep with something masked");
+        self.check(6, self.is_in(Context::Process), "a fault is allowed to sleep with something masked");
         self.check(116, self.word() & COUNT == 0, "a fault is allowed to sleep with preemption off");
     }
 
     pub(crate) fn check_schedule(&mut self, why: Why) {
-        let (daif, word) = (self.daif(), self.word());
+        let (daif, word) = (self.masks().daif, self.word());
         let top = self.innermost();
         let (ghost, was) = (top.ghost, top.before);
         let traceless = self.task().activations.iter().find_map(|one| one.exception.filter(|_| one.leaves_no_trace()));
         self.check(
             84,
-            !matches!(traceless, Some(Exception::CorrectedError)),
+            traceless.is_none_or(|exception| exception == Exception::Brk),
             "the scheduler runs in an NMI-like exception",
         );
         self.check(35, traceless.is_none(), "the scheduler runs in a debug exception");
         self.check(29, daif & (D | A) == 0, "the scheduler is entered with SError or debug exceptions masked");
-        self.check(28, daif == I | F, "the scheduler is entered with interrupts open");
+        let nmis = self.design.backend.has_nmis() && self.design.backend.masks_nmis(self.masks());
+        self.check(29, !nmis, "the scheduler is entered with NMIs masked");
+        self.check(28, self.is_in(Context::NoIrq), "the scheduler is entered with interrupts open");
         self.check(34, self.stack() == Stack::Task, "the scheduler runs on another stack than the task's");
         self.check(116, word & COUNT == 0, "the scheduler is entered with counts");
         self.check(75, self.believes(BELIEF_OFF), "the scheduler is entered with interrupts believed on");
         self.check(126, self.watched(), "the scheduler is entered while nobody watches");
         self.check(69, self.watched(), "the scheduler is entered while nobody watches");
-        self.check(117, !self.environment.active, "the scheduler is entered before the end of the interrupt");
+        self.check(117, self.environment.active == 0, "the scheduler is entered before the end of the interrupt");
         match why {
             Why::KernelExit(_) => {
-                self.check(30, was.daif & I == 0, "code with interrupts off is preempted");
+                self.check(30, !was.masks.irqs(), "code with interrupts off is preempted");
                 self.check(31, self.current != IDLE, "the idle task is preempted");
                 let wanted = ghost.looked.is_some_and(|word| word & (COUNT | RESCHED) == RESCHED);
                 self.check(33, wanted, "preempted though counts forbid it, or nobody wants it");
@@ -204,13 +222,14 @@ impl World {
     }
 
     pub(crate) fn check_switch(&mut self, from: usize) {
-        self.check(109, self.daif() == DAIF, "tasks are switched with something open");
+        self.check_pmr_at_switch();
+        self.check(109, self.is_masked(), "tasks are switched with something open");
         self.check(34, self.stack() == Stack::Task, "tasks are switched on another stack than the task's");
         self.check(110, from == self.current, "a task is switched from that does not run");
     }
 
     pub(crate) fn check_stack_move(&mut self, to: u64) {
-        self.check(109, self.daif() == DAIF, "the stack changes with something open");
+        self.check(109, self.is_masked(), "the stack changes with something open");
         self.check(108, stack_of(to) != self.stack(), "the stack changes to the one in use");
     }
 }

@@ -1,20 +1,22 @@
 //! How everything has to be where an exception returns, a task waits, a program ends, or nobody can go on.
 
+use vestibule::Level as Context;
 use vestibule::{Flags, Row};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Irq,
-    El1Serror, El1Undefined,
+    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Fiq,
+    El1Irq, El1Nmi, El1Serror, El1Undefined,
 };
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_ON, COUNT, NMI, RESCHED, WORK};
-use crate::cpu::{DAIF, F, I, Level, Pstate};
+use crate::cpu::{Level, Pstate};
 use crate::event::Exception;
 use crate::ghost::{Ghost, Outcome, Snapshot};
 use crate::kernel::{EINTR, MADE, RESTART, SKIPPED};
 use crate::op::{Cell, Stack};
+use crate::task::Activation;
 use crate::vector::{FIRST_PC, FIRST_SP, registers};
-use crate::world::{Activation, IDLE, World, stack_top};
+use crate::world::{IDLE, World, stack_top};
 
 /// PSTATE.SS, which `check_stepped` looks at.
 const SS: u64 = 1 << 21;
@@ -25,7 +27,7 @@ impl World {
         let top = self.innermost();
         let (ghost, was) = (top.ghost, top.before);
         let to_user = was.level == Level::El0;
-        self.check(3, self.daif() == DAIF, "the handler comes back with something open");
+        self.check(3, self.is_masked(), "the handler comes back with something open");
         self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
         self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
         let stepped = if to_user { SS } else { 0 };
@@ -34,13 +36,13 @@ impl World {
         self.check_outcome(ghost.outcome, &was, frame);
         let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
         self.check(108, self.task().stack_pointer == interrupted - FRAME, "returns on another stack");
-        let ended = !self.environment.active || self.innermost().exception != Some(Exception::Irq);
-        self.check(117, ended, "an interrupt returns before its end");
+        self.check_pmr_at_return(&was);
+        self.check(117, self.environment.active == was.active, "an interrupt returns before its end");
         self.check_preparation(&ghost, &was);
         self.check_tracking_at_return(&was);
         if to_user {
             self.check_user_return();
-        } else if was.daif & I == 0 && !self.innermost().leaves_no_trace() {
+        } else if !was.masks.irqs() && !self.innermost().leaves_no_trace() {
             let word = self.word();
             let wanted = word & (COUNT | RESCHED) == RESCHED && self.current != IDLE;
             let lost = wanted && !self.environment.ipi_due;
@@ -76,7 +78,8 @@ impl World {
     /// The exit does not look for work if the table says that its class prepares nothing.
     fn check_preparation(&mut self, ghost: &Ghost, was: &Snapshot) {
         let constraint = if self.innermost().exception == Some(Exception::Brk) { 35 } else { 84 };
-        let prepares = prepares(self.innermost().exception, was.level);
+        let nmi = self.innermost().ghost.nmi;
+        let prepares = !nmi && prepares(self.innermost().exception, was.level);
         self.check(constraint, prepares || !ghost.prepared, "an exit looks for work whose class prepares nothing");
     }
 
@@ -84,7 +87,7 @@ impl World {
         if !self.design.tracked {
             return;
         }
-        let interrupts_on = was.daif & I == 0;
+        let interrupts_on = !was.masks.irqs();
         let belief = self.value(Cell::Belief);
         let nmi = self.innermost().leaves_no_trace();
         let name = "interrupts are believed other than they will be";
@@ -108,7 +111,8 @@ impl World {
         self.check_fpsimd();
         self.check_stepped();
         let pstate = Pstate::from_spsr(self.cpu.spsr);
-        let sane = pstate.is_some_and(|pstate| pstate.level == Level::El0 && pstate.daif == 0);
+        let sane = pstate.is_some_and(|pstate| pstate.level == Level::El0 && pstate.daif == 0 && !pstate.allint);
+        self.check_pmr_of_user();
         self.check(60, sane, "user mode gets masks, or is none");
         let word = self.word();
         let lost = word & WORK != 0 && !self.environment.ipi_due;
@@ -129,7 +133,7 @@ impl World {
         self.check(of(116), now.counts == was.counts, "counts other than were found");
         self.check(of(67), now.nesting == was.nesting, "tracking is at another depth than was found");
         self.check(of(42), now.belief == was.belief, "another belief than was found");
-        self.check(of(40), now.daif == was.daif && now.level == was.level, "other masks than were found");
+        self.check(of(40), now.masks == was.masks && now.level == was.level, "other masks than were found");
         self.check(of(108), now.stack == was.stack, "another stack than was found");
         let kept = was.level == Level::El1 || now.sp_el0 == was.sp_el0;
         self.check(40, kept, "another user stack pointer than was found");
@@ -137,7 +141,7 @@ impl World {
     }
 
     pub(crate) fn check_first_return(&mut self, frame: &Frame) {
-        self.check(3, self.daif() == DAIF, "a task's first return with something open");
+        self.check(3, self.is_masked(), "a task's first return with something open");
         self.check(
             59,
             self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate,
@@ -154,7 +158,8 @@ impl World {
     }
 
     pub(crate) fn check_wait(&mut self) {
-        self.check(98, self.daif() == I | F, "waits with other masks than interrupts'");
+        self.check(98, self.is_in(Context::NoNmi), "waits with other masks than interrupts'");
+        self.check_pmr_at_wait();
         self.check(31, self.current == IDLE, "a task waits that is not the idle task");
         if self.design.tracked {
             self.check(70, self.value(Cell::Watching) & 1 == 0, "waits while it is watched");
@@ -181,7 +186,7 @@ impl World {
         self.check(87, self.word() & (NMI * 15) != 0, "who cannot go on does not count as NMI-like");
         self.check(87, self.watched(), "who cannot go on is not watched");
         if self.depth() > 0 && self.stack() == Stack::Overflow {
-            self.check(111, self.daif() == DAIF, "a full stack is reported with something open");
+            self.check(111, self.is_masked(), "a full stack is reported with something open");
         }
     }
 }
@@ -195,10 +200,13 @@ const fn prepares(exception: Option<Exception>, from: Level) -> bool {
         (Level::El0, Some(Exception::Step)) => Row::of::<El0Step>(),
         (Level::El0, Some(Exception::Undefined)) => Row::of::<El0Undefined>(),
         (Level::El0, Some(Exception::Irq)) => Row::of::<El0Irq>(),
+        (Level::El0, Some(Exception::Fiq)) => Row::of::<El0Fiq>(),
         (Level::El0, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El0Serror>(),
         (Level::El0, _) => Row::of::<El0Unhandled>(),
         (Level::El1, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El1Abort>(),
         (Level::El1, Some(Exception::Irq)) => Row::of::<El1Irq>(),
+        (Level::El1, Some(Exception::Fiq)) => Row::of::<El1Fiq>(),
+        (Level::El1, Some(Exception::Nmi | Exception::FiqNmi)) => Row::of::<El1Nmi>(),
         (Level::El1, Some(Exception::Brk)) => Row::of::<El1Brk>(),
         (Level::El1, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El1Serror>(),
         (Level::El1, _) => Row::of::<El1Undefined>(),

@@ -141,7 +141,7 @@ impl<K: Bodies> Port for On<K> {
 pub trait Arm64Port: Port<Kernel: Bodies> + Sealed {}
 impl<K: Bodies> Arm64Port for On<K> {}
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl<K: super::Bodies> Sealed for super::On<K> {}
 }

@@ -5,7 +5,17 @@
 
 use super::*;
 use crate::Bodies;
-use vestibule::{Acknowledged, Error, Hardirq, NoNmi};
+use core::marker::PhantomData;
+use vestibule::{Acknowledged, Error, Hardirq, Masks, NoNmi, Port};
+
+/// A kernel's port whose handlers have other masks than its backend: `B` in place of them.
+pub struct Mixed<B, K>(PhantomData<(B, K)>);
+impl<B: Masks<Frame = Frame>, K: Bodies> Port for Mixed<B, K> {
+    type Kernel = K;
+    type Masks = B;
+}
+impl<B, K> crate::bodies::sealed::Sealed for Mixed<B, K> {}
+impl<B: Masks<Frame = Frame>, K: Bodies> Arm64Port for Mixed<B, K> {}
 
 /// Who has it can claim a token.
 pub const fn key() -> Key {

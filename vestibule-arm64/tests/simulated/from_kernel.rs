@@ -52,7 +52,7 @@ fn abort() {
           write frame.fault_address
           read DAIF
           load word
-              load belief
+          load belief
           read DAIF
           belief := off
           load watching
@@ -111,7 +111,7 @@ fn abort_with_irqs_off() {
           write frame.fault_address
           read DAIF
           load word
-              load belief
+          load belief
           load watching
           load watching
           read frame.pstate
@@ -175,7 +175,7 @@ fn undefined() {
           write frame.syndrome
           read DAIF
           load word
-              load belief
+          load belief
           read DAIF
           belief := off
           load watching

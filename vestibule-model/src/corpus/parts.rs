@@ -1,10 +1,8 @@
 //! What variants are made of: the shipped steps, and a vector for each class whose handler a variant exchanges. What such a
 //! vector reads and puts back around the handler is the port's own.
 
-use std::marker::PhantomData;
-
 use vestibule::{
-    Accounting, Class, Cpu, Critical, Entered, Exception, Flags, Hardirq, Inherit, Masks, NoIrq, NoNmi, Open, Port,
+    Accounting, Class, Cpu, Critical, Entered, Exception, Flags, Hardirq, Inherit, NoIrq, NoNmi, Open, Port, Prepares,
     Process, Ran, Restored, Scheduler, Stage, Taken, Then, Untraced, UserWork, Why, Word, forge,
 };
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
@@ -21,6 +19,7 @@ use crate::world::with;
 
 /// The shipped port, with everything tracked.
 pub(super) type P = PortOf<Everything>;
+pub(super) use port::Mixed;
 /// Its kernel.
 pub(super) type K = Reference<Everything>;
 /// Its machine.
@@ -46,13 +45,6 @@ pub(super) trait Handler {
     type Class: Class;
     /// From the vector to the return.
     fn handle(taken: Taken<'_, Self::Port, Self::Class>) -> Restored<'_, Self::Port, Self::Class>;
-}
-
-/// A kernel's port whose handlers have other masks than its backend: `B` in place of them.
-pub(super) struct Mixed<B, K>(PhantomData<(B, K)>);
-impl<B: Masks<Frame = Frame>, K: Bodies> Port for Mixed<B, K> {
-    type Kernel = K;
-    type Masks = B;
 }
 
 macro_rules! handlers {
@@ -134,7 +126,7 @@ pub(super) fn handled<P: Arm64Port, X>(
     x: Exception<'_, P, X, Entered>,
 ) -> Exception<'_, P, X, <X::Counts as Accounting>::AfterMask>
 where
-    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced + Prepares>,
 {
     x.on_irq_stack(|x| ran(x.open()).mask())
 }
@@ -142,7 +134,7 @@ where
 /// The shipped body of an interrupt, in both its contexts.
 pub(super) fn ran<P: Arm64Port, X>(x: Exception<'_, P, X, Open<NoNmi>>) -> Exception<'_, P, X, Ran<Hardirq>>
 where
-    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced + Prepares>,
 {
     ran_by(x, port::interrupt::<P::Kernel, Irq>)
 }
@@ -153,7 +145,7 @@ pub(super) fn ran_by<P: Arm64Port, X>(
     body: impl FnOnce(Cpu<P::Kernel, Hardirq>, Option<u32>, &mut Frame) -> Cpu<P::Kernel, Hardirq>,
 ) -> Exception<'_, P, X, Ran<Hardirq>>
 where
-    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced>,
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced + Prepares>,
 {
     let (x, number) = x.acknowledge(port::acknowledge::<P::Kernel, Irq>, port::nmi::<P::Kernel, Irq>);
     x.then().run_hardirq(|cpu, frame| body(cpu, number, frame))

@@ -231,9 +231,11 @@ handlers! {
     SoftirqsEndOpen for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let x: At<'_, _, Ran<Hardirq>> = between(x.open(), |frame, _| {
+            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
+            let x: At<'_, _, Open<Hardirq>> = x.then();
+            let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
                 forge::count::<K>(forge::Unit::Hardirq);
-                let _back = port::interrupt::<K>(forge::cpu(), frame);
+                let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);
                 if !forge::uncount::<K>(forge::Unit::Hardirq).in_interrupt() {
                     runs_softirqs();
                 }

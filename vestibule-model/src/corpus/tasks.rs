@@ -2,7 +2,7 @@
 
 use vestibule::{Cpu, NoIrq, Tracked, TrackedIrqs};
 use vestibule_arm64::hardware::{A, D};
-use vestibule_arm64::{Hardware, Thread};
+use vestibule_arm64::{Daif, Hardware, Thread};
 
 use super::Variant;
 use crate::design::Design;
@@ -22,6 +22,7 @@ pub(super) const VARIANTS: &[Variant] = &[Variant {
 
 enum FromAnother {}
 impl Flavour for FromAnother {
+    type Backend = Daif<Simulated>;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
     unsafe fn switch(cpu: Cpu<Reference<Self>, NoIrq>, to: &Thread) -> Cpu<Reference<Self>, NoIrq> {

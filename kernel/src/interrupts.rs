@@ -4,6 +4,7 @@ use vestibule::Hardirq;
 use vestibule_arm64::{Frame, this_cpu};
 
 use crate::reference::Cpu;
+use crate::statistics::FIQS;
 use crate::{
     cpu_time, gic, nmi, nmi_work, println, profile, sampling, scheduler, softirqs, terminal, test_hooks, timer, timers,
 };
@@ -24,7 +25,9 @@ pub fn handle(cpu: Cpu<Hardirq>, interrupt: u32, frame: &Frame) -> Cpu<Hardirq> 
         nmi_work::run(&cpu);
     } else if interrupt == profile::INTERRUPT {
         sampling::begin();
-    } else if interrupt != RESCHEDULE && interrupt != FIQ && !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
+    } else if interrupt == FIQ {
+        FIQS.add();
+    } else if interrupt != RESCHEDULE && !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
         println!("interrupt {interrupt}, which nobody asked for");
     }
     cpu

@@ -36,6 +36,8 @@ impl Counter {
 pub static MASK_WRITES: Counter = Counter::new();
 /// Overflows of the cycle counter, and requests to other CPUs: NMIs where the backend has them.
 pub static NMIS: Counter = Counter::new();
+/// Interrupts that came as FIQ.
+pub static FIQS: Counter = Counter::new();
 /// Preemptions on the way out of an interrupt.
 pub static INTERRUPT_EXIT: Counter = Counter::new();
 /// Preemptions on the way out of a synchronous exception from the kernel.

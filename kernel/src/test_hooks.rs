@@ -8,7 +8,7 @@ use crate::errno::Errno;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::copy_to_user;
-use crate::{gic, interrupts, nmi, percpu, scheduler, timer};
+use crate::{gic, interrupts, nmi, percpu, scheduler, statistics, timer};
 
 /// Spins in the kernel for X0 milliseconds, with nothing masked.
 pub const SPIN: u32 = 0x1000;
@@ -67,9 +67,10 @@ pub(crate) fn spin_masked(cpu: &mut Cpu<Process>, milliseconds: usize) -> Result
     Ok(0)
 }
 
+/// How many have come so far.
 pub(crate) fn fiqs(wanted: bool) -> Result<usize, Errno> {
     SENDS_FIQS.store(wanted, Ordering::Relaxed);
-    Ok(0)
+    Ok(statistics::FIQS.get() as usize)
 }
 
 /// From the tick of CPU `here`.

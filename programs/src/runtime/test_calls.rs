@@ -100,7 +100,8 @@ pub fn spin_masked(time: Duration) -> Result<usize> {
     check(unsafe { call(SPIN_MASKED, [time.as_millis() as usize, 0, 0, 0, 0, 0]) })
 }
 
-/// `fiqs(wanted)`, number 0x100c: whether from now on each tick sends its CPU an interrupt that comes as FIQ.
+/// `fiqs(wanted)`, number 0x100c: whether from now on each tick sends its CPU an interrupt that comes as FIQ. Result:
+/// how many have come.
 pub fn fiqs(wanted: bool) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(FIQS, [usize::from(wanted), 0, 0, 0, 0, 0]) })

@@ -17,8 +17,10 @@ const ENABLED: u64 = 1 | 1 << 2 | 1 << 6;
 /// The cycle counter among the counters.
 const CYCLES: u64 = 1 << 31;
 
-/// The machine has a PMU with that interrupt. Once, on the first CPU.
+/// The machine has a PMU with that interrupt. Once, on the first CPU, before any other runs: the others take over how fast it counts.
 pub fn init(interrupt: u32) {
+    start();
+    RATE.store(measure(), Ordering::Relaxed);
     INTERRUPT.store(interrupt, Ordering::Relaxed);
 }
 
@@ -30,19 +32,22 @@ pub fn interrupt() -> Option<u32> {
 /// On CPU `cpu`, once: counts, and lets its interrupt through as an NMI.
 pub fn init_cpu(cpu: usize) {
     let Some(interrupt) = interrupt() else { return };
-    // SAFETY: a counter that nobody else uses; it overflows in centuries until it is set.
+    start();
+    // SAFETY: an interrupt, in centuries until the counter is set.
+    unsafe { write_register!("pmintenset_el1", CYCLES) };
+    gic::enable_nmi(cpu, interrupt);
+}
+
+/// Counts from zero, in user mode too, where nobody sees it.
+fn start() {
+    // SAFETY: a counter that nobody else uses.
     unsafe {
         write_register!("pmuserenr_el0", 0_u64);
         write_register!("pmccfiltr_el0", 0_u64);
         write_register!("pmcr_el0", ENABLED);
         write_register!("pmovsclr_el0", CYCLES);
         write_register!("pmcntenset_el0", CYCLES);
-        write_register!("pmintenset_el1", CYCLES);
     }
-    if cpu == 0 {
-        RATE.store(measure(), Ordering::Relaxed);
-    }
-    gic::enable_nmi(cpu, interrupt);
 }
 
 /// How many cycles a millisecond has.

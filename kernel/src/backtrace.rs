@@ -25,7 +25,9 @@ pub fn print(frame: &Frame) {
     print_from(frame.regs[29]);
 }
 
-/// Prints who called whom, beginning with whoever calls this.
+/// Prints who called whom, beginning with who called the function that this is in. Inlined: the record it begins with is of a
+/// function that is not left meanwhile.
+#[inline(always)]
 pub fn print_here() {
     let record;
     // SAFETY: only reads.
@@ -65,8 +67,10 @@ fn interrupted(record: u64, next: u64) -> Option<&'static Frame> {
         // SAFETY: mapped and aligned, and any bytes are a frame; whoever runs above does not come back meanwhile.
         let frame = unsafe { &*(address as *const Frame) };
         let is_at_top = (address as usize + size_of::<Frame>()).is_multiple_of(STACK_SIZE);
-        let is_one = if frame.from_user() { is_at_top } else { is_text(frame.pc) };
-        (frame.regs[29] == next && is_one).then_some(frame)
+        // The vector has cleared user mode's registers, X29 too.
+        let is_one =
+            if frame.from_user() { is_at_top && next == 0 } else { frame.regs[29] == next && is_text(frame.pc) };
+        is_one.then_some(frame)
     })
 }
 

@@ -24,6 +24,8 @@ pub const PRIORITY_IRQ: u8 = priority::IRQ;
 
 static GIC: IrqLock<Option<GicV3<'static>>> = IrqLock::new(None);
 
+/// Where the distributor is.
+static DISTRIBUTOR: AtomicUsize = AtomicUsize::new(0);
 /// Where the redistributors begin.
 static REDISTRIBUTORS: AtomicUsize = AtomicUsize::new(0);
 /// Which redistributor belongs to which CPU.
@@ -57,6 +59,7 @@ pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
     let mut gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, percpu::count()) }
         .map_err(GicSetupError::Driver)?;
 
+    DISTRIBUTOR.store(distributor.as_ptr() as usize, Ordering::Relaxed);
     REDISTRIBUTORS.store(redistributors.as_ptr() as usize, Ordering::Relaxed);
     gic.distributor().configure_default_settings();
     assert!(
@@ -144,6 +147,14 @@ pub fn enable_nmi(cpu: usize, interrupt: u32) {
 /// Lets CPU `cpu`'s private interrupt `interrupt` through as one of group 0, which comes as FIQ: the machine has one Security
 /// state.
 pub fn enable_fiq(cpu: usize, interrupt: u32) {
+    // GICD_CTLR.EnableGrp0, of a distributor with one Security state.
+    const ENABLE_GROUP_0: u32 = 1;
+    {
+        let _one_at_a_time = GIC.lock();
+        let control = DISTRIBUTOR.load(Ordering::Relaxed) as *mut u32;
+        // SAFETY: the device tree says that the register is there, and `paging` maps it; nobody else changes it meanwhile.
+        unsafe { control.write_volatile(control.read_volatile() | ENABLE_GROUP_0) };
+    }
     set_bit(cpu, IGROUPR0, interrupt, false);
     enable_private(cpu, interrupt, priority::IRQ);
     GicCpuInterface::enable_group0(true);

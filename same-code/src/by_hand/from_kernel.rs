@@ -70,7 +70,7 @@ fn brk<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 #[unsafe(link_section = ".noinstr.text")]
 pub unsafe extern "C" fn irq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     capture(frame);
-    if is_nmi::<BACKEND, false>() {
+    if is_nmi::<BACKEND, false>(frame) {
         handle_nmi::<TRACKED, BACKEND>(frame);
     } else {
         handle_irq::<TRACKED, BACKEND>(frame);
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn irq<const TRACKED: bool, const BACKEND: u8>(frame: &mut
 #[unsafe(link_section = ".noinstr.text")]
 pub unsafe extern "C" fn fiq<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     capture(frame);
-    if is_nmi::<BACKEND, true>() {
+    if is_nmi::<BACKEND, true>(frame) {
         handle_nmi_by_fiq::<TRACKED, BACKEND>(frame);
     } else {
         handle_fiq::<TRACKED, BACKEND>(frame);

@@ -112,10 +112,11 @@ fn nmi_body<const FIQ: bool>(interrupt: u32, frame: &mut Frame) {
 
 /// What came from the kernel is an NMI, or nothing.
 #[inline(always)]
-pub fn is_nmi<const BACKEND: u8, const FIQ: bool>() -> bool {
+pub fn is_nmi<const BACKEND: u8, const FIQ: bool>(frame: &Frame) -> bool {
+    const I: u64 = 1 << 7;
     match BACKEND {
         PMR => irqs_are_off_by_priority(),
-        ALLINT => !FIQ && cpu::has_superpriority(),
+        ALLINT => !FIQ && (frame.pstate & I != 0 || cpu::has_superpriority()),
         _ => false,
     }
 }

@@ -49,7 +49,9 @@ pub fn enter_from_kernel<const TRACKED: bool>() -> bool {
         return false;
     }
     let idle = word().load(Relaxed) & IDLE != 0;
-    hooks::irqs_off();
+    if hooks::irqs_believed_on() {
+        hooks::irqs_off();
+    }
     if idle {
         hooks::tracking_irq_enter();
     }

@@ -15,7 +15,7 @@ use core::time::Duration;
 use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::abi;
+use crate::runtime::syscall::{abi, kill};
 use crate::runtime::test_calls::{open_files, tasks};
 use calls::{fork, plain};
 use random::Random;
@@ -58,6 +58,8 @@ pub fn main(arguments: Arguments) -> u8 {
     println!("fuzz: {} rounds, {exited} to their ends, {died} died, {killed} killed", round - first);
     let end = now() + DEATH;
     while Left::now().is_more_than(&before) && now() < end {
+        // A child's child may sleep for ever, and nobody else knows it. There may be none.
+        _ = kill(EVERYBODY, abi::SIGKILL);
         reap(|_, _| {});
         calls::sleep_a_little();
     }
@@ -67,6 +69,9 @@ pub fn main(arguments: Arguments) -> u8 {
     }
     u8::from(after.is_more_than(&before))
 }
+
+/// To whom a signal goes that is for every process but the one that sends it: -1.
+const EVERYBODY: usize = usize::MAX;
 
 /// What children may leave behind in the kernel; nothing that is known, if the kernel does not count it.
 #[derive(Debug, Default)]

@@ -42,7 +42,7 @@ fn print_from(mut record: u64) {
             return;
         }
         println!("  {}", Place(return_address - 4));
-        record = match interrupted(record, next) {
+        record = match interrupted(record, next, return_address) {
             Some(frame) if frame.from_user() => return println!("  --- from user mode at {:#x}", frame.pc),
             Some(frame) => {
                 println!("  --- exception, pstate {:#x}", frame.pstate);
@@ -56,8 +56,7 @@ fn print_from(mut record: u64) {
 
 /// The frame of the exception whose entry function's record this is: the vector has made it just above, of code whose X29 the
 /// record holds.
-fn interrupted(record: u64, next: u64) -> Option<&'static Frame> {
-    let [_, return_address] = read(record)?;
+fn interrupted(record: u64, next: u64, return_address: u64) -> Option<&'static Frame> {
     if !layout::entry_text().contains(&(return_address as usize)) {
         return None;
     }
@@ -75,16 +74,16 @@ fn interrupted(record: u64, next: u64) -> Option<&'static Frame> {
 }
 
 fn read(record: u64) -> Option<[u64; 2]> {
-    let fits = record.is_multiple_of(8) && layout::is_stack(record as usize);
+    let is_there = record.is_multiple_of(8) && is_mapped(record) && is_mapped(record + 8);
     // SAFETY: aligned and mapped; it is only read, and what is there may be anything.
-    (fits && is_mapped(record) && is_mapped(record + 8)).then(|| unsafe { *(record as *const [u64; 2]) })
+    is_there.then(|| unsafe { *(record as *const [u64; 2]) })
 }
 
 fn is_text(address: u64) -> bool {
     layout::image().text.contains(&(address as usize))
 }
 
-/// Asks the CPU. PAR_EL1 is nobody's else.
+/// Asks the CPU, of what may be a stack. PAR_EL1 is nobody's else.
 fn is_mapped(address: u64) -> bool {
     if !layout::is_stack(address as usize) {
         return false;

@@ -142,27 +142,13 @@ impl DeviceTree {
 
     /// The interrupt (INTID) of the EL1 virtual timer: the third of the timer node's, a private peripheral interrupt.
     pub fn virtual_timer_interrupt(&self) -> Result<u32, DeviceTreeError> {
-        let node = self.compatible("arm,armv8-timer")?;
         let bad = DeviceTreeError::BadProperty("arm,armv8-timer", "interrupts");
-        let Some(interrupts) = node.property("interrupts") else { return Err(bad) };
-        const CELLS_EACH: usize = 3;
-        const PRIVATE: u64 = 1;
-        let mut cells = interrupts.value.chunks_exact(4).map(big_endian).skip(2 * CELLS_EACH);
-        match (cells.next(), cells.next()) {
-            (Some(PRIVATE), Some(number @ 0..16)) => Ok(16 + number as u32),
-            _ => Err(bad),
-        }
+        private_interrupt(self.compatible("arm,armv8-timer")?, 2).ok_or(bad)
     }
 
     /// The interrupt (INTID) of the CPUs' performance counters, a private one, if they have any.
     pub fn counter_interrupt(&self) -> Option<u32> {
-        let interrupts = self.fdt.find_compatible(&["arm,armv8-pmuv3"])?.property("interrupts")?;
-        let mut cells = interrupts.value.chunks_exact(4).map(big_endian);
-        const PRIVATE: u64 = 1;
-        match (cells.next(), cells.next()) {
-            (Some(PRIVATE), Some(number @ 0..16)) => Some(16 + number as u32),
-            _ => None,
-        }
+        private_interrupt(self.fdt.find_compatible(&["arm,armv8-pmuv3"])?, 0)
     }
 
     /// The kernel command line, empty if there is none.
@@ -213,6 +199,18 @@ fn shared_interrupt(node: FdtNode) -> Option<u32> {
     let mut cells = node.property("interrupts")?.value.chunks_exact(4).map(big_endian);
     match (cells.next(), cells.next()) {
         (Some(SHARED), Some(number @ 0..988)) => Some(FIRST + number as u32),
+        _ => None,
+    }
+}
+
+/// The interrupt (INTID) that a device lists at `index`, one that each CPU has of its own.
+fn private_interrupt(node: FdtNode, index: usize) -> Option<u32> {
+    const CELLS_EACH: usize = 3;
+    const PRIVATE: u64 = 1;
+    const FIRST: u32 = 16;
+    let mut cells = node.property("interrupts")?.value.chunks_exact(4).map(big_endian).skip(index * CELLS_EACH);
+    match (cells.next(), cells.next()) {
+        (Some(PRIVATE), Some(number @ 0..16)) => Some(FIRST + number as u32),
         _ => None,
     }
 }

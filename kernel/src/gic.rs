@@ -1,5 +1,5 @@
 //! The GICv3: set-up of the distributor, the redistributors and each CPU's interface, and sending. Acknowledgement and end
-//! are the port's. All interrupts are group 1; nothing here masks or unmasks the CPU.
+//! are the port's. Interrupts are group 1, but for those that are to come as FIQ; nothing here masks or unmasks the CPU.
 
 use core::arch::asm;
 use core::fmt;
@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
-use arm_gic::gicv3::{GicCpuInterface, GicError, GicV3};
+use arm_gic::gicv3::{GicCpuInterface, GicError, GicV3, Group, SecureIntGroup};
 use arm_gic::{IntId, UniqueMmioPointer};
 
 use vestibule_arm64::{Backend as _, Nmis, priority};
@@ -24,8 +24,6 @@ pub const PRIORITY_IRQ: u8 = priority::IRQ;
 
 static GIC: IrqLock<Option<GicV3<'static>>> = IrqLock::new(None);
 
-/// Where the distributor is.
-static DISTRIBUTOR: AtomicUsize = AtomicUsize::new(0);
 /// Where the redistributors begin.
 static REDISTRIBUTORS: AtomicUsize = AtomicUsize::new(0);
 /// Which redistributor belongs to which CPU.
@@ -59,7 +57,6 @@ pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
     let mut gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, percpu::count()) }
         .map_err(GicSetupError::Driver)?;
 
-    DISTRIBUTOR.store(distributor.as_ptr() as usize, Ordering::Relaxed);
     REDISTRIBUTORS.store(redistributors.as_ptr() as usize, Ordering::Relaxed);
     gic.distributor().configure_default_settings();
     assert!(
@@ -75,6 +72,8 @@ pub fn init(regions: &GicRegions) -> Result<(), GicSetupError> {
             redistributor.set_interrupt_priority(interrupt, PRIORITY_IRQ).map_err(GicSetupError::Driver)?;
         }
     }
+    // Nothing is in it before `enable_fiq`.
+    gic.distributor().enable_group0(true);
     *GIC.lock() = Some(gic);
     Ok(())
 }
@@ -138,7 +137,7 @@ pub fn enable_nmi(cpu: usize, interrupt: u32) {
         Nmis::None => enable_private(cpu, interrupt, priority::IRQ),
         Nmis::ByPriority => enable_private(cpu, interrupt, priority::NMI),
         Nmis::BySuperpriority => {
-            set_bit(cpu, INMIR0, interrupt, true);
+            give_superpriority(cpu, interrupt);
             enable_private(cpu, interrupt, priority::IRQ);
         }
     }
@@ -147,34 +146,25 @@ pub fn enable_nmi(cpu: usize, interrupt: u32) {
 /// Lets CPU `cpu`'s private interrupt `interrupt` through as one of group 0, which comes as FIQ: the machine has one Security
 /// state.
 pub fn enable_fiq(cpu: usize, interrupt: u32) {
-    // GICD_CTLR.EnableGrp0, of a distributor with one Security state.
-    const ENABLE_GROUP_0: u32 = 1;
-    {
-        let _one_at_a_time = GIC.lock();
-        let control = DISTRIBUTOR.load(Ordering::Relaxed) as *mut u32;
-        // SAFETY: the device tree says that the register is there, and `paging` maps it; nobody else changes it meanwhile.
-        unsafe { control.write_volatile(control.read_volatile() | ENABLE_GROUP_0) };
-    }
-    set_bit(cpu, IGROUPR0, interrupt, false);
+    let (index, of_group_0) = (REDISTRIBUTOR[cpu].load(Ordering::Relaxed), Group::Secure(SecureIntGroup::Group0));
+    let mut gic = GIC.lock();
+    let driver = gic.as_mut().expect("gic::init has run");
+    driver.set_group(private(interrupt), Some(index), of_group_0).expect("a private interrupt has a group");
+    drop(gic);
     enable_private(cpu, interrupt, priority::IRQ);
     GicCpuInterface::enable_group0(true);
 }
 
-/// Registers of a redistributor with a bit for each private interrupt, in its second frame: which group it is of, and whether it
-/// has superpriority. GIC architecture specification, IHI 0069, 12.11.
-const IGROUPR0: usize = 0x1_0080;
-const INMIR0: usize = 0x1_0f80;
-
-fn set_bit(cpu: usize, register: usize, interrupt: u32, to: bool) {
+/// GICR_INMIR0, in a redistributor's second frame: which private interrupts have superpriority. The driver does not have it. GIC
+/// architecture specification, IHI 0069, 12.11.
+fn give_superpriority(cpu: usize, interrupt: u32) {
     const FRAMES: usize = 0x2_0000;
+    const INMIR0: usize = 0x1_0f80;
     let base = REDISTRIBUTORS.load(Ordering::Relaxed) + REDISTRIBUTOR[cpu].load(Ordering::Relaxed) * FRAMES;
     let _one_at_a_time = GIC.lock();
-    let word = (base + register) as *mut u32;
+    let word = (base + INMIR0) as *mut u32;
     // SAFETY: the device tree says that the register is there, and `paging` maps it; nobody else changes it meanwhile.
-    unsafe {
-        let others = word.read_volatile() & !(1 << interrupt);
-        word.write_volatile(others | u32::from(to) << interrupt);
-    }
+    unsafe { word.write_volatile(word.read_volatile() | 1 << interrupt) };
 }
 
 /// Holds CPU `cpu`'s private interrupt `interrupt` back.
@@ -197,26 +187,23 @@ fn private(interrupt: u32) -> IntId {
 pub fn send_ipi(cpu: usize, interrupt: u32) {
     let value = to_send(cpu, interrupt);
     // SAFETY: raises an interrupt, which is what the caller asks for.
-    unsafe {
-        asm!("dsb ishst", options(nostack, preserves_flags));
-        write_register!("icc_sgi1r_el1", value);
-    }
+    unsafe { write_register!("icc_sgi1r_el1", value) };
 }
 
 /// The same of an interrupt of group 0.
 pub fn send_fiq(cpu: usize, interrupt: u32) {
     let value = to_send(cpu, interrupt);
     // SAFETY: as above.
-    unsafe {
-        asm!("dsb ishst", options(nostack, preserves_flags));
-        write_register!("icc_sgi0r_el1", value);
-    }
+    unsafe { write_register!("icc_sgi0r_el1", value) };
 }
 
+/// What sends it, when everything that this CPU has written can be seen.
 fn to_send(cpu: usize, interrupt: u32) -> u64 {
     assert!(interrupt < 16, "interrupt {interrupt} is not software-generated");
     let affinity = percpu::cpu(cpu).affinity();
     let [aff0, aff1, aff2, _, aff3, ..] = affinity.to_le_bytes().map(u64::from);
     let target = (1 << (aff0 & 0xf)) | ((aff0 >> 4) << 44);
+    // SAFETY: only orders.
+    unsafe { asm!("dsb ishst", options(nostack, preserves_flags)) };
     (aff3 << 48) | (aff2 << 32) | (u64::from(interrupt) << 24) | (aff1 << 16) | target
 }

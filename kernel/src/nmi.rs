@@ -76,8 +76,9 @@ pub fn backtrace_all(cpu: &mut Cpu<Process>) {
 pub fn stop_others(here: usize) {
     let others = || percpu::online().filter(|number| *number != here);
     let stopped = others().filter(|number| ask(*number, STOP)).count();
-    if others().count() > 0 {
-        println!("other CPUs: {stopped} of {} stopped", others().count());
+    let all = others().count();
+    if all > 0 {
+        println!("other CPUs: {stopped} of {all} stopped");
     }
 }
 
@@ -98,9 +99,8 @@ fn ask(number: usize, what: u32) -> bool {
 /// Spins with interrupts off, for tests to find: all of the time is this function's own.
 #[inline(never)]
 pub fn spin_with_interrupts_off(_: &Cpu<NoIrq>, nanoseconds: u64) {
-    let steps = u128::from(nanoseconds) * u128::from(read_register!("cntfrq_el0")) / 1_000_000_000;
-    let start = read_register!("cntvct_el0");
-    while u128::from(read_register!("cntvct_el0") - start) < steps {
+    let end = timer::counter_at(timer::nanoseconds().saturating_add(nanoseconds));
+    while read_register!("cntvct_el0") < end {
         spin_loop();
     }
 }

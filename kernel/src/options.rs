@@ -80,8 +80,8 @@ fn named_bug(word: &str) -> Option<Bug> {
     Bug::named(word.strip_prefix("bug=")?)
 }
 
-/// More would leave no time for anything else.
-const MOST_NMIS: u32 = 100_000;
+/// More in a second would leave no time for anything else.
+pub const MOST_NMIS: u32 = 100_000;
 
 /// An option with a number, which is not zero.
 fn number(word: &str) -> Option<(&str, u32)> {

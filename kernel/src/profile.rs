@@ -16,6 +16,7 @@ use vestibule_arm64::{Frame, this_cpu};
 
 use crate::errno::{Errno, Result};
 use crate::nmi_work::{self, Work};
+use crate::options::MOST_NMIS;
 use crate::reference::{Cpu, Machine};
 use crate::wait::WaitQueue;
 use crate::{interrupts, percpu, sampling, symbols};
@@ -59,21 +60,21 @@ pub fn sample(number: usize, frame: &Frame) {
 /// What was written to `/proc/profile`.
 pub fn command(cpu: &mut Cpu<Process>, text: &[u8]) -> Result<()> {
     let mut words = core::str::from_utf8(text).map_err(|_| Errno::EINVAL)?.split_ascii_whitespace();
+    let what = words.next();
     let mut number = || words.next()?.parse::<u32>().ok().filter(|number| *number > 0);
-    match text.trim_ascii().split(u8::is_ascii_whitespace).next() {
-        Some(b"start") => {
-            number(); // The word itself is none.
+    match what {
+        Some("start") => {
             let (Some(hertz), Some(samples)) = (number(), number()) else { return Err(Errno::EINVAL) };
             start(cpu, u64::from(hertz), i64::from(samples));
             Ok(())
         }
-        Some(b"stop") => {
+        Some("stop") => {
             LEFT.store(0, Ordering::Relaxed);
             set_period(cpu, None);
             wake_waiters();
             Ok(())
         }
-        Some(b"wait") => WAITERS
+        Some("wait") => WAITERS
             .wait_interruptibly(cpu, || LEFT.load(Ordering::Relaxed) <= 0)
             .map_err(|_| Errno::EINTR)
             .map(|()| set_period(cpu, None)),
@@ -93,7 +94,7 @@ fn start(cpu: &mut Cpu<Process>, hertz: u64, samples: i64) {
         counter.store(0, Ordering::Relaxed);
     }
     LEFT.store(samples, Ordering::Relaxed);
-    set_period(cpu, Some(1_000_000_000 / hertz.min(100_000)));
+    set_period(cpu, Some(1_000_000_000 / hertz.min(u64::from(MOST_NMIS))));
 }
 
 fn set_period(cpu: &mut Cpu<Process>, nanoseconds: Option<u64>) {
@@ -111,9 +112,8 @@ pub fn wake_waiters() {
 
 /// What there is to read: all samples, and the functions that have any, most first.
 pub fn report() -> Vec<u8> {
-    let mut functions: Vec<(u64, usize)> =
-        SAMPLES.iter().enumerate().map(|(function, samples)| (samples.load(Ordering::Relaxed), function)).collect();
-    functions.retain(|(samples, _)| *samples > 0);
+    let samples = SAMPLES.iter().map(|samples| samples.load(Ordering::Relaxed)).zip(0..);
+    let mut functions: Vec<(u64, usize)> = samples.filter(|(samples, _)| *samples > 0).collect();
     functions.sort_unstable_by(|left, right| right.cmp(left));
     let user = IN_USER_MODE.load(Ordering::Relaxed);
     let all = user + functions.iter().map(|(samples, _)| samples).sum::<u64>();

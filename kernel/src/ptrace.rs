@@ -61,11 +61,18 @@ struct Stop {
     frame: usize,
 }
 
+impl State {
+    /// Nothing has come of it yet.
+    const fn of(tracer: Weak<Process>) -> State {
+        State { tracer, options: 0, stop: None, signal: None, steps: false, ended: false }
+    }
+}
+
 impl Traced {
     /// Nobody traces it.
     pub const fn new() -> Traced {
-        let state = State { tracer: Weak::new(), options: 0, stop: None, signal: None, steps: false, ended: false };
-        Traced { is_traced: AtomicBool::new(false), state: IrqLock::new(state), resumed: WaitQueue::new() }
+        let state = IrqLock::new(State::of(Weak::new()));
+        Traced { is_traced: AtomicBool::new(false), state, resumed: WaitQueue::new() }
     }
 
     /// Who traces it.
@@ -75,7 +82,10 @@ impl Traced {
 
     /// Its tracer has it go on for one instruction.
     pub fn is_stepped(&self) -> bool {
-        self.tracer().is_some() && self.state.lock().steps
+        self.is_traced.load(Ordering::Relaxed) && {
+            let state = self.state.lock();
+            state.steps && state.tracer.strong_count() > 0
+        }
     }
 
     fn is_traced_by(&self, process: &Arc<Process>) -> bool {
@@ -99,7 +109,7 @@ fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
     if tracer.is_ending() || state.ended || state.tracer.upgrade().is_some() {
         return false;
     }
-    *state = State { tracer: Arc::downgrade(tracer), options: 0, stop: None, signal: None, steps: false, ended: false };
+    *state = State::of(Arc::downgrade(tracer));
     task.traced.is_traced.store(true, Ordering::Relaxed);
     tracees.push(task.clone());
     true

@@ -1,8 +1,8 @@
 //! FEAT_NMI, for the backend that needs it: interrupts with superpriority come where PSTATE.I is set.
 
-use core::arch::asm;
+use vestibule_arm64::{Hardware as _, Real};
 
-use crate::registers::read_register;
+use crate::registers::{read_register, write_register};
 
 /// SCTLR_EL1.NMI: PSTATE.ALLINT masks, and only it masks superpriority. SPINTMASK stays clear: taking an exception sets ALLINT.
 const NMI: u64 = 1 << 61;
@@ -14,17 +14,10 @@ pub fn init_cpu() {
         implemented != 0,
         "this kernel is built for CPUs with FEAT_NMI (ID_AA64PFR1_EL1.NMI), and this one has none"
     );
-    // SAFETY: masks more. MSR ALLINT, #1, as its mnemonic wants an assembler that knows FEAT_NMI.
+    let control = read_register!("sctlr_el1") | NMI;
+    // SAFETY: masks more.
     unsafe {
-        asm!(
-            ".inst 0xd501411f",
-            "mrs {sctlr}, sctlr_el1",
-            "orr {sctlr}, {sctlr}, {nmi}",
-            "msr sctlr_el1, {sctlr}",
-            "isb",
-            sctlr = out(reg) _,
-            nmi = in(reg) NMI,
-            options(nostack, preserves_flags),
-        );
+        Real::allint_set();
+        write_register!("sctlr_el1", control);
     }
 }

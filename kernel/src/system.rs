@@ -86,10 +86,7 @@ fn stack_for_ever() -> u64 {
 /// Interrupts come, and the idle task idles.
 fn live(cpu: Cpu<NoIrq>) -> ! {
     let number = vestibule_arm64::this_cpu(&cpu).number();
-    for interrupt in [interrupts::RESCHEDULE, timer::interrupt()] {
-        gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
-    }
-    for interrupt in [nmi_work::INTERRUPT, profile::INTERRUPT] {
+    for interrupt in [interrupts::RESCHEDULE, nmi_work::INTERRUPT, profile::INTERRUPT, timer::interrupt()] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }
     gic::enable_fiq(number, interrupts::FIQ);

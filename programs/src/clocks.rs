@@ -18,7 +18,6 @@ const TICK: Duration = Duration::from_millis(4);
 /// What a busy host may make of a short time.
 const SLACK: Duration = Duration::from_millis(150);
 
-/// What it shows, and whether it does.
 /// The program.
 pub fn main(_: Arguments) -> u8 {
     let tests: [Test; 14] = [

@@ -17,7 +17,6 @@ use crate::runtime::thread::{Thread, spawn};
 const PRIVATE: u32 = abi::FUTEX_PRIVATE_FLAG;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// What it shows, and whether it does.
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
     let rounds = arguments.number(1).unwrap_or(300) as u32;

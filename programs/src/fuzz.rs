@@ -110,7 +110,7 @@ fn run_some(seed: usize, round: usize, tally: &mut Tally) -> Result<(), &'static
     wait_for(&mut children, PATIENCE, tally);
     tally.killed += children.iter().filter(|child| **child != 0).count();
     // Everybody: what they have made, too.
-    plain(abi::__NR_kill, [usize::MAX, abi::SIGKILL as usize]);
+    _ = kill(EVERYBODY, abi::SIGKILL);
     wait_for(&mut children, DEATH, tally);
     calls::restore_terminal();
     if children == [0; AT_ONCE] { Ok(()) } else { Err("a child does not die") }

@@ -15,7 +15,7 @@ use crate::runtime::clock::now;
 use crate::runtime::file::{close, open};
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Errno, Result, abi, nanosleep, read, sched_yield, stay_on_first_cpu, write};
+use crate::runtime::syscall::{Errno, Result, abi, errno, nanosleep, read, sched_yield, stay_on_first_cpu, write};
 use crate::runtime::test_calls::{fiqs, spin, spin_masked};
 use crate::runtime::thread::spawn;
 
@@ -54,18 +54,13 @@ fn profile(sees: bool) -> Result<bool> {
     command(PROFILE, if sees { b"wait" } else { b"stop" })?;
     let mut text = [0; 4096];
     let count = load(PROFILE, &mut text)?;
-    let text = core::str::from_utf8(&text[..count]).map_err(|_| Errno(abi_error()))?;
+    let text = core::str::from_utf8(&text[..count]).map_err(|_| Errno(errno::EILSEQ))?;
     let all = first_number(text).unwrap_or(0);
     let spinners = text.lines().find(|line| line.contains(SPINNER)).and_then(first_number).unwrap_or(0);
     println!("{text}nmis: {spinners} of {all} samples in {SPINNER}");
     let percent = (spinners * 100).checked_div(all).unwrap_or(0);
     println!("nmis: {}", if percent >= 95 { "at least 95 %" } else if spinners == 0 { "none" } else { "some" });
     Ok(if sees { percent >= 95 && all >= 200 } else { spinners == 0 })
-}
-
-/// What a text that is none is called here.
-const fn abi_error() -> u32 {
-    crate::runtime::syscall::errno::EILSEQ
 }
 
 fn first_number(line: &str) -> Option<u64> {
@@ -80,8 +75,7 @@ fn while_one_spins(path: &CStr, text: &[u8]) -> Result<bool> {
         SPINS.store(true, Ordering::Release);
         // What is looked at is the kernel's log.
         _ = spin_masked(Duration::from_secs(2));
-    })
-    .map_err(|_| Errno(crate::runtime::syscall::errno::EAGAIN))?;
+    })?;
     while !SPINS.load(Ordering::Acquire) {
         sched_yield();
     }

@@ -12,7 +12,7 @@
 //!
 //! Wants SCTLR_EL1.NMI set, and a controller with NMIs (GICD_TYPER.NMI).
 
-use crate::backend::clear;
+use crate::backend::{clear, daif};
 use crate::hardware::{A, ALLINT, D, DAIF_SHIFT, F, I};
 use crate::{Backend, Frame, Hardware, Nmis, pstate};
 use core::marker::PhantomData;
@@ -20,16 +20,6 @@ use vestibule::{Context, Fixed, Level, Masks, Step};
 
 /// PSTATE masks interrupts and, by a mask of their own, NMIs.
 pub struct AllInt<H>(PhantomData<H>);
-
-/// DAIF of a context.
-const fn daif(level: Level) -> u32 {
-    match level {
-        Level::Process => 0,
-        Level::NoIrq | Level::NoNmi => I | F,
-        Level::Error => A | I | F,
-        Level::Critical => D | A | I | F,
-    }
-}
 
 /// ALLINT of a context.
 const fn masks_nmis(level: Level) -> bool {
@@ -59,10 +49,6 @@ impl<H: Hardware> Backend for AllInt<H> {
     #[inline(always)]
     fn level() -> Level {
         decode(H::daif() | H::allint())
-    }
-    #[inline(always)]
-    fn level_in(of: Level) -> Level {
-        of
     }
     #[inline(always)]
     fn interrupted(frame: &Frame) -> Level {

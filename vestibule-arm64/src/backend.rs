@@ -28,7 +28,10 @@ pub trait Backend: Masks<Frame = Frame> {
     /// The context of this CPU.
     fn level() -> Level;
     /// What `level` says in the context `of`: another, where this backend masks the same in both.
-    fn level_in(of: Level) -> Level;
+    #[inline(always)]
+    fn level_in(of: Level) -> Level {
+        of
+    }
     /// The context of the interrupted code. Before: masks are as its exception left them, or as the exit has put them back.
     fn interrupted(frame: &Frame) -> Level;
     /// Exactly `NoIrq`, as a task switch wants it; not what is only rounded to that.
@@ -66,8 +69,8 @@ pub trait Backend: Masks<Frame = Frame> {
     unsafe fn open_after_switch();
 }
 
-/// The masks of a context: `NoNmi` is `NoIrq`.
-const fn daif(level: Level) -> u32 {
+/// PSTATE's masks of a context, where nothing but them masks ordinary interrupts: `NoNmi` is `NoIrq`.
+pub(crate) const fn daif(level: Level) -> u32 {
     match level {
         Level::Process => 0,
         Level::NoIrq | Level::NoNmi => I | F,

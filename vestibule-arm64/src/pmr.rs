@@ -78,10 +78,6 @@ impl<H: Hardware> Backend for Pmr<H> {
         decode(H::daif(), H::pmr())
     }
     #[inline(always)]
-    fn level_in(of: Level) -> Level {
-        of
-    }
-    #[inline(always)]
     fn interrupted(frame: &Frame) -> Level {
         decode(H::read(&frame.pstate), H::pmr())
     }

@@ -15,8 +15,6 @@ pub type Vector = unsafe extern "C" fn(&mut Frame);
 /// Everything that exceptions run through.
 #[derive(Clone, Copy)]
 pub struct Design {
-    /// Its name, for reports.
-    pub name: &'static str,
     /// From the kernel: synchronous, IRQ, FIQ, SError.
     pub el1: [Vector; 4],
     /// From user mode.
@@ -48,7 +46,6 @@ impl Design {
         P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
     {
         Design {
-            name: "shipped",
             el1: [entry::el1_sync::<P>, entry::el1_irq::<P>, entry::el1_fiq::<P>, entry::el1_serror::<P>],
             el0: [entry::el0_sync::<P>, entry::el0_irq::<P>, entry::el0_fiq::<P>, entry::el0_serror::<P>],
             overflow: [entry::stack_overflow::<P, true>, entry::stack_overflow::<P, false>],

@@ -104,12 +104,16 @@ pub fn run<P>(family: Family)
 where
     P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
-    let thread = with(|world| world.thread(world.current));
-    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    let cpu =
-        unsafe { switch::open_first::<P::Kernel, <P::Kernel as Bodies>::Backend>(switch::boot::<P::Kernel>(thread)) };
+    let cpu = boot::<P::Kernel>();
     prepare_others::<P>(family);
     program::<P>(family, cpu);
+}
+
+/// A CPU that has booted, with everything open.
+pub(crate) fn boot<K: Bodies<Backend: Backend<Hardware = Simulated>>>() -> Cpu<K, Process> {
+    let thread = with(|world| world.thread(world.current));
+    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
+    unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) }
 }
 
 /// The tasks that do not begin.
@@ -133,7 +137,7 @@ pub fn learn<K: Bodies<Backend: Backend<Hardware = Simulated>>>() {
 }
 
 /// From here on everything is a step.
-fn live() {
+pub(crate) fn live() {
     with(|world| {
         world.live = true;
         let before = world.snapshot();

@@ -15,7 +15,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// As options and files name it.
+    /// As options, files and features of the package `kernel` name it.
     pub fn name(self) -> &'static str {
         match self {
             Backend::Daif => "daif",
@@ -25,21 +25,8 @@ impl Backend {
     }
 
     /// What tells kernels apart where one of each is booted: nothing of the usual one.
-    pub fn named(self) -> &'static str {
-        match self {
-            Backend::Daif => "",
-            Backend::Pmr => " on pmr",
-            Backend::Allint => " on allint",
-        }
-    }
-
-    /// The features of the package `kernel` that choose it.
-    pub fn features(self) -> &'static [&'static str] {
-        match self {
-            Backend::Daif => &[],
-            Backend::Pmr => &["--features", "pmr"],
-            Backend::Allint => &["--features", "allint"],
-        }
+    pub fn named(self) -> String {
+        if self == Backend::Daif { String::new() } else { format!(" on {self}") }
     }
 
     /// QEMU's CPU: the only one with FEAT_NMI is its `max`. Without the rest of what is new in that.

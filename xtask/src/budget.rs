@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use vestibule_counter::report::{Counts, Measures, Report, Spread};
 
@@ -89,33 +89,20 @@ impl Budgets {
         of_paths + self.rounds.iter().map(|round| limits(&round.at_most, false).count()).sum::<usize>()
     }
 
+    /// Each path's name, whether it is a system call or a fault and no interrupt, and what it costs in entry text.
+    pub fn costs(&self, report: &Report) -> Result<Vec<(&str, bool, Measures<Spread>)>> {
+        let mut costs: Vec<(&str, bool, _)> = Vec::new();
+        for path in &self.paths {
+            let counts = path.counts(report).map_err(|why| anyhow!("{}: {why}", path.name))?;
+            costs.push((&path.name, !path.class.contains("irq"), counts.entry_text));
+        }
+        Ok(costs)
+    }
+
     /// One line for each limit that does not hold: path, figure, budget.
     pub fn exceeded(&self, report: &Report) -> Vec<String> {
         let of_paths = self.paths.iter().flat_map(|path| path.exceeded(report));
         of_paths.chain(self.rounds.iter().flat_map(|round| round.exceeded(report))).collect()
-    }
-}
-
-/// What a path costs on one backend: the medians.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// Instructions in entry text.
-    pub instructions: u64,
-    /// Writes of masks in entry text: DAIF, ALLINT, the priority mask.
-    pub mask_writes: u64,
-}
-
-impl Budgets {
-    /// Each path's name, whether it is a system call or a fault and no interrupt, and what it costs in entry text.
-    pub fn costs(&self, report: &Report) -> Result<Vec<(&str, bool, Cost)>> {
-        let mut costs: Vec<(&str, bool, Cost)> = Vec::new();
-        for path in &self.paths {
-            let counts = path.counts(report).map_err(|why| anyhow::anyhow!("{}: {why}", path.name))?;
-            let Measures { instructions, mask_writes, .. } = counts.entry_text;
-            let cost = Cost { instructions: instructions.median, mask_writes: mask_writes.median };
-            costs.push((&path.name, !path.class.contains("irq"), cost));
-        }
-        Ok(costs)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The bare-metal crates: how they are compiled, and where what came out lies.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::backend::Backend;
 use crate::toolchain::{TARGET, Toolchain};
@@ -16,8 +18,10 @@ use crate::{image, process, workspace};
 const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocation-model=static";
 
 const KERNEL: &str = "kernel";
+const WITHOUT_CHECKS: &str = "--no-default-features";
+const PLAIN_FOLDER: &str = "target/plain";
 /// The kernel without interrupt-state tracking and checks. Both kernels at one path would be each other's end.
-pub const PLAIN: [&str; 3] = ["--no-default-features", "--target-dir", "target/plain"];
+pub const PLAIN: [&str; 3] = [WITHOUT_CHECKS, "--target-dir", PLAIN_FOLDER];
 /// The same of backends: what is compiled is shared, what comes out is not.
 const BUILD_FOLDER: &str = "CARGO_BUILD_BUILD_DIR";
 
@@ -27,28 +31,31 @@ const CONFORMANCE: &str = "conformance";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
-    on_backend(toolchain, profile, &[], backend)
+    if backend == Backend::Daif {
+        return single(toolchain, KERNEL, profile, &[]);
+    }
+    on_backend(toolchain, profile, backend, ("checked", "target"), &[])
 }
 
 /// Builds the release kernel without interrupt-state tracking and checks, the one that is measured, and returns its ELF file.
 pub fn plain_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> {
-    on_backend(toolchain, "release", &PLAIN, backend)
+    if backend == Backend::Daif {
+        return single(toolchain, KERNEL, "release", &PLAIN);
+    }
+    on_backend(toolchain, "release", backend, ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
 }
 
-fn on_backend(toolchain: &Toolchain, profile: &str, options: &[&str], backend: Backend) -> Result<PathBuf> {
-    if backend == Backend::Daif {
-        return single(toolchain, KERNEL, profile, options);
-    }
-    let checked = options.is_empty();
-    let folder = format!("target/{backend}-{}", if checked { "checked" } else { "plain" });
-    let mut more = vec!["--target-dir", &folder];
-    more.extend(backend.features());
-    if !checked {
-        more.push(PLAIN[0]);
-    }
-    let shared = workspace::root().join(if checked { "target" } else { PLAIN[2] });
-    let executables = executables(toolchain, KERNEL, profile, &more, Some(&shared))?;
-    named(executables, KERNEL)
+/// A kernel of that name on another backend than the usual; what is compiled for it stays in `shared`.
+fn on_backend(
+    toolchain: &Toolchain,
+    profile: &str,
+    backend: Backend,
+    (name, shared): (&str, &str),
+    more: &[&str],
+) -> Result<PathBuf> {
+    let folder = format!("target/{backend}-{name}");
+    let options = [&["--target-dir", &folder, "--features", backend.name()], more].concat();
+    named(executables(toolchain, KERNEL, profile, &options, Some(&workspace::root().join(shared)))?, KERNEL)
 }
 
 /// Builds the release kernel of `examples/minimal-kernel` and returns its ELF file.
@@ -147,10 +154,18 @@ pub fn boot_image(elf: &Path) -> Result<PathBuf> {
     let flat = image::flatten(&bytes).with_context(|| format!("cannot boot {}", elf.display()))?;
     let path = elf.with_extension("image");
     if fs::read(&path).is_ok_and(|old| old == flat) {
-        return Ok(path); // Another machine may be booting from it.
+        return Ok(path);
     }
-    fs::write(&path, flat).with_context(|| format!("cannot write {}", path.display()))?;
+    write_whole(&path, &flat).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+/// Another machine may be booting from what was there, or be about to write the same.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = NamedTempFile::new_in(path.parent().context("a file is in a folder")?)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// The name and path of the executable in a line of cargo's messages.

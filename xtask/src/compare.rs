@@ -72,23 +72,23 @@ pub fn compare(options: &Options) -> Result<ExitCode> {
 
 /// All lines on the kernel in `kernel`, as one check.
 pub fn check(kernel: &Path, qemu: &Qemu) -> Result<()> {
-    let lines = lines("")?;
-    let answers = ask(kernel, qemu, &Busybox::ready()?, &lines, 2, &our_command_line(Preempt::Full))?;
-    let differences = differences(&answers, &expected()?);
+    let (lines, busybox, expected) = (lines("")?, Busybox::ready()?, expected()?);
+    let answers = ask(kernel, qemu, &busybox, &lines, 2, &our_command_line(Preempt::Full))?;
+    let differences = differences(&answers, &expected);
     if !differences.is_empty() {
         bail!("busybox does something else than on Linux:\n{differences}");
     }
-    notices_wrong_bytes(kernel, qemu)?;
+    notices_wrong_bytes(kernel, qemu, &busybox, &expected)?;
     println!("{} shell lines give what they give on Linux", lines.len());
     Ok(())
 }
 
 /// A kernel whose pipes give one wrong byte at a time does something else.
-fn notices_wrong_bytes(kernel: &Path, qemu: &Qemu) -> Result<()> {
+fn notices_wrong_bytes(kernel: &Path, qemu: &Qemu, busybox: &Busybox, expected: &[Answer]) -> Result<()> {
     let lines = lines("a long pipe")?;
     let command_line = format!("bug=wrong-byte {}", our_command_line(Preempt::Full));
-    let answers = ask(kernel, qemu, &Busybox::ready()?, &lines, 2, &command_line)?;
-    ensure!(!differences(&answers, &expected()?).is_empty(), "a wrong byte is not noticed");
+    let answers = ask(kernel, qemu, busybox, &lines, 2, &command_line)?;
+    ensure!(!differences(&answers, expected).is_empty(), "a wrong byte is not noticed");
     Ok(())
 }
 

@@ -34,14 +34,14 @@ pub fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
     if image.get(MAGIC) != Some(b"ARM\x64") {
         bail!("the kernel does not start with an arm64 image header: no \"ARM\\x64\" at byte {}", MAGIC.start);
     }
-    if let Some(names) = NameTable::find(elf)? {
+    if let Some(names) = NameTable::find(elf) {
         let room = segments.iter().find_map(|segment| {
-            let within = names.room.start.checked_sub(segment.virtual_address)? as usize;
-            let fits = within + names.length() <= segment.bytes.len();
+            let within = names.address.checked_sub(segment.virtual_address)? as usize;
+            let fits = within + names.length <= segment.bytes.len();
             fits.then(|| (segment.address - start) as usize + within)
         });
         let at = room.context("the room for the names of functions is in no segment")?;
-        image[at..at + names.length()].copy_from_slice(&names.table(elf)?);
+        image[at..at + names.length].copy_from_slice(&names.table()?);
     }
     Ok(image)
 }

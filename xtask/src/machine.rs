@@ -153,9 +153,7 @@ impl Boot {
     pub fn is_regular(&self) -> bool {
         matches!(self.end, End::Exited(_)) && self.log.lines().any(|line| line.starts_with(LAST_WORDS))
     }
-}
 
-impl Boot {
     /// What the kernel said while programs ran.
     pub fn said_meanwhile(&self) -> impl Iterator<Item = &str> {
         let is_heading = |line: &&str| line.starts_with("--- ");

@@ -75,6 +75,15 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// Counts one check after which others go on, and says what was wrong.
+    fn note_and_show(&mut self, check: Result<()>) {
+        if let Err(error) = self.note(check) {
+            println!("{error:#}");
+        }
+    }
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.passed, self.failed)
@@ -189,11 +198,11 @@ fn counts(tally: &mut Tally) -> Result<()> {
 
 /// Boots the minimal kernel, and every boot test with both kernels, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
-    let chosen = |test: &&BootTest| options.boot.as_ref().is_none_or(|name| test.name.contains(name));
+    let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
+    let chosen = |test: &&BootTest| asked(test.name);
     let backend = options.backend.unwrap_or_default();
     let tests: Vec<_> = BOOT_TESTS.iter().chain(of_backend(backend)).filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
-    let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
     let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
     let none = tests.is_empty() && minimal.is_none() && !interactive && !one_command;
     if let (Some(name), true) = (&options.boot, none) {
@@ -203,16 +212,13 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let before = tally.failed;
     let (toolchain, qemu, limit) = (Toolchain::ready()?, Qemu::ready()?, Duration::from_secs(options.timeout));
     if minimal.is_some() {
-        let run = minimal_kernel::check(&toolchain, &qemu, limit);
-        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+        tally.note_and_show(minimal_kernel::check(&toolchain, &qemu, limit));
     }
     if interactive {
-        let run = interactive::check(&toolchain, &qemu, backend);
-        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+        tally.note_and_show(interactive::check(&toolchain, &qemu, backend));
     }
     if one_command {
-        let run = one_command::check(&toolchain, &qemu, backend);
-        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+        tally.note_and_show(one_command::check(&toolchain, &qemu, backend));
     }
     if !tests.is_empty() {
         boot_kernels(&tests, &toolchain, &qemu, limit, backend, tally)?;
@@ -246,8 +252,7 @@ fn boot_kernels(
     let initrd = Root::of_programs(&programs)?.write("programs")?;
     let pairs = kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test)));
     for (kernel, test) in pairs.filter(|(kernel, test)| test.is_for(kernel)) {
-        let run = test.run(kernel, &programs, &initrd, qemu, limit);
-        let _ = tally.note(run).inspect_err(|error| println!("{error:#}"));
+        tally.note_and_show(test.run(kernel, &programs, &initrd, qemu, limit));
     }
     Ok(())
 }

@@ -279,6 +279,8 @@ impl Place {
             Place::Machine(_) | Place::File(..) if access.writes && self.command().is_none() => {
                 return Err(Errno::EACCES);
             }
+            // Who only gives commands cannot read it.
+            Place::Machine(_) if !access.reads => Vec::new(),
             Place::Machine(row) => (machine::FILES[row].text)(),
             Place::File(who, row) => (process::FILES[row].1)(cpu, &who.find()?, who.task)?,
             _ if self.kind() == Type::Symlink => return Err(Errno::ELOOP),

@@ -14,8 +14,6 @@ static SHARED: AtomicU64 = AtomicU64::new(1);
 const ROUNDS: usize = 3000;
 /// How the child ends.
 const STATUS: u64 = 43;
-/// Why a task stopped that was stepped.
-const TRAP_TRACE: i32 = 2;
 
 /// Spins until its tracer sends it elsewhere.
 #[unsafe(naked)]
@@ -89,7 +87,7 @@ impl Steps {
             self.wrong += 1;
         }
         let why = self.traced.why()?;
-        self.check("why a step stopped", why == [abi::SIGTRAP as i32, TRAP_TRACE]);
+        self.check("why a step stopped", why == [abi::SIGTRAP, abi::TRAP_TRACE].map(|number| number as i32));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::Progress;
 use crate::runtime::clock::now;
 use crate::runtime::process::{HANDLED, fork, handle, handled, set_blocked, set_of, suspend, wait};
-use crate::runtime::syscall::{Result, abi, clock_gettime, exit_group, nanosleep};
+use crate::runtime::syscall::{Result, abi, clock_gettime, nanosleep};
 use crate::runtime::timer::{PosixTimer, set_interval, sleep_until};
 
 const SIGNAL: u32 = 44;
@@ -81,7 +81,7 @@ fn ends_with_timers() -> Result<bool> {
             set_interval(abi::ITIMER_REAL, Duration::from_micros(200), Duration::from_micros(150))?;
             nanosleep(Duration::from_micros(400))
         };
-        exit_group(u8::from(begin().is_err()))
+        u8::from(begin().is_err())
     })?;
     Ok(wait(child as isize, 0)?.1 == 0)
 }

@@ -71,40 +71,28 @@ fn call(frame: &mut Frame) {
 }
 
 macro_rules! handlers {
-    ($($name:ident($frame:ident), $syscall:expr, $body:ident;)*) => {$(
+    ($($name:ident, $body:ident $(, $first:ident)?;)*) => {$(
         #[unsafe(link_section = ".noinstr.text")]
-        fn $name<const TRACKED: bool, const BACKEND: u8>($frame: &mut Frame) {
+        fn $name<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
             enter_from_user::<TRACKED>();
-            $frame.syscall = $syscall;
+            frame.syscall = NO_SYSCALL;
+            $($first();)?
             irqs_on::<TRACKED>();
             open::<BACKEND>();
-            hooks::$body($frame);
+            hooks::$body(frame);
             mask::<BACKEND>();
             irqs_off::<TRACKED>();
-            prepare_for_user::<TRACKED, BACKEND>($frame);
+            prepare_for_user::<TRACKED, BACKEND>(frame);
             leave_to_user::<TRACKED>();
         }
     )*};
 }
 handlers! {
-    abort(frame), NO_SYSCALL, body_user_abort;
-    brk(frame), NO_SYSCALL, body_user_brk;
-    undefined(frame), NO_SYSCALL, body_user_undefined;
-    unhandled(frame), NO_SYSCALL, body_user_unhandled;
-}
-
-#[unsafe(link_section = ".noinstr.text")]
-fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
-    enter_from_user::<TRACKED>();
-    frame.syscall = NO_SYSCALL;
-    step_is_over();
-    irqs_on::<TRACKED>();
-    open::<BACKEND>();
-    hooks::body_user_step(frame);
-    mask::<BACKEND>();
-    irqs_off::<TRACKED>();
-    prepare_for_user::<TRACKED, BACKEND>(frame);
-    leave_to_user::<TRACKED>();
+    abort, body_user_abort;
+    brk, body_user_brk;
+    undefined, body_user_undefined;
+    unhandled, body_user_unhandled;
+    step, body_user_step, step_is_over;
 }
 
 #[unsafe(link_section = ".noinstr.text")]

@@ -3,28 +3,16 @@
 use crate::cpu::{Simulated, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
-use crate::scenario::{change_masks, record, simulate};
+use crate::scenario::{self, change_masks, record, simulate};
 use crate::steps::Report;
 use expect_test::expect;
 
 fn from_kernel(exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |_cpu| {
-        record();
-        take(exception);
-    });
-    report.assert_sound();
-    report
+    scenario::with_irqs_on::<Watched>(exception)
 }
 
 fn from_user(exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |cpu| {
-        in_user_mode(cpu, || {
-            record();
-            take(exception);
-        });
-    });
-    report.assert_sound();
-    report
+    scenario::from_user::<Watched>(exception)
 }
 
 #[test]

@@ -3,29 +3,17 @@
 use crate::cpu::{ALL, IRQS};
 use crate::exceptions::{Exception, take};
 use crate::kernels::Watched;
-use crate::scenario::{change_masks, record, simulate, stop};
+use crate::scenario::{self, change_masks, record, simulate, stop};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 use vestibule_arm64::hardware::{A, D};
 
 fn with_irqs_on(exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |_cpu| {
-        record();
-        take(exception);
-    });
-    report.assert_sound();
-    report
+    scenario::with_irqs_on::<Watched>(exception)
 }
 
 fn with_irqs_off(exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |mut cpu| {
-        let _off = cpu.irqs_off();
-        record();
-        take(exception);
-        stop();
-    });
-    report.assert_sound();
-    report
+    scenario::with_irqs_off::<Watched>(exception)
 }
 
 fn all(report: &Report, expected: Expect) {

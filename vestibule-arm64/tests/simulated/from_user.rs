@@ -1,20 +1,13 @@
 //! What comes from user mode, and a task's first return to it: every step of each class.
 
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, in_user_mode};
 use crate::kernels::Watched;
-use crate::scenario::{record, simulate};
+use crate::scenario::{self, record, simulate};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 
 fn from_user(exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |cpu| {
-        in_user_mode(cpu, || {
-            record();
-            take(exception);
-        });
-    });
-    report.assert_sound();
-    report
+    scenario::from_user::<Watched>(exception)
 }
 
 fn all(report: &Report, expected: Expect) {

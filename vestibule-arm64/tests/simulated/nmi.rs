@@ -1,43 +1,14 @@
 //! NMIs, by priority and with superpriority: both ways into one, what masks it, and that everything else is as it was without.
 
 use crate::cpu::with;
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Subject, WatchedAllInt, WatchedPmr};
-use crate::scenario::{at_text, pend, record, set_remotely, simulate, simulate_task, stop};
+use crate::scenario::{
+    at_text, from_user, pend, record, set_remotely, simulate_task, sound, stop, with_irqs_off, with_irqs_on,
+};
 use crate::steps::Report;
 use expect_test::expect;
-use vestibule::{Cpu, Process, TaskWord};
-
-fn of<K: Subject>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report {
-    let report = simulate::<K>(scenario);
-    report.assert_sound();
-    report
-}
-
-fn with_irqs_on<K: Subject>(exception: Exception) -> Report {
-    of::<K>(move |_cpu| {
-        record();
-        take(exception);
-    })
-}
-
-fn with_irqs_off<K: Subject>(exception: Exception) -> Report {
-    of::<K>(move |mut cpu| {
-        let _off = cpu.irqs_off();
-        record();
-        take(exception);
-        stop();
-    })
-}
-
-fn from_user<K: Subject>(exception: Exception) -> Report {
-    of::<K>(move |cpu| {
-        in_user_mode(cpu, move || {
-            record();
-            take(exception);
-        });
-    })
-}
+use vestibule::TaskWord;
 
 /// Nobody writes the priority mask for a system call or a fault, wherever it comes from.
 #[test]
@@ -453,13 +424,7 @@ fn an_nmi_of_user_mode() {
 /// C95: an ordinary interrupt that is pending is not taken in its place.
 #[test]
 fn an_nmi_that_was_withdrawn() {
-    let report = of::<WatchedPmr>(|mut cpu| {
-        let _off = cpu.irqs_off();
-        at_text("Nmi from", || with(|state| state.signalled = Some(Exception::Irq)));
-        record();
-        take(Exception::Nmi);
-        stop();
-    });
+    let report = withdrawn::<WatchedPmr>();
     expect![[r#"
         Nmi from EL1 [.... off]
           read ELR
@@ -504,13 +469,7 @@ fn an_nmi_that_was_withdrawn() {
 /// here (C95).
 #[test]
 fn an_nmi_by_superpriority_that_was_withdrawn() {
-    let report = of::<WatchedAllInt>(|mut cpu| {
-        let _off = cpu.irqs_off();
-        at_text("Nmi from", || with(|state| state.signalled = Some(Exception::Irq)));
-        record();
-        take(Exception::Nmi);
-        stop();
-    });
+    let report = withdrawn::<WatchedAllInt>();
     expect![[r#"
         Nmi from EL1 [..IF]
           read ELR
@@ -553,7 +512,7 @@ fn an_nmi_by_superpriority_that_was_withdrawn() {
 /// An NMI comes where interrupts are masked, and not inside another.
 #[test]
 fn nmis_come_into_interrupts_and_not_into_nmis() {
-    let report = of::<WatchedPmr>(|_cpu| {
+    let report = sound::<WatchedPmr>(|_cpu| {
         at_text("body interrupt", || pend(Exception::Nmi));
         record();
         take(Exception::Irq);
@@ -595,9 +554,19 @@ fn nmis_come_into_interrupts_and_not_into_nmis() {
 
 /// Another that is pending comes after the return.
 fn nested<K: Subject>() -> Report {
-    of::<K>(|mut cpu| {
+    and_meanwhile::<K>("body nmi", || pend(Exception::Nmi))
+}
+
+/// An ordinary interrupt is pending instead.
+fn withdrawn<K: Subject>() -> Report {
+    and_meanwhile::<K>("Nmi from", || with(|state| state.signalled = Some(Exception::Irq)))
+}
+
+/// An NMI comes into code with interrupts off, and at that step something else happens.
+fn and_meanwhile<K: Subject>(step: &'static str, action: impl FnOnce() + Send + 'static) -> Report {
+    sound::<K>(move |mut cpu| {
         let _off = cpu.irqs_off();
-        at_text("body nmi", || pend(Exception::Nmi));
+        at_text(step, action);
         record();
         take(Exception::Nmi);
         stop();
@@ -607,7 +576,6 @@ fn nested<K: Subject>() -> Report {
 /// C28: the scheduler is entered with the priority masked and DAIF open.
 #[test]
 fn a_preemption() {
-    let preempted = |report: Report| report.changes();
     let scenario = || {
         at_text("body", || set_remotely(RESCHED));
         record();
@@ -649,7 +617,7 @@ fn a_preemption() {
           belief := on
           ERET to EL1 [.... open]
     "#]]
-    .assert_eq(&preempted(of::<WatchedPmr>(move |_cpu| scenario())));
+    .assert_eq(&sound::<WatchedPmr>(move |_cpu| scenario()).changes());
     expect![[r#"
         DataAbort from EL1 [....]
           belief := off
@@ -687,7 +655,7 @@ fn a_preemption() {
           belief := on
           ERET to EL1 [....]
     "#]]
-    .assert_eq(&preempted(of::<WatchedAllInt>(move |_cpu| scenario())));
+    .assert_eq(&sound::<WatchedAllInt>(move |_cpu| scenario()).changes());
 }
 
 /// C98: the wait sees what the priority mask would hide.

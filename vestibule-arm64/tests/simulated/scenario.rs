@@ -1,7 +1,7 @@
 //! What tests say: boot a CPU, record, plan what happens at which step, hand in the report.
 
 use crate::cpu::{ALL, Board, IRQ_STACK, Names, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
-use crate::exceptions::{Exception, Vectors};
+use crate::exceptions::{Exception, Vectors, in_user_mode, take};
 use crate::kernels::Subject;
 use crate::memory::{self, Cell};
 use crate::steps::{End, Report};
@@ -19,6 +19,41 @@ where
     K: Subject,
 {
     simulate_task(TaskWord::new(), scenario)
+}
+
+/// The same, and nothing that any check looks at is wrong.
+pub fn sound<K: Subject>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report {
+    let report = simulate::<K>(scenario);
+    report.assert_sound();
+    report
+}
+
+/// This exception comes into the kernel, with everything open.
+pub fn with_irqs_on<K: Subject>(exception: Exception) -> Report {
+    sound::<K>(move |_cpu| {
+        record();
+        take(exception);
+    })
+}
+
+/// With interrupts off.
+pub fn with_irqs_off<K: Subject>(exception: Exception) -> Report {
+    sound::<K>(move |mut cpu| {
+        let _off = cpu.irqs_off();
+        record();
+        take(exception);
+        stop();
+    })
+}
+
+/// It comes into user mode.
+pub fn from_user<K: Subject>(exception: Exception) -> Report {
+    sound::<K>(move |cpu| {
+        in_user_mode(cpu, move || {
+            record();
+            take(exception);
+        });
+    })
 }
 
 /// The same, as a task with this word.

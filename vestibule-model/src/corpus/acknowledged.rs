@@ -8,8 +8,8 @@ use vestibule_arm64::priority::{NMI, OFF, OPEN};
 use vestibule_arm64::{Arm64, Frame, GicV3, Hardware, InterruptController, Irq};
 
 use super::Variant;
-use super::masks::{Ak, Ap, ByPriority, Pk, Pp, set_pmr};
-use super::parts::{Handler, between, handled, handlers, kernel_irq, kernel_nmi, ran_by, shipped_on};
+use super::masks::{Ap, ByPriority, Pk, Pp, set_pmr};
+use super::parts::{Handler, between, handled, handled_nmi, handlers, kernel_irq, kernel_nmi, ran_by};
 use crate::design::Design;
 use crate::family::Family;
 use crate::hardware::Simulated;
@@ -139,13 +139,13 @@ handlers! {
     };
 
     NmiLosesBelief for El1Nmi, on Pp = |taken| {
-        let x = taken.enter().on_irq_stack(|x| x.open().run(port::only_nmi::<Pk, Irq>).mask());
+        let x = handled_nmi(taken.enter());
         let x: Exception<'_, _, _, Ready> = between(x, |_, believed| *believed = false);
         x.restore()
     };
 
     NmiPreempts for El1Nmi, on Pp = |taken| {
-        let x = taken.enter().on_irq_stack(|x| x.open().run(port::only_nmi::<Pk, Irq>).mask());
+        let x = handled_nmi(taken.enter());
         let x: Exception<'_, _, _, Ready> = between(x, |_, _| {
             let _wanted = forge::cpu::<Pk, Critical>().task_word().read::<Arm64<ByPriority>>().wants_preemption();
         });
@@ -154,9 +154,7 @@ handlers! {
 
     // The two classes, as whoever tells them from each other by ISR_EL1.IS alone calls them.
     ShippedIrq for El1Irq, on Ap = |taken| handled(taken.enter()).prepare().restore();
-    ShippedNmi for El1Nmi, on Ap = |taken| {
-        taken.enter().on_irq_stack(|x| x.open().run(port::only_nmi::<Ak, Irq>).mask()).restore()
-    };
+    ShippedNmi for El1Nmi, on Ap = |taken| handled_nmi(taken.enter()).restore();
 }
 
 const fn acknowledged(what: Acknowledged) -> Option<u32> {
@@ -177,7 +175,7 @@ unsafe extern "C" fn irq_by_superpriority_alone(frame: &mut Frame) {
 }
 
 fn superpriority_alone(family: Family) -> Design {
-    let mut design = shipped_on::<Ap>(family);
+    let mut design = Design::of::<Ap>(family);
     design.el1[1] = irq_by_superpriority_alone;
     design
 }

@@ -11,8 +11,9 @@ use vestibule_arm64::{Bodies, Frame, Hardware, InterruptController, Irq};
 use super::Variant;
 use super::parts::{
     At, B, Controller, K, Mixed, P, between, handled_but_not_ended, handlers, kernel_abort, kernel_brk, kernel_irq,
-    ran, ran_by, shipped_on, user_serror,
+    opened_for, ran, ran_by, user_serror,
 };
+use crate::design::Design;
 use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::kernel::Chooses;
@@ -120,7 +121,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the backend masks SError and debug exceptions first, and interrupts with a second write",
         expects: &[5],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<TwoWrites, K>>,
+        design: Design::of::<Mixed<TwoWrites, K>>,
     },
     Variant {
         name: "mask-forgets-fiq",
@@ -128,7 +129,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the backend's mask leaves F open",
         expects: &[5],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<NoFiq, K>>,
+        design: Design::of::<Mixed<NoFiq, K>>,
     },
 ];
 
@@ -199,8 +200,7 @@ handlers! {
     HandlerNotCounted for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
-            let x: At<'_, _, Open<Hardirq>> = x.then();
+            let (x, number) = opened_for(x.open());
             let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
                 let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);
             });
@@ -231,8 +231,7 @@ handlers! {
     SoftirqsEndOpen for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
-            let x: At<'_, _, Open<Hardirq>> = x.then();
+            let (x, number) = opened_for(x.open());
             let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
                 forge::count::<K>(forge::Unit::Hardirq);
                 let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);

@@ -1,7 +1,7 @@
 //! What the exit looks for, when, and what it does then.
 
 use vestibule::{
-    Critical, Flags, Hardirq, Masked, NoIrq, Open, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
+    Critical, Flags, Hardirq, Masked, NoIrq, Prepares, Process, Ran, Ready, Regular, UserWork, Why, forge,
 };
 use vestibule_arm64::classes::{El0Irq, El0Svc, El1Abort, El1Irq};
 use vestibule_arm64::entry::forge as port;
@@ -10,7 +10,7 @@ use vestibule_arm64::{Bodies, InterruptController, Irq};
 use super::Variant;
 use super::parts::{
     At, Controller, K, P, SCHEDULE, WORK, abort_that_wakes, between, carries, handled, handled_but_not_ended, handlers,
-    kernel_abort, kernel_irq, look, preempt, ran, ran_by, schedule, user_irq, user_svc, user_work, wakes,
+    kernel_abort, kernel_irq, look, opened_for, preempt, ran, ran_by, schedule, user_irq, user_svc, user_work, wakes,
 };
 use crate::design::Design;
 use crate::family::Family;
@@ -274,8 +274,7 @@ handlers! {
     LookWhileCounting for El1Irq = |taken| {
         let x = taken.enter();
         let x = x.on_irq_stack(|x| {
-            let (x, number) = x.open().acknowledge(port::acknowledge::<K, Irq>, port::nmi::<K, Irq>);
-            let x: At<'_, _, Open<Hardirq>> = x.then();
+            let (x, number) = opened_for(x.open());
             forge::count::<K>(forge::Unit::Hardirq);
             let x: At<'_, _, Ran<Hardirq>> = between(x, |frame, _| {
                 let _back = port::interrupt::<K, Irq>(forge::cpu(), number, frame);

@@ -7,7 +7,7 @@ use vestibule_arm64::priority::{OFF, OPEN};
 use vestibule_arm64::{AllInt, Bodies, Frame, Hardware, Pmr, Thread};
 
 use super::Variant;
-use super::parts::{Mixed, between, handlers, kernel_abort, shipped_on};
+use super::parts::{Mixed, between, handlers, kernel_abort};
 use super::program;
 use crate::design::Design;
 use crate::family::Family;
@@ -37,7 +37,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the exit from NoIrq marks that PSTATE masks, and leaves the rest of the priority mask as it is",
         expects: &[89],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<Marks, Pk>>,
+        design: Design::of::<Mixed<Marks, Pk>>,
     },
     Variant {
         name: "pmr-not-put-back",
@@ -45,7 +45,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "an interrupt's exit leaves the priority mask as its body had it",
         expects: &[90],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<Forgets, Pk>>,
+        design: Design::of::<Mixed<Forgets, Pk>>,
     },
     Variant {
         name: "pmr-opened-last",
@@ -53,7 +53,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "to open NoIrq, DAIF is written first and the priority mask then",
         expects: &[93],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<OpensDaifFirst, Pk>>,
+        design: Design::of::<Mixed<OpensDaifFirst, Pk>>,
     },
     Variant {
         name: "pmr-closed-first",
@@ -61,7 +61,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "to mask everything, the priority mask is opened first and DAIF written then",
         expects: &[93],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<ClosesPmrFirst, Pk>>,
+        design: Design::of::<Mixed<ClosesPmrFirst, Pk>>,
     },
     Variant {
         name: "irqs-off-where-all-is-masked",
@@ -85,7 +85,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "a CPU that boots opens DAIF, and leaves the priority mask as it came",
         expects: &[100],
         families: &[Family::Kernel],
-        design: |family| Design { program: |_| program::boots_with_pmr_as_it_is(), ..shipped_on::<Pp>(family) },
+        design: |family| Design { program: |_| program::boots_with_pmr_as_it_is(), ..Design::of::<Pp>(family) },
     },
     Variant {
         name: "idle-waits-by-priority",
@@ -93,7 +93,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "the idle task masks interrupts by their priority, and waits for none of them",
         expects: &[98],
         families: &[Family::Idle],
-        design: |family| Design { program: |_| program::idles_by_priority::<Pk>(), ..shipped_on::<Pp>(family) },
+        design: |family| Design { program: |_| program::idles_by_priority::<Pk>(), ..Design::of::<Pp>(family) },
     },
     Variant {
         name: "allint-closed-last",
@@ -101,7 +101,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "to mask everything, DAIF is written first and ALLINT then",
         expects: &[93],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<ClosesAllIntLast, Ak>>,
+        design: Design::of::<Mixed<ClosesAllIntLast, Ak>>,
     },
     Variant {
         name: "allint-opened-first",
@@ -109,7 +109,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "to open NoIrq, ALLINT is written first and DAIF then",
         expects: &[93],
         families: &[Family::Kernel],
-        design: shipped_on::<Mixed<OpensAllIntFirst, Ak>>,
+        design: Design::of::<Mixed<OpensAllIntFirst, Ak>>,
     },
 ];
 

@@ -3,7 +3,7 @@
 
 use vestibule::{
     Accounting, Class, Cpu, Critical, Entered, Exception, Flags, Hardirq, Inherit, NoIrq, NoNmi, Open, Port, Prepares,
-    Process, Ran, Restored, Scheduler, Stage, Taken, Then, Untraced, UserWork, Why, Word, forge,
+    Process, Ran, Ready, Restored, Scheduler, Stage, Taken, Then, Untraced, UserWork, Why, Word, forge,
 };
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
 use vestibule_arm64::entry::{self, forge as port};
@@ -84,7 +84,7 @@ macro_rules! vectors {
         }
 
         pub(super) fn $design<H: Handler<Class = $class>>(family: Family) -> Design {
-            let mut design = shipped_on::<H::Port>(family);
+            let mut design = Design::of::<H::Port>(family);
             design.$table[$quarter] = $vector::<H>;
             design
         }
@@ -111,14 +111,7 @@ vectors! {
 
 /// The shipped design, of which a variant exchanges something.
 pub(super) fn shipped(family: Family) -> Design {
-    shipped_on::<P>(family)
-}
-
-/// The same on another port.
-pub(super) fn shipped_on<P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>>(
-    family: Family,
-) -> Design {
-    Design { name: "variant", ..Design::of::<P>(family) }
+    Design::of::<P>(family)
 }
 
 /// The shipped way from entry to mask, for an interrupt.
@@ -147,8 +140,24 @@ pub(super) fn ran_by<P: Arm64Port, X>(
 where
     X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced + Prepares>,
 {
+    let (x, number) = opened_for(x);
+    x.run_hardirq(|cpu, frame| body(cpu, number, frame))
+}
+
+/// Which interrupt it is, and open for its body; an NMI is over by then.
+pub(super) fn opened_for<P: Arm64Port, X>(
+    x: Exception<'_, P, X, Open<NoNmi>>,
+) -> (Exception<'_, P, X, Open<Hardirq>>, Option<u32>)
+where
+    X: Class<Body = Then<NoNmi, Hardirq>, Counts: Untraced + Prepares>,
+{
     let (x, number) = x.acknowledge(port::acknowledge::<P::Kernel, Irq>, port::nmi::<P::Kernel, Irq>);
-    x.then().run_hardirq(|cpu, frame| body(cpu, number, frame))
+    (x.then(), number)
+}
+
+/// The shipped way from entry to mask, for an NMI of the kernel.
+pub(super) fn handled_nmi<P: Arm64Port>(x: Exception<'_, P, El1Nmi, Entered>) -> Exception<'_, P, El1Nmi, Ready> {
+    x.on_irq_stack(|x| x.open().run(port::only_nmi::<P::Kernel, Irq>).mask())
 }
 
 /// An interrupt's body, if there is an interrupt, without its end.

@@ -2,11 +2,11 @@
 
 use vestibule::{ContextTracking, Cpu, Flags, Machine, Process, forge};
 use vestibule_arm64::hardware::{A, D, F, I};
-use vestibule_arm64::{Backend, Bodies, Frame, Hardware, switch};
+use vestibule_arm64::{Backend, Bodies, Frame, Hardware};
 
 use super::parts::{K, M, P};
 use crate::event::Exception;
-use crate::family::{Family, prepare_others};
+use crate::family::{self, Family, live, prepare_others};
 use crate::hardware::Simulated;
 use crate::op::Op;
 use crate::shadow::Shadow;
@@ -15,10 +15,8 @@ use crate::vector::{first, first_by, take};
 use crate::world::{IDLE, World, with};
 
 /// Boots, with everything open and nobody else to run.
-fn boot() -> Cpu<K, Process> {
-    let thread = with(|world| world.thread(world.current));
-    // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    let cpu = unsafe { switch::open_first::<K, vestibule_arm64::Daif<Simulated>>(switch::boot::<K>(thread)) };
+fn boot<K: Bodies<Backend: Backend<Hardware = Simulated>>>() -> Cpu<K, Process> {
+    let cpu = family::boot::<K>();
     with(|world| {
         let current = world.current;
         world.tasks[..IDLE].iter_mut().enumerate().for_each(|(task, other)| other.runnable = task == current);
@@ -26,19 +24,9 @@ fn boot() -> Cpu<K, Process> {
     cpu
 }
 
-/// From here on everything is a step.
-fn live() {
-    with(|world| {
-        world.live = true;
-        let before = world.snapshot();
-        world.top().before = before;
-        world.check_booted();
-    });
-}
-
 /// The idle task alone, round and round with one wait or another.
 pub(super) fn idles(wait: fn(&mut Cpu<K, Process>)) {
-    let mut cpu = boot();
+    let mut cpu = boot::<K>();
     live();
     loop {
         with(|world| world.top().shadow = Shadow::of(6));
@@ -52,10 +40,7 @@ pub(super) fn idles(wait: fn(&mut Cpu<K, Process>)) {
 
 /// The idle task on any kernel, with a wait that masks interrupts as a guard does.
 pub(super) fn idles_by_priority<K: Bodies<Backend: Backend<Hardware = Simulated>>>() {
-    let thread = with(|world| world.thread(world.current));
-    // SAFETY: as above.
-    let mut cpu = unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) };
-    with(|world| world.tasks[..IDLE].iter_mut().for_each(|other| other.runnable = false));
+    let mut cpu = boot::<K>();
     live();
     step(Op::Kernel("idle"), 0);
     let _off = cpu.irqs_off();
@@ -73,7 +58,7 @@ pub(super) fn boots_with_pmr_as_it_is() {
 
 /// A task's first return to user mode, left by `leave`.
 pub(super) fn first_return(leave: fn(Cpu<K, Process>, &mut Frame)) {
-    let cpu = boot();
+    let cpu = boot::<K>();
     prepare_others::<P>(Family::First);
     live();
     with(World::leave_as_from_user_mode);
@@ -82,13 +67,13 @@ pub(super) fn first_return(leave: fn(Cpu<K, Process>, &mut Frame)) {
 
 /// One exception of the kernel's code, with these flags set.
 pub(super) fn kernel(exception: Exception, flags: Option<Flags>) {
-    let _cpu = boot();
+    let _cpu = boot::<K>();
     one(exception, flags);
 }
 
 /// One exception of user mode, with these flags set.
 pub(super) fn user(exception: Exception, flags: Option<Flags>) {
-    first::<P>(boot());
+    first::<P>(boot::<K>());
     one(exception, flags);
 }
 

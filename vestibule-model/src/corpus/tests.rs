@@ -9,7 +9,7 @@ use vestibule_arm64::entry::forge as port;
 
 use super::masks::{Pk, Pp};
 use super::parts::{
-    At, K, abort_that_wakes, between, handled, handlers, kernel_abort, kernel_brk, kernel_irq, kernel_nmi,
+    At, K, abort_that_wakes, between, handled, handled_nmi, handlers, kernel_abort, kernel_brk, kernel_irq, kernel_nmi,
     kernel_serror, unentered, user_irq, user_serror, user_svc, user_undefined,
 };
 use super::{Variant, alternatives, compare, depends_on, reject, reject_with, variants};
@@ -73,9 +73,7 @@ handlers! {
     Undefined for El0Undefined = |taken| taken.enter().open().run(K::user_undefined).mask().prepare().restore();
     UserIrq for El0Irq = |taken| handled(taken.enter()).prepare().restore();
     IrqByPriority for El1Irq, on Pp = |taken| handled(taken.enter()).prepare().restore();
-    Nmi for El1Nmi, on Pp = |taken| {
-        taken.enter().on_irq_stack(|x| x.open().run(port::only_nmi::<Pk, vestibule_arm64::Irq>).mask()).restore()
-    };
+    Nmi for El1Nmi, on Pp = |taken| handled_nmi(taken.enter()).restore();
     UserSerror for El0Serror = |taken| taken.enter().open().run_nmi(port::serror).then().run(|cpu, _| cpu).mask().prepare().restore();
 }
 

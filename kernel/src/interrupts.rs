@@ -6,7 +6,8 @@ use vestibule_arm64::{Frame, this_cpu};
 use crate::reference::Cpu;
 use crate::statistics::FIQS;
 use crate::{
-    cpu_time, gic, nmi, nmi_work, println, profile, sampling, scheduler, softirqs, terminal, test_hooks, timer, timers,
+    cpu_time, gic, nmi, nmi_work, println, profile, rcu, sampling, scheduler, softirqs, terminal, test_hooks, timer,
+    timers,
 };
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
@@ -38,6 +39,7 @@ fn handle_timer(cpu: &Cpu<Hardirq>, frame: &Frame) {
     if timer::next_tick(number) {
         cpu_time::tick(cpu, frame.from_user());
         scheduler::tick(cpu);
+        rcu::torture::tick(cpu);
         test_hooks::ask_if_told(number);
         test_hooks::send_fiq(number);
     }

@@ -9,6 +9,8 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 pub enum Bug {
     /// What RCU defers is freed at once, as if nobody read.
     FreesEarly = 1,
+    /// RCU takes a CPU without a task for one where nobody reads, also while it handles an interrupt.
+    IdlePasses,
     /// Whoever waits for a futex is taken for woken now and then, and sleeps on.
     LostWakeup,
     /// A page frame without owners is not free now and then.
@@ -32,8 +34,9 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 8] = [
+    const NAMES: [(&str, Bug); 9] = [
         ("frees-early", Bug::FreesEarly),
+        ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
         ("leaked-frame", Bug::LeakedFrame),
         ("leaked-task", Bug::LeakedTask),

@@ -184,6 +184,11 @@ pub fn current_on(number: usize) -> Option<Arc<Task>> {
     QUEUES[number].lock().current.clone()
 }
 
+/// CPU `number` has no task to run, though it may handle an interrupt.
+pub fn is_idle(number: usize) -> bool {
+    current_on(number).is_some_and(|task| task.word().read::<Machine>().is_idle())
+}
+
 /// Sets the reschedule flag of what runs on CPU `number`, and tells nobody: what another CPU's wake-up has done a moment
 /// before its interrupt. For tests.
 pub fn ask_silently(number: usize) {

@@ -166,6 +166,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
         test_hooks::BUG => test_hooks::bug(),
         test_hooks::RCU_READER => Ok(rcu::torture::reader(call.cpu, call.argument(0) as u64) as usize),
+        test_hooks::RCU_IN_TICKS => Ok(rcu::torture::read_in_ticks(call.argument(0) != 0) as usize),
         test_hooks::RCU_WRITER => Ok(rcu::torture::writer(call.cpu, call.argument(0) != 0) as usize),
         test_hooks::FRAMES_IN_USE => Ok(frames::in_use() - heap::frames() - paging::table_frames()),
         test_hooks::HEAP_BYTES => Ok(heap::bytes()),

@@ -45,6 +45,9 @@ pub const SPIN_MASKED: u32 = 0x100b;
 /// From now on, if X0 is not zero, each tick sends its CPU an interrupt of group 0.
 pub const FIQS: u32 = 0x100c;
 
+/// From now on, if X0 is not zero, each tick reads under RCU; how many have seen what they read replaced.
+pub const RCU_IN_TICKS: u32 = 0x100d;
+
 /// What [`FIQS`] asked for.
 static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
 

@@ -1,5 +1,6 @@
 //! `rcu [MILLISECONDS]`, `rcu stall`: readers and writers of the kernel's RCU on all CPUs, among threads that keep user mode busy and
-//! threads that sleep, so that CPUs pass in every way there is. No reader may see what it reads freed. Or one reader who does
+//! threads that sleep, so that CPUs pass in every way there is; then one writer alone, while the ticks of CPUs that have
+//! nothing to do read. No reader may see what it reads freed. Or one reader who does
 //! not come to an end for so long that the kernel reports it.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -9,7 +10,7 @@ use crate::runtime::clock;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Result, nanosleep, sched_yield};
-use crate::runtime::test_calls::{rcu_reader, rcu_writer};
+use crate::runtime::test_calls::{rcu_in_ticks, rcu_reader, rcu_writer};
 use crate::runtime::thread::{Thread, spawn};
 
 static OVER: AtomicBool = AtomicBool::new(false);
@@ -37,6 +38,8 @@ pub fn main(arguments: Arguments) -> u8 {
     let expected = threads.len();
     threads.into_iter().flatten().for_each(Thread::join);
 
+    let beside_idle = write_beside_idle_cpus();
+
     let (early, freed) = (rcu_reader(Duration::ZERO), rcu_writer(true));
     let (read, waited) = (READ.load(Ordering::Relaxed), WAITED.load(Ordering::Relaxed));
     println!("rcu: {read} sections read, {waited} grace periods waited for, {freed:?} freed");
@@ -44,9 +47,21 @@ pub fn main(arguments: Arguments) -> u8 {
         Ok(0) => println!("rcu: nothing was freed under its readers"),
         early => println!("rcu: readers saw what they read freed: {early:?}"),
     }
-    let ran = started == expected && slept.is_ok() && !FAILED.load(Ordering::Relaxed);
+    let ran = started == expected && slept.is_ok() && beside_idle.is_ok() && !FAILED.load(Ordering::Relaxed);
     let freed_some = freed.is_ok_and(|freed| freed > 10) && waited > 0;
     u8::from(!ran || !freed_some || early != Ok(0))
+}
+
+/// Of so many ticks that read something while it was replaced, one would see it freed.
+const TICKS: usize = 20;
+
+/// The other CPUs are in no task of this program's, and pass at once, but in their ticks.
+fn write_beside_idle_cpus() -> Result<()> {
+    let end = clock::now() + Duration::from_secs(20);
+    while rcu_in_ticks(true)? < TICKS && clock::now() < end {
+        wait_for_readers(0)?;
+    }
+    rcu_in_ticks(false).map(|_| ())
 }
 
 /// Longer than the kernel waits before it reports.

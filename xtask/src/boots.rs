@@ -140,6 +140,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "RCU that does not see interrupts of idle CPUs is found",
+        cpus: 2,
+        command_line: "preempt=full bug=idle-passes -- rcu 300",
+        lines: &["rcu: readers saw what they read freed"],
+        status: 1,
+    },
+    BootTest {
         name: "RCU that waits for a reader who stays is reported",
         cpus: 2,
         command_line: "preempt=full -- rcu stall",

@@ -1,12 +1,17 @@
 //! What a person sees while something takes long: a line, and on a terminal a bar or a spinner with it.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Says one line, marked as ours.
+/// When the first line was said.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Says one line, marked as ours, with the minutes and seconds since the first.
 pub fn say(line: &str) {
-    eprintln!("xtask: {line}");
+    let seconds = BEGAN.elapsed().as_secs();
+    eprintln!("xtask {:>2}:{:02}: {line}", seconds / 60, seconds % 60);
 }
 
 /// Says `line` and turns a spinner until the returned bar is dropped.

@@ -78,6 +78,7 @@ pub fn synchronize(cpu: &mut Cpu<Process>) {
     let (mut looks, mut reports) = (0, 0);
     let has_not_passed = |number: &usize| {
         begun[*number].is_some_and(|begun| !begun.is_quiescent() && Progress::of(*number) == Some(begun))
+            && !(Bug::IdlePasses.is_planted() && scheduler::is_idle(*number))
     };
     while let Some(number) = (0..percpu::count()).find(has_not_passed) {
         looks += 1;

@@ -5,9 +5,9 @@
 
 use alloc::boxed::Box;
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use vestibule::Process;
+use vestibule::{Hardirq, Process};
 
 use super::{Reader, defer, read, synchronize};
 use crate::reference::Cpu;
@@ -32,6 +32,11 @@ static CURRENT: AtomicUsize = AtomicUsize::new(SLOTS);
 /// Readers who saw what they read go out of use under them.
 static TOO_EARLY: AtomicU64 = AtomicU64::new(0);
 static FREED: AtomicU64 = AtomicU64::new(0);
+/// Ticks read, too.
+static IN_TICKS: AtomicBool = AtomicBool::new(false);
+/// For so many nanoseconds.
+const A_TICKS_SECTION: u64 = 1_000_000;
+static REPLACED_IN_TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// A slot that goes out of use when this is dropped.
 struct InUse(&'static Slot);
@@ -47,6 +52,22 @@ impl Drop for InUse {
 pub fn reader(cpu: &mut Cpu<Process>, microseconds: u64) -> u64 {
     read(cpu, |reader| section(reader, timer::nanoseconds() + microseconds * 1000));
     TOO_EARLY.load(Ordering::Relaxed)
+}
+
+/// From now on every tick is a reader, or none is: on a CPU without a task nobody else reads. Under how many of them
+/// something was replaced so far.
+pub fn read_in_ticks(wanted: bool) -> u64 {
+    IN_TICKS.store(wanted, Ordering::Relaxed);
+    REPLACED_IN_TICKS.load(Ordering::Relaxed)
+}
+
+/// From the tick.
+pub fn tick(cpu: &Cpu<Hardirq>) {
+    if IN_TICKS.load(Ordering::Relaxed) {
+        let current = CURRENT.load(Ordering::Relaxed);
+        section(&Reader::of(cpu), timer::nanoseconds() + A_TICKS_SECTION);
+        REPLACED_IN_TICKS.fetch_add(u64::from(CURRENT.load(Ordering::Relaxed) != current), Ordering::Relaxed);
+    }
 }
 
 fn section(_: &Reader, end: u64) {

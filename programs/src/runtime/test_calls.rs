@@ -18,6 +18,7 @@ const OPEN_FILES: u32 = 0x1009;
 const HEAP_BYTES: u32 = 0x100a;
 const SPIN_MASKED: u32 = 0x100b;
 const FIQS: u32 = 0x100c;
+const RCU_IN_TICKS: u32 = 0x100d;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -105,4 +106,11 @@ pub fn spin_masked(time: Duration) -> Result<usize> {
 pub fn fiqs(wanted: bool) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(FIQS, [usize::from(wanted), 0, 0, 0, 0, 0]) })
+}
+
+/// `rcu_in_ticks(wanted)`, number 0x100d: from now on each tick of each CPU reads under RCU, or none does. Result: how
+/// many ticks' readers so far have seen what they read replaced.
+pub fn rcu_in_ticks(wanted: bool) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(RCU_IN_TICKS, [usize::from(wanted), 0, 0, 0, 0, 0]) })
 }

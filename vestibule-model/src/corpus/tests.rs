@@ -7,7 +7,7 @@ use vestibule_arm64::Bodies;
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
 use vestibule_arm64::entry::forge as port;
 
-use super::masks::{Pk, Pp};
+use super::masks::Pp;
 use super::parts::{
     At, K, abort_that_wakes, between, handled, handled_nmi, handlers, kernel_abort, kernel_brk, kernel_irq, kernel_nmi,
     kernel_serror, unentered, user_irq, user_serror, user_svc, user_undefined,

@@ -16,7 +16,9 @@ use crate::reference::{Backend, Controller, Reference};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
-use crate::{faults, interrupts, layout, nmi, println, report, scheduler, syscalls, test_hooks, user_copy};
+use crate::{
+    faults, interrupts, layout, nmi, println, report, scheduler, syscalls, test_hooks, user_copy, user_exceptions,
+};
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
 pub const BREAKPOINT: u64 = 0x800;
@@ -106,7 +108,7 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_undefined(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Undefined>();
-        raise(&mut cpu, at(Signal::SIGILL, linux::ILL_ILLOPC, frame), "undefined instruction", frame);
+        user_exceptions::handle(&mut cpu, frame);
         cpu
     }
 
@@ -156,18 +158,12 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_unhandled(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Unhandled>();
-        // The jump went wrong, not the instruction.
-        const PC_ALIGNMENT: u64 = 0x22;
-        let (signal, code) = match frame.syndrome >> 26 {
-            PC_ALIGNMENT => (Signal::SIGBUS, linux::BUS_ADRALN),
-            _ => (Signal::SIGILL, linux::ILL_ILLOPC),
-        };
-        raise(&mut cpu, at(signal, code, frame), "exception that no class is for", frame);
+        user_exceptions::handle(&mut cpu, frame);
         cpu
     }
 }
 
 /// What the interrupted instruction did.
 fn at(signal: Signal, code: u32, frame: &Frame) -> Info {
-    Info { signal, code: code as i32, origin: Origin::Fault { address: frame.pc } }
+    Info { signal, code: code as i32, origin: Origin::Instruction { address: frame.pc } }
 }

@@ -16,6 +16,8 @@ mod elf;
 mod errno;
 #[cfg(any(test, target_os = "none"))]
 mod files;
+#[cfg(any(test, target_os = "none"))]
+mod identification;
 #[cfg(test)]
 #[path = "host_lock.rs"]
 mod lock;
@@ -31,6 +33,8 @@ mod regions;
 mod script;
 #[cfg(any(test, target_os = "none"))]
 mod signals;
+#[cfg(any(test, target_os = "none"))]
+mod syndrome;
 #[cfg(any(test, target_os = "none"))]
 mod terminal;
 #[cfg(any(test, target_os = "none"))]
@@ -68,6 +72,8 @@ mod cycle_counter;
 mod device_tree;
 #[cfg(target_os = "none")]
 mod early_vectors;
+#[cfg(target_os = "none")]
+mod fault_hooks;
 #[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]
@@ -168,6 +174,8 @@ mod tlb;
 mod uart;
 #[cfg(target_os = "none")]
 mod user_copy;
+#[cfg(target_os = "none")]
+mod user_exceptions;
 #[cfg(target_os = "none")]
 mod user_tables;
 #[cfg(target_os = "none")]

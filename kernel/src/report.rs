@@ -9,6 +9,7 @@ use vestibule_arm64::{Frame, Hardware as _};
 
 use crate::reference::{Hardware, Machine};
 use crate::registers::read_register;
+use crate::syndrome::Syndrome;
 use crate::{backtrace, nmi, percpu, power, println};
 
 /// Before a report, of which there is one: comes back to the first CPU that has something to say, and there once.
@@ -62,9 +63,11 @@ pub fn last_words(what: &str, frame: &Frame) -> ! {
     // SAFETY: the current task lives.
     println!("counts and flags {:x?}", unsafe { &*Hardware::current() }.word().read::<Machine>());
     println!("pc {:#018x}  pstate {:#x}  syndrome {:#x}", frame.pc, frame.pstate, frame.syndrome);
-    match fault_address(frame) {
-        Some(address) => println!("fault address {address:#018x}"),
-        None => println!("no fault address"),
+    println!("{}", Syndrome(frame.syndrome));
+    if Syndrome(frame.syndrome).has_fault_address() {
+        println!("fault address {:#018x}", frame.fault_address);
+    } else {
+        println!("no fault address");
     }
     println!("sp {:#018x}  lr {:#018x}", frame.sp, frame.regs[30]);
     for (row, regs) in frame.regs.chunks(4).enumerate() {
@@ -74,10 +77,4 @@ pub fn last_words(what: &str, frame: &Frame) -> ! {
     }
     backtrace::print(frame);
     power::exit(power::Status::Failure)
-}
-
-/// Aborts have one. In any other exception's frame is what lay there on the stack, often an earlier exception's.
-fn fault_address(frame: &Frame) -> Option<u64> {
-    const ABORTS: [u64; 4] = [0x20, 0x21, 0x24, 0x25];
-    ABORTS.contains(&(frame.syndrome >> 26 & 0x3f)).then_some(frame.fault_address)
 }

@@ -26,6 +26,8 @@ mod pending;
 #[cfg(target_os = "none")]
 mod send;
 
+#[cfg(not(target_os = "none"))]
+pub use signal::Signal;
 #[cfg(target_os = "none")]
 pub use {
     action::{Action, Actions, Disposition},

@@ -25,7 +25,7 @@ use crate::files::open;
 use crate::process::{Memory, Process};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{frames, heap, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks};
+use crate::{fault_hooks, frames, heap, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -173,6 +173,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::TASKS => Ok(stacks::count()),
         test_hooks::OPEN_FILES => Ok(open::count()),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
+        fault_hooks::FIRST..=fault_hooks::LAST => fault_hooks::run(call.cpu, call.frame, number - fault_hooks::FIRST),
         linux::__NR_uname => machine::uname(call),
         linux::__NR_sethostname => machine::sethostname(call),
         linux::__NR_sysinfo => machine::information(call),

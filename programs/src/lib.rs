@@ -52,6 +52,7 @@ target_only! {
     kernel_hog;
     faulting_copy;
     crash;
+    faults;
     pipes;
     files;
     futex;

@@ -34,7 +34,10 @@ noinstr! {
             }
             BRK64 => take(frame, el1::brk::<P>),
             UNKNOWN => take(frame, el1::undefined::<P>),
-            _ => die::<P>(frame, "unhandled synchronous exception in the kernel"),
+            _ => {
+                frame.capture_fault_address::<HardwareOf<P>>();
+                die::<P>(frame, "unhandled synchronous exception in the kernel")
+            }
         }
         put_back::<P>(frame);
     }

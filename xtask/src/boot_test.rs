@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use crate::backend::Backend;
 use crate::build::Programs;
 use crate::machine::{Boot, End, Machine};
+use crate::new_cpu_boots;
 use crate::qemu::Qemu;
 
 /// One build of the kernel.
@@ -42,7 +43,7 @@ impl BootTest {
             program: Some(program),
             command_line: self.command_line,
             cpus: self.cpus,
-            cpu: kernel.backend.cpu(),
+            cpu: if new_cpu_boots::has(self) { new_cpu_boots::CPU } else { kernel.backend.cpu() },
             limit: Some(limit),
         };
         let started = Instant::now();

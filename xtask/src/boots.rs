@@ -297,7 +297,7 @@ pub const BOOT_TESTS: &[BootTest] = &[
         name: "a crash ends the process alone: misaligned-jump",
         cpus: 2,
         command_line: "preempt=full -- crash misaligned-jump",
-        lines: &["SIGBUS: exception that no class is for", "--- entries by class"],
+        lines: &["SIGBUS: PC alignment", "--- entries by class"],
         status: 135,
     },
     BootTest {
@@ -341,6 +341,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         command_line: "preempt=full -- crash kill",
         lines: &["--- entries by class"],
         status: 137,
+    },
+    BootTest {
+        name: "faults are told as Linux tells them",
+        cpus: 2,
+        command_line: "preempt=full -- faults",
+        lines: &["ELF header: not a 64-bit program", "faults: 81 checks, 0 failed"],
+        status: 0,
     },
     BootTest {
         name: "whatever programs ask for, and whatever frames they return by, they alone die of it",

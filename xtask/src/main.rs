@@ -37,6 +37,7 @@ mod model;
 mod monitor;
 mod mutants;
 mod name_table;
+mod new_cpu_boots;
 mod one_command;
 mod process;
 mod progress;

@@ -14,6 +14,7 @@ use crate::boots::{BLIND_TESTS, BOOT_TESTS, NMI_TESTS};
 use crate::build::{self, Programs};
 use crate::counter::Counter;
 use crate::initrd::Root;
+use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
@@ -201,7 +202,7 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
     let chosen = |test: &&BootTest| asked(test.name);
     let backend = options.backend.unwrap_or_default();
-    let tests: Vec<_> = BOOT_TESTS.iter().chain(of_backend(backend)).filter(chosen).collect();
+    let tests: Vec<_> = BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
     let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
     let none = tests.is_empty() && minimal.is_none() && !interactive && !one_command;
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn names_boot_tests_apart_and_gives_each_a_program() {
-        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS].into_iter().flatten().collect();
+        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS].into_iter().flatten().collect();
         assert!(all.iter().all(|test| !test.program().is_empty()));
         let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
         names.sort_unstable();

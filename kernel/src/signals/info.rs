@@ -36,9 +36,14 @@ pub enum Origin {
         /// For how long it ran in user mode and in the kernel, in clock ticks.
         times: [u64; 2],
     },
-    /// An instruction.
+    /// An access.
     Fault {
-        /// The address that it asked for, or its own.
+        /// To where.
+        address: u64,
+    },
+    /// An instruction.
+    Instruction {
+        /// Where it is, but for a stack pointer's own sake.
         address: u64,
     },
     /// A timer.
@@ -99,7 +104,7 @@ impl Info {
                 words[3] = pair(u32::from(*status), 0);
                 [words[4], words[5]] = *times;
             }
-            Origin::Fault { address } => words[2] = *address,
+            Origin::Fault { address } | Origin::Instruction { address } => words[2] = *address,
             Origin::Timer { id, overrun, value } => {
                 words[2] = pair(*id, *overrun);
                 words[3] = *value;

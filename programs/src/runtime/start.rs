@@ -26,6 +26,26 @@ impl Arguments {
     pub fn number(self, index: usize) -> Option<usize> {
         self.get(index)?.parse().ok()
     }
+
+    /// The entry `which` of the auxiliary vector.
+    pub fn auxiliary(self, which: usize) -> Option<usize> {
+        // SAFETY: the kernel lays the arguments, the environment and the auxiliary vector one after another, the first two with a
+        // null pointer at their ends, the last in pairs with a zero at its end.
+        unsafe {
+            let mut at = self.strings.add(self.count + 1);
+            while !at.read().is_null() {
+                at = at.add(1);
+            }
+            let mut entry = at.add(1).cast::<[usize; 2]>();
+            while entry.read()[0] != 0 {
+                if entry.read()[0] == which {
+                    return Some(entry.read()[1]);
+                }
+                entry = entry.add(1);
+            }
+            None
+        }
+    }
 }
 
 /// What `_start` calls.

@@ -21,6 +21,8 @@ pub enum Exception {
     Svc,
     /// A synchronous exception that no class is for: floating point.
     Unhandled,
+    /// One whose syndrome has this class.
+    Other(u64),
     Irq,
     CorrectedError,
     UncorrectedError,
@@ -58,6 +60,7 @@ impl Exception {
             Exception::Step => 0x32 << 26,
             Exception::Svc => 0x15 << 26,
             Exception::Unhandled => 0x07 << 26,
+            Exception::Other(class) => class << 26,
             Exception::CorrectedError => 0x2f << 26 | 0b110 << 10 | 0b01_0001,
             Exception::UncorrectedError => 0x2f << 26 | 0b01_0001,
         }

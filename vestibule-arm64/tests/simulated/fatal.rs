@@ -25,6 +25,8 @@ fn unhandled_exception_in_the_kernel() {
           write frame.pstate
           read ESR
           write frame.syndrome
+          read FAR
+          write frame.fault_address
           read DAIF
           load belief
           word +hardirq +nmi

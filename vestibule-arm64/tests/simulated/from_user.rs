@@ -357,6 +357,15 @@ fn undefined_and_unhandled() {
 }
 
 #[test]
+fn whatever_comes_has_a_body_that_ends_no_more_than_the_task() {
+    for class in 0..64 {
+        let steps = from_user(Exception::Other(class)).all();
+        assert!(steps.contains("body "), "class {class:#x} has no body: {steps}");
+        assert!(steps.ends_with("ERET to EL0\n"), "class {class:#x}: {steps}");
+    }
+}
+
+#[test]
 fn instruction_abort_is_an_abort() {
     let text = |exception| from_user(exception).all().replace("InstructionAbort", "DataAbort");
     assert_eq!(text(Exception::InstructionAbort), text(Exception::DataAbort));

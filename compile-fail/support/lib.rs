@@ -136,6 +136,17 @@ unsafe impl Hardware for NoCpu {
     fn isr() -> u64 {
         black_box(0)
     }
+    fn tfsre0() -> u64 {
+        black_box(0)
+    }
+    fn set_tfsre0(_: u64) {}
+    fn tfsr() -> u64 {
+        black_box(0)
+    }
+    fn set_tfsr(_: u64) {}
+    fn set_tco<const ON: bool>() {}
+    unsafe fn set_user_tag_checks(_: u64, _: u64) {}
+    fn dsb() {}
     fn isb() {}
     fn wait_for_interrupt() {}
 }

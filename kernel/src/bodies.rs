@@ -7,9 +7,10 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use linux_raw_sys::general as linux;
 use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, NoNmi, Process, Resolved};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Fiq,
-    El1Irq, El1Nmi, El1Serror, El1Undefined,
+    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined, El0Unhandled, El1Abort,
+    El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined,
 };
+use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Bodies, Frame, this_cpu};
 
 use crate::reference::{Backend, Controller, Reference};
@@ -17,7 +18,8 @@ use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
 use crate::{
-    faults, interrupts, layout, nmi, println, report, scheduler, syscalls, test_hooks, user_copy, user_exceptions,
+    faults, interrupts, layout, mte, nmi, percpu, println, report, scheduler, syscalls, test_hooks, user_copy,
+    user_exceptions,
 };
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
@@ -28,6 +30,17 @@ pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 impl Bodies for Reference {
     type Backend = Backend;
     type Controller = Controller;
+    const TAG_CHECKS: bool = cfg!(feature = "mte");
+
+    #[inline(always)]
+    fn checks_own_tags() -> bool {
+        mte::checks_own()
+    }
+
+    #[inline(never)]
+    fn kernel_tag_fault(fault: KernelFault<'_>) {
+        mte::report(percpu::boot_index(), fault);
+    }
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         report::last_words(what, frame)
@@ -41,6 +54,12 @@ impl Bodies for Reference {
     fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Svc>();
         syscalls::call(cpu, frame)
+    }
+
+    #[inline(never)]
+    fn syscall_again(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0SvcAgain>();
+        cpu
     }
 
     #[inline(never)]

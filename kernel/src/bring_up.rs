@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    backtrace, boot, clocks, cycle_counter, early_vectors, frames, gic, paging, percpu, println, psci, random, report,
-    rtc, self_check, smp, system, timer, uart,
+    backtrace, boot, clocks, cycle_counter, early_vectors, frames, gic, mte, paging, percpu, println, psci, random,
+    report, rtc, self_check, smp, system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -43,6 +43,7 @@ fn memory_up(device_tree: PhysicalAddress) -> Result<(), DeviceTreeError> {
     let nothing = PhysicalAddress(0)..PhysicalAddress(0);
     frames::init(&tree, &[image, tree.blob(), tree.initrd()?.unwrap_or(nothing.clone())]);
     let clock = tree.real_time_clock().unwrap_or(nothing);
+    mte::init_memory();
     paging::init(&tree, &[serial.terminal, serial.log, gic.distributor, gic.redistributors, clock]);
     boot::leave_identity_map();
     Ok(())
@@ -78,6 +79,7 @@ fn start(device_tree: PhysicalAddress) -> Result<(), Box<dyn Display>> {
     report(&tree, online).map_err(boxed)?;
     self_check::run(timer_interrupt);
     let options = Options::parse(tree.command_line()).map_err(boxed)?;
+    mte::use_for(options.tags);
     random::init(tree.random_seed());
     let terminal_interrupt = tree.serial_ports().map_err(boxed)?.terminal_interrupt;
     system::run_first(&options, tree.initrd().map_err(boxed)?, terminal_interrupt)
@@ -91,6 +93,7 @@ fn boxed(why: impl Display + 'static) -> Box<dyn Display> {
 fn cpu_up(cpu: usize) {
     #[cfg(feature = "allint")]
     crate::superpriority::init_cpu();
+    mte::init_cpu();
     timer::init_cpu();
     gic::init_cpu(cpu);
 }

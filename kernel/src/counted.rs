@@ -169,6 +169,35 @@ unsafe impl Hardware for Counted {
         Real::isr()
     }
     #[inline(always)]
+    fn tfsre0() -> u64 {
+        Real::tfsre0()
+    }
+    #[inline(always)]
+    fn set_tfsre0(faults: u64) {
+        Real::set_tfsre0(faults);
+    }
+    #[inline(always)]
+    fn tfsr() -> u64 {
+        Real::tfsr()
+    }
+    #[inline(always)]
+    fn set_tfsr(faults: u64) {
+        Real::set_tfsr(faults);
+    }
+    #[inline(always)]
+    fn set_tco<const ON: bool>() {
+        Real::set_tco::<ON>();
+    }
+    #[inline(always)]
+    unsafe fn set_user_tag_checks(checks: u64, excluded: u64) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_user_tag_checks(checks, excluded) }
+    }
+    #[inline(always)]
+    fn dsb() {
+        Real::dsb();
+    }
+    #[inline(always)]
     fn isb() {
         Real::isb();
     }

@@ -4,11 +4,11 @@
 use core::ops::AddAssign;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vestibule::{Flags, Hardirq, Process, Why};
+use vestibule::{Hardirq, Process, Why};
 use vestibule_arm64::this_cpu;
 
 use crate::percpu::MAX_CPUS;
-use crate::reference::{Cpu, Machine};
+use crate::reference::{ALARMS, Cpu, Machine};
 use crate::task::Task;
 use crate::timer;
 
@@ -150,7 +150,7 @@ pub fn tick(cpu: &Cpu<Hardirq>, from_user: bool) {
     times.charge(timer::counter());
     add(if from_user { &times.user_ticks } else { &times.system_ticks }, 1);
     if task.process().is_some_and(|process| process.alarms.cpu.any()) {
-        task.word().set::<Machine>(Flags::other(0));
+        task.word().set::<Machine>(ALARMS);
     }
 }
 

@@ -206,6 +206,7 @@ fn segment(
         read: header.p_flags & PF_R != 0,
         write: header.p_flags & PF_W != 0,
         execute: header.p_flags & PF_X != 0,
+        tagged: false,
     };
     if protection.write && protection.execute {
         return Err(ElfError::WritableAndExecutable(index));

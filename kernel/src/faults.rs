@@ -76,6 +76,7 @@ fn access(frame: &Frame) -> Result<Access, Refused> {
         // Cache maintenance reads, whatever the syndrome says.
         0x04..=0x0f if frame.syndrome & (WRITE | CACHE_MAINTENANCE) == WRITE => Ok(Access::Write),
         0x04..=0x0f => Ok(Access::Read),
+        0x11 => Err(Refused::new(Signal::SIGSEGV, linux::SEGV_MTESERR, "a tag check failed")),
         0x21 => Err(Refused::new(Signal::SIGBUS, linux::BUS_ADRALN, "misaligned access")),
         // External abort, error correction, an exclusive or atomic access to memory that has none.
         0x10 | 0x18 | 0x35 => Err(MEMORY_ERROR),

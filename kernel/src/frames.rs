@@ -11,6 +11,7 @@ use crate::bitmap::Bitmap;
 use crate::device_tree::{DeviceTree, PhysicalRange};
 use crate::layout::{self, LINEAR_LIMIT, PAGE_SIZE, PhysicalAddress, page_down, page_up};
 use crate::lock::IrqLock;
+use crate::mte;
 use crate::planted::Bug;
 use crate::registers::read_register;
 
@@ -18,6 +19,9 @@ use crate::registers::read_register;
 const RESERVE: usize = 256;
 /// Frames that were freed last and are taken next, without a search.
 const RECENT: usize = 64;
+
+/// In a frame's count of owners: its tags have been set, and are what a program that has it mapped with tags expects.
+const TAGGED: u32 = 1 << 31;
 
 /// No frame, or no run of frames, is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,11 +182,30 @@ pub unsafe fn free(frame: PhysicalAddress) {
     with(|frames| {
         let number = frames.number(frame);
         let owners = &mut frames.owners[number];
-        *owners = owners.checked_sub(1).unwrap_or_else(|| panic!("frame {frame} is free already"));
-        if *owners == 0 && !Bug::LeakedFrame.strikes() {
+        let others = (*owners & !TAGGED).checked_sub(1).unwrap_or_else(|| panic!("frame {frame} is free already"));
+        *owners = if others == 0 { 0 } else { *owners - 1 };
+        if others == 0 && !Bug::LeakedFrame.strikes() {
             frames.give_back(number);
         }
     });
+}
+
+/// A program is to have `frame` with tags: zeros, if none has had it so since it was taken.
+pub fn give_tags(frame: PhysicalAddress) {
+    // With the frames locked: whoever else has it mapped finds it with its tags, or waits.
+    with(|frames| {
+        let owners = &mut frames.owners[(frame - frames.base) / PAGE_SIZE];
+        if *owners & TAGGED == 0 && !Bug::LeakedTags.is_planted() {
+            // SAFETY: it is memory, and nobody has seen its tags.
+            unsafe { mte::zero_tags(frame) };
+        }
+        *owners |= TAGGED;
+    });
+}
+
+/// Whether a program has it with tags.
+fn has_tags(frame: PhysicalAddress) -> bool {
+    with(|frames| frames.owners[frames.number(frame)] & TAGGED != 0)
 }
 
 /// Whether only the reserve is left.
@@ -192,7 +215,7 @@ pub fn is_low() -> bool {
 
 /// Whether a frame in use has more than one owner.
 pub fn is_shared(frame: PhysicalAddress) -> bool {
-    with(|frames| frames.owners[frames.number(frame)] > 1)
+    with(|frames| frames.owners[frames.number(frame)] & !TAGGED > 1)
 }
 
 /// How many frames there are to allocate.
@@ -220,12 +243,17 @@ impl Frame {
         allocate_zeroed().map(Self)
     }
 
-    /// A new frame that holds the same bytes.
+    /// A new frame that holds the same bytes, with the same tags if there are any.
     pub fn copied(from: PhysicalAddress) -> Result<Self, OutOfMemory> {
         let frame = Self(allocate()?);
         // SAFETY: the new frame is ours alone, the old one has an owner; programs that write to it while it is copied only
         // decide what the copy holds. The linear map shows both.
         unsafe { copy_page(layout::linear(frame.0), layout::linear(from)) };
+        if has_tags(from) && !Bug::LostTags.is_planted() {
+            give_tags(frame.0);
+            // SAFETY: both are memory with tags, and the new one's are ours alone.
+            unsafe { mte::copy_tags(frame.0, from) };
+        }
         Ok(frame)
     }
 

@@ -1,6 +1,7 @@
 //! What the CPU can do that programs may use: its identification registers as [`identification`](crate::identification) shows them.
 
 use crate::identification::{self, Capabilities, Register};
+use crate::mte;
 use crate::registers::read_register;
 
 /// What is shown of this CPU, by AT_HWCAP and AT_HWCAP2; all are alike.
@@ -16,7 +17,7 @@ pub fn shown(register: Register) -> Option<u64> {
 fn read(register: Register) -> u64 {
     match register {
         identification::PFR0 => read_register!("id_aa64pfr0_el1"),
-        identification::PFR1 => read_register!("id_aa64pfr1_el1"),
+        identification::PFR1 => mte::without_what_is_not_used(read_register!("id_aa64pfr1_el1")),
         identification::ISAR0 => read_register!("id_aa64isar0_el1"),
         identification::ISAR1 => read_register!("id_aa64isar1_el1"),
         identification::ISAR2 => read_register!("S3_0_C0_C6_2"),

@@ -53,8 +53,8 @@ const fn fields(lowest: &[u32]) -> u64 {
 const SHOWN: &[(Register, u64)] = &[
     // FP, AdvSIMD, DIT.
     (PFR0, fields(&[16, 20, 48])),
-    // SSBS.
-    (PFR1, fields(&[4])),
+    // SSBS, MTE.
+    (PFR1, fields(&[4, 8])),
     // AES, SHA1, SHA2, CRC32, Atomic, RDM, SHA3, SM3, SM4, DP, FHM, TS, RNDR.
     (ISAR0, fields(&[4, 8, 12, 16, 20, 28, 32, 36, 40, 44, 48, 52, 60])),
     // DPB, JSCVT, FCMA, LRCPC, FRINTTS, SB, BF16, DGH, I8MM.
@@ -136,6 +136,9 @@ const FEATURES: &[Feature] = &[
     // DIT, SSBS, ECV, AFP, USCAT.
     (PFR0, 48, 1, First, 24),
     (PFR1, 4, 2, First, 28),
+    // MTE, MTE3.
+    (PFR1, 8, 2, Second, 18),
+    (PFR1, 8, 3, Second, 22),
     (MMFR0, 60, 1, Second, 19),
     (MMFR1, 44, 1, Second, 20),
     (MMFR2, 32, 1, First, 25),

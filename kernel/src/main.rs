@@ -99,6 +99,8 @@ mod lockup;
 #[cfg(target_os = "none")]
 mod memory_functions;
 #[cfg(target_os = "none")]
+mod mte;
+#[cfg(target_os = "none")]
 mod nmi;
 #[cfg(target_os = "none")]
 mod nmi_work;

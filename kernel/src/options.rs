@@ -10,6 +10,17 @@ use vestibule::Preemption;
 
 use crate::planted::Bug;
 
+/// Whose accesses have their tags checked, where the CPU has any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tags {
+    /// Nobody's.
+    Off,
+    /// Programs'.
+    User,
+    /// And the kernel's.
+    Kernel,
+}
+
 /// What the kernel was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -23,6 +34,8 @@ pub struct Options {
     pub nmis_hertz: Option<u32>,
     /// `lockup=MILLISECONDS`: how long a CPU may go without a tick; as the detector has it if it says nothing.
     pub lockup_milliseconds: Option<u32>,
+    /// `mte=off|user|kernel`; programs' if it says nothing.
+    pub tags: Tags,
     /// The first process's name and arguments.
     pub arguments: Vec<Vec<u8>>,
 }
@@ -40,8 +53,8 @@ impl fmt::Display for BadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word) => {
-                let there_is =
-                    "preempt=none, preempt=lazy, preempt=full, terminal=plain, lockup=MILLISECONDS, nmis=HERTZ";
+                let there_is = "preempt=none, preempt=lazy, preempt=full, terminal=plain, lockup=MILLISECONDS, nmis=HERTZ, \
+                     mte=off, mte=user, mte=kernel";
                 write!(f, "command line: `{word}` is no option; there is {there_is}")
             }
             Self::Encoding(word) => {
@@ -56,12 +69,15 @@ impl Options {
     pub fn parse(line: &str) -> Result<Self, BadOption<'_>> {
         let (own, words) = split(line);
         let (mut preemption, mut bug, mut plain_terminal) = (Preemption::Full, None, false);
-        let (mut lockup_milliseconds, mut nmis_hertz) = (None, None);
+        let (mut lockup_milliseconds, mut nmis_hertz, mut tags) = (None, None, Tags::User);
         for word in own.split_ascii_whitespace() {
             match word {
                 "preempt=none" => preemption = Preemption::None,
                 "preempt=lazy" => preemption = Preemption::Lazy,
                 "preempt=full" => preemption = Preemption::Full,
+                "mte=off" => tags = Tags::Off,
+                "mte=user" => tags = Tags::User,
+                "mte=kernel" => tags = Tags::Kernel,
                 "terminal=plain" => plain_terminal = true,
                 _ => match number(word) {
                     Some(("lockup", limit)) => lockup_milliseconds = Some(limit),
@@ -72,7 +88,7 @@ impl Options {
         }
         let words = words.into_iter().flat_map(|words| words.split(' '));
         let arguments = words.map(|word| decode(word).ok_or(BadOption::Encoding(word))).collect::<Result<_, _>>()?;
-        Ok(Options { preemption, bug, plain_terminal, lockup_milliseconds, nmis_hertz, arguments })
+        Ok(Options { preemption, bug, plain_terminal, lockup_milliseconds, nmis_hertz, tags, arguments })
     }
 }
 
@@ -148,6 +164,7 @@ mod tests {
                 plain_terminal: false,
                 lockup_milliseconds: None,
                 nmis_hertz: None,
+                tags: Tags::User,
                 arguments: Vec::new(),
             };
             assert_eq!(Options::parse(line), Ok(nothing));
@@ -177,6 +194,14 @@ mod tests {
         for word in ["lockup=", "lockup=0", "lockup=-1", "lockup=soon", "nmis=100001", "ticks=1"] {
             assert_eq!(Options::parse(word), Err(BadOption::Unknown(word)));
         }
+    }
+
+    #[test]
+    fn tags_are_programs_unless_it_says_so() {
+        for (line, tags) in [("", Tags::User), ("mte=off --", Tags::Off), ("mte=kernel --", Tags::Kernel)] {
+            assert_eq!(Options::parse(line).unwrap().tags, tags);
+        }
+        assert_eq!(Options::parse("mte="), Err(BadOption::Unknown("mte=")));
     }
 
     #[test]

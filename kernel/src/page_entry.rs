@@ -14,6 +14,8 @@ const VALID: u64 = 1 << 0;
 const PAGE_OR_TABLE: u64 = 1 << 1;
 const USER: u64 = 1 << 6;
 const READ_ONLY: u64 = 1 << 7;
+/// Attribute index 2 in place of 0.
+const TAGGED: u64 = 2 << 2;
 const INNER_SHAREABLE: u64 = 3 << 8;
 const ACCESSED: u64 = 1 << 10;
 const NON_GLOBAL: u64 = 1 << 11;
@@ -23,7 +25,7 @@ const USER_EXECUTE_NEVER: u64 = 1 << 54;
 const PRESENT: u64 = 1 << 55;
 const ADDRESS: u64 = ((1 << 48) - 1) & !(PAGE_SIZE as u64 - 1);
 
-/// Memory with attribute index 0, of one address space, that the kernel executes never.
+/// Memory with attribute index 0 (`paging::attribute_index`), of one address space, that the kernel executes never.
 const USER_PAGE: u64 =
     PRESENT | VALID | PAGE_OR_TABLE | USER | INNER_SHAREABLE | ACCESSED | NON_GLOBAL | PRIVILEGED_EXECUTE_NEVER;
 
@@ -42,6 +44,9 @@ impl Entry {
         }
         if !protection.execute {
             bits |= USER_EXECUTE_NEVER;
+        }
+        if protection.tagged {
+            bits |= TAGGED;
         }
         Self(bits)
     }
@@ -71,6 +76,16 @@ impl Entry {
         self.is_valid() && self.0 & USER_EXECUTE_NEVER == 0
     }
 
+    /// Whether its tags are there for the program.
+    pub fn is_tagged(self) -> bool {
+        self.0 & TAGGED != 0
+    }
+
+    /// The same with them.
+    pub fn with_tags(self) -> Self {
+        Self(self.0 | TAGGED)
+    }
+
     /// The same without stores.
     pub fn read_only(self) -> Self {
         Self(self.0 | READ_ONLY)
@@ -89,6 +104,9 @@ mod tests {
         assert_eq!(Entry::page(FRAME, Protection::READ_WRITE).0, FRAME as u64 | 0x00e0_0000_0000_0f43);
         assert_eq!(Entry::page(FRAME, Protection::READ).0, FRAME as u64 | 0x00e0_0000_0000_0fc3);
         assert_eq!(Entry::page(FRAME, READ_EXECUTE).0, FRAME as u64 | 0x00a0_0000_0000_0fc3);
+        let tagged = Entry::page(FRAME, Protection { tagged: true, ..Protection::READ });
+        assert_eq!(tagged.0, FRAME as u64 | 0x00e0_0000_0000_0fcb);
+        assert_eq!((tagged.is_tagged(), Entry::page(FRAME, READ_EXECUTE).is_tagged()), (true, false));
         assert_eq!(Entry::table(FRAME).0, FRAME as u64 | 0x0080_0000_0000_0003);
     }
 

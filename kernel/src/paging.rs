@@ -15,6 +15,7 @@ use crate::device_tree::{DeviceTree, PhysicalRange};
 use crate::frames::{self, OutOfMemory};
 use crate::layout::{self, LINEAR_BASE, PAGE_SIZE, image_to_physical, linear_to_physical};
 use crate::lock::IrqLock;
+use crate::mte;
 
 /// Level of the top table: three levels for 39 bits.
 pub const ROOT_LEVEL: usize = 1;
@@ -25,12 +26,13 @@ pub mod attribute_index {
     pub const NORMAL: usize = 0;
     /// Device registers (nGnRE).
     pub const DEVICE: usize = 1;
-    /// Kept for memory with allocation tags; ordinary memory until something programs MAIR_EL1 otherwise.
+    /// Memory with allocation tags where `mte` says so, ordinary memory elsewhere.
     pub const NORMAL_TAGGED: usize = 2;
 }
 
 const KERNEL_PAGE: El1Attributes = El1Attributes::VALID.union(El1Attributes::ACCESSED).union(El1Attributes::UXN);
 const NORMAL: El1Attributes = El1Attributes::ATTRIBUTE_INDEX_0.union(El1Attributes::INNER_SHAREABLE);
+const NORMAL_TAGGED: El1Attributes = El1Attributes::ATTRIBUTE_INDEX_2.union(El1Attributes::INNER_SHAREABLE);
 const DEVICE: El1Attributes = El1Attributes::ATTRIBUTE_INDEX_1;
 
 /// Code: read and execute at EL1.
@@ -39,6 +41,8 @@ const TEXT: El1Attributes = KERNEL_PAGE.union(NORMAL).union(El1Attributes::READ_
 const READ_ONLY: El1Attributes = TEXT.union(El1Attributes::PXN);
 /// Data: read and write at EL1.
 const DATA: El1Attributes = KERNEL_PAGE.union(NORMAL).union(El1Attributes::PXN);
+/// The same, with tags.
+const TAGGED_DATA: El1Attributes = KERNEL_PAGE.union(NORMAL_TAGGED).union(El1Attributes::PXN);
 /// Device registers: read and write at EL1.
 const REGISTERS: El1Attributes = KERNEL_PAGE.union(DEVICE).union(El1Attributes::PXN);
 
@@ -144,8 +148,10 @@ pub fn init(tree: &DeviceTree, devices: &[PhysicalRange]) {
     for (range, attributes) in segments {
         tables.map(range.start, image_to_physical(range.start), range.len(), attributes);
     }
+    // The tags of all memory are reached there, by the kernel and with the tag that is not checked.
+    let memory = if mte::is_present() { TAGGED_DATA } else { DATA };
     for range in tree.memory() {
-        tables.map(layout::linear(range.start) as usize, range.start, range.end - range.start, DATA);
+        tables.map(layout::linear(range.start) as usize, range.start, range.end - range.start, memory);
     }
     tables.map(layout::linear(constant.start) as usize, constant.start, constant.end - constant.start, READ_ONLY);
     for range in devices {

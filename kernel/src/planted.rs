@@ -25,6 +25,10 @@ pub enum Bug {
     WrongByte,
     /// A system call reads where nothing is.
     KernelFault,
+    /// A page that is copied loses its tags.
+    LostTags,
+    /// A page with tags has those that its frame had for whoever had it before.
+    LeakedTags,
 }
 
 /// Every so many times is now and then.
@@ -34,7 +38,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 9] = [
+    const NAMES: [(&str, Bug); 11] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -44,6 +48,8 @@ impl Bug {
         ("lost-fpsimd", Bug::LostFpsimd),
         ("wrong-byte", Bug::WrongByte),
         ("kernel-fault", Bug::KernelFault),
+        ("lost-tags", Bug::LostTags),
+        ("leaked-tags", Bug::LeakedTags),
     ];
 
     /// By its name on the command line.

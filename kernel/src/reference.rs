@@ -7,7 +7,7 @@
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
 use vestibule_arm64::{Arm64, GicV3, On};
 
-use crate::{alarms, ptrace, scheduler, signals, softirqs};
+use crate::{alarms, mte, ptrace, scheduler, signals, softirqs};
 
 /// The kernel.
 #[derive(Debug)]
@@ -64,6 +64,9 @@ impl Checks for Loud {
     }
 }
 
+/// The tick's: timers of this task may be due.
+pub const ALARMS: Flags = Flags::other(0);
+
 /// What runs on the way back to user mode.
 #[derive(Debug)]
 pub enum Work {}
@@ -80,9 +83,10 @@ impl UserWork<Reference> for Work {
         scheduler::publish_cpu_number(cpu)
     }
 
-    /// Asked for by the tick.
-    fn other(mut cpu: Cpu<Process>, _: &mut FrameOf<Reference>) -> Cpu<Process> {
-        cpu.task_word().clear::<Machine>(Flags::OTHER);
+    /// Asked for by the tick, and by tag checks that failed.
+    fn other(mut cpu: Cpu<Process>, frame: &mut FrameOf<Reference>) -> Cpu<Process> {
+        mte::tell_fault(&mut cpu, frame);
+        cpu.task_word().clear::<Machine>(ALARMS);
         alarms::check(&mut cpu);
         cpu
     }

@@ -16,11 +16,13 @@ pub struct Protection {
     pub write: bool,
     /// Fetch instructions from it.
     pub execute: bool,
+    /// Give it tags, which accesses are checked for.
+    pub tagged: bool,
 }
 
 impl Protection {
     /// Nothing at all.
-    pub const NONE: Self = Self { read: false, write: false, execute: false };
+    pub const NONE: Self = Self { read: false, write: false, execute: false, tagged: false };
     /// Constants.
     pub const READ: Self = Self { read: true, ..Self::NONE };
     /// Data.
@@ -158,7 +160,7 @@ impl<B: Backing> Regions<B> {
         Ok(())
     }
 
-    /// Gives all of `range` another protection; false, and nothing changed, if it is not covered without gaps.
+    /// Gives all of `range` another protection; what has tags keeps them. False, and nothing changed, if it is not covered without gaps.
     pub fn protect(&mut self, range: Range<usize>, protection: Protection) -> Result<bool, NoRoom> {
         if !self.cover(range.clone()) {
             return Ok(false);
@@ -167,7 +169,8 @@ impl<B: Backing> Regions<B> {
         self.split(range.start);
         self.split(range.end);
         for region in self.regions.iter_mut().filter(|region| range.contains(&region.range.start)) {
-            region.protection = protection;
+            let tagged = protection.tagged || region.protection.tagged;
+            region.protection = Protection { tagged, ..protection };
         }
         let first = self.regions.partition_point(|region| region.range.start < range.start);
         let end = self.regions.partition_point(|region| region.range.start <= range.end);

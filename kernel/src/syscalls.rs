@@ -25,7 +25,9 @@ use crate::files::open;
 use crate::process::{Memory, Process};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
-use crate::{fault_hooks, frames, heap, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks};
+use crate::{
+    fault_hooks, frames, heap, mte, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks,
+};
 
 /// What a system call works on: the CPU, the task's process, the arguments.
 struct Call<'a> {
@@ -162,6 +164,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::SPIN => test_hooks::spin(call.cpu, call.argument(0)),
         test_hooks::SPIN_MASKED => test_hooks::spin_masked(call.cpu, call.argument(0)),
         test_hooks::FIQS => test_hooks::fiqs(call.argument(0) != 0),
+        test_hooks::STORE_MISTAGGED => mte::store_mistagged(call.cpu, call.argument(0)),
+        test_hooks::KERNEL_TAG_FAULTS => Ok(mte::faults(call.argument(0))),
         test_hooks::COPY => test_hooks::copy(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OVERFLOW => Ok(test_hooks::overflow(0) as usize),
         test_hooks::BUG => test_hooks::bug(),

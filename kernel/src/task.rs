@@ -37,6 +37,8 @@ pub struct Task {
     pub tell_id_at: AtomicUsize,
     /// Where the list of locks is that it may leave behind, or zero.
     pub robust_list: AtomicUsize,
+    /// What it asked of its pointers' tags, by `prctl`'s bits.
+    pub tag_control: AtomicUsize,
     /// Where it waits for a futex.
     pub futex: futex::Place,
     /// What it has used.
@@ -111,6 +113,7 @@ impl Task {
             clear_on_exit: AtomicUsize::new(0),
             tell_id_at: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            tag_control: AtomicUsize::new(0),
             futex: futex::Place::new(),
             cpu_time: CpuTime::new(),
             restart: IrqLock::new(None),

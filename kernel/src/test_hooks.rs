@@ -47,6 +47,10 @@ pub const FIQS: u32 = 0x100c;
 
 /// From now on, if X0 is not zero, each tick reads under RCU; how many have seen what they read replaced.
 pub const RCU_IN_TICKS: u32 = 0x100d;
+/// Stores where the memory has another tag, and then does what X0 says.
+pub const STORE_MISTAGGED: u32 = 0x1030;
+/// How many such accesses X0 has noticed.
+pub const KERNEL_TAG_FAULTS: u32 = 0x1031;
 
 /// What [`FIQS`] asked for.
 static SENDS_FIQS: AtomicBool = AtomicBool::new(false);

@@ -11,8 +11,10 @@ use core::arch::global_asm;
 use core::mem::{MaybeUninit, size_of};
 use core::slice;
 
+use crate::address_space::untagged;
 use crate::errno::{self, Errno};
 use crate::layout::{PAGE_SIZE, USER_END};
+use crate::mte;
 
 /// User memory could not be read or written: EFAULT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,12 +180,21 @@ pub fn check_range(address: usize, count: usize) -> Result<(), Fault> {
     check(address, count).map(|_| ())
 }
 
-/// The address without its top byte (EL0 may tag pointers), if all `count` bytes from it are below the user limit.
+/// The address as it is, if all `count` bytes from it are below the user limit.
+#[inline(always)]
 fn check(address: usize, count: usize) -> Result<usize, Fault> {
-    const TAG: usize = 0xff << 56;
-    let address = if address & (1 << 55) == 0 { address & !TAG } else { address };
     match address.checked_add(count) {
         Some(end) if end <= USER_END => Ok(address),
+        _ => check_tagged(address, count),
+    }
+}
+
+/// A top byte that is not zero is a tag where the task takes it for one, and the access is checked for it as the task's own are.
+#[cold]
+#[inline(never)]
+fn check_tagged(address: usize, count: usize) -> Result<usize, Fault> {
+    match untagged(address).checked_add(count) {
+        Some(end) if end <= USER_END && mte::takes_tagged_addresses() => Ok(address),
         _ => Err(Fault),
     }
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::asids::Asid;
 use crate::boot;
-use crate::frames::{Frame, OutOfMemory};
+use crate::frames::{self, Frame, OutOfMemory};
 use crate::layout::{self, PAGE_SIZE, PhysicalAddress, USER_END};
 use crate::page_entry::Entry;
 use crate::paging::ROOT_LEVEL;
@@ -91,7 +91,7 @@ impl UserTables {
         }
         let slot = self.slot(page)?;
         assert_eq!(load(slot), Entry::NONE, "{page:#x} is mapped already");
-        store(slot, Entry::page(frame.into_address().0, protection));
+        store(slot, new_entry(frame, protection));
         tlb::publish();
         Usage::add(&self.usage.pages, 1);
         Ok(())
@@ -106,7 +106,7 @@ impl UserTables {
         let old = load(slot);
         store(slot, Entry::NONE);
         tlb::forget_page(&self.asid, page);
-        store(slot, Entry::page(frame.into_address().0, protection));
+        store(slot, new_entry(frame, protection));
         tlb::publish();
         drop(owned(old));
     }
@@ -114,6 +114,7 @@ impl UserTables {
     /// Changes what the program may do with `page`, which is mapped.
     pub fn protect(&mut self, page: usize, protection: Protection) {
         let Some(slot) = self.mapped_slot(page) else { panic!("{page:#x} is not mapped") };
+        self.tag(page, slot, protection);
         if change(slot, protection) {
             tlb::forget_page(&self.asid, page);
         }
@@ -123,12 +124,24 @@ impl UserTables {
     /// so, or where they were before.
     pub fn protect_all(&mut self, range: Range<usize>, protection: Protection, stores: bool) {
         let mut changed = false;
-        for (_, slot) in self.mapped(range) {
+        for (page, slot) in self.mapped(range) {
+            self.tag(page, slot, protection);
             let write = protection.write && (stores || load(slot).is_writable());
             changed |= change(slot, Protection { write, ..protection });
         }
         if changed {
             self.forget_all();
+        }
+    }
+
+    /// If `page` is to have tags and has none, it is nothing for a moment: its memory is of another kind from here on.
+    fn tag(&self, page: usize, slot: &AtomicU64, protection: Protection) {
+        let old = load(slot);
+        if protection.tagged && !old.is_tagged() {
+            store(slot, Entry::NONE);
+            tlb::forget_page(&self.asid, page);
+            frames::give_tags(PhysicalAddress(old.address().expect("a page is mapped there")));
+            store(slot, old.with_tags());
         }
     }
 
@@ -326,6 +339,14 @@ fn change(slot: &AtomicU64, protection: Protection) -> bool {
     }
     store(slot, new);
     new != old
+}
+
+/// Of a frame that comes into the tables.
+fn new_entry(frame: Frame, protection: Protection) -> Entry {
+    if protection.tagged {
+        frames::give_tags(frame.address());
+    }
+    Entry::page(frame.into_address().0, protection)
 }
 
 /// The table at `address`.

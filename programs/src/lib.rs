@@ -58,6 +58,7 @@ target_only! {
     futex;
     sleep;
     memory;
+    tags;
     hunger;
     nmis;
     rcu;

@@ -1,6 +1,7 @@
 //! What exceptions are taken for: the kernel's half of every handler.
 
 use crate::controller::Line;
+use crate::tags::KernelFault;
 use crate::{Arm64, Backend, Frame, Hardware, InterruptController, syndrome};
 use core::marker::PhantomData;
 use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process};
@@ -12,6 +13,26 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     type Backend: Backend;
     /// Who says which interrupt it is.
     type Controller: InterruptController;
+    /// Whether there are tag checks: if so, the CPU has MTE wherever [`tags::set`](crate::tags::set) asks for any, or
+    /// [`checks_own_tags`](Bodies::checks_own_tags) says yes.
+    const TAG_CHECKS: bool = false;
+
+    /// Whether the kernel's own accesses are checked, asynchronously. From some moment before the first task switch on it is what it
+    /// will be.
+    #[inline(always)]
+    fn checks_own_tags() -> bool {
+        false
+    }
+    /// The kernel's own accesses failed a tag check. Everything masked, in the middle of anything that is not NMI-like: no
+    /// locks, no wake-ups.
+    fn kernel_tag_fault(fault: KernelFault<'_>) {
+        let switched = Frame::default();
+        let frame = match fault {
+            KernelFault::Interrupted(frame) | KernelFault::Exit(frame) => frame,
+            KernelFault::Switch => &switched,
+        };
+        Self::die("an access of the kernel failed a tag check", frame)
+    }
 
     /// Nobody can go on. Everything masked, counted as NMI-like; the task's stack may be gone.
     fn die(what: &'static str, frame: &Frame) -> !;
@@ -19,6 +40,11 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     /// A system call: number in X8, arguments in X0 to X5, result in X0.
     fn syscall(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         Self::die("system call", frame)
+    }
+    /// A system call was not run, because an asynchronous tag check had failed before it; after the work that
+    /// [`tags::FAULT`](crate::tags::FAULT) asks for it is made again.
+    fn syscall_again(cpu: Cpu<Self, Process>, _frame: &mut Frame) -> Cpu<Self, Process> {
+        cpu
     }
     /// A data or instruction abort of user mode. [`Frame::fault_address`] is valid.
     fn user_abort(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
@@ -116,6 +142,14 @@ pub(crate) fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame
 #[inline(always)]
 pub(crate) fn nothing_more<K: Bodies>(cpu: Cpu<K, Process>, _: &mut Frame) -> Cpu<K, Process> {
     cpu
+}
+
+/// A system call that is not run, but made again (C62).
+#[inline(always)]
+pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+    let call = CpuOf::<K>::read(&frame.pc).wrapping_sub(syndrome::SVC_LENGTH);
+    CpuOf::<K>::write(&mut frame.pc, call);
+    K::syscall_again(cpu, frame)
 }
 
 /// An SError: who lives after it.

@@ -33,6 +33,8 @@ macro_rules! classes {
 classes! {
     /// SVC from AArch64 user mode.
     El0Svc "el0_svc", body Process, counts Syscall, handler el0::svc;
+    /// SVC after an asynchronous tag check that failed: not run, but made again.
+    El0SvcAgain "el0_svc_again", body Process, counts User, handler el0::svc_again;
     /// Data and instruction aborts of user mode.
     El0Abort "el0_abort", body Process, counts User, handler el0::abort;
     /// BRK in user mode.

@@ -2,14 +2,17 @@
 //! what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
-use crate::classes::{El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled};
+use crate::classes::{
+    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined, El0Unhandled,
+};
 use crate::controller::{Fiq, Irq, Line};
-use crate::{Frame, Key, fpsimd, noinstr, step};
+use crate::{Frame, Key, fpsimd, noinstr, step, tags};
 use vestibule::{Class, Cpu, Exception, Hardirq, NoNmi, Process, Restored, Taken, Then, User};
 
 noinstr! {
     pub(crate) fn svc<P: Arm64Port>(taken: Taken<'_, P, El0Svc>) -> Restored<'_, P, El0Svc> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.trace_entry();
         let x = x.call(P::Kernel::syscall);
@@ -17,57 +20,81 @@ noinstr! {
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
+        x.restore()
+    }
+
+    /// No call to trace: who traces the task sees the one that is made.
+    pub(crate) fn svc_again<P: Arm64Port>(taken: Taken<'_, P, El0SvcAgain>) -> Restored<'_, P, El0SvcAgain> {
+        let x = taken.enter();
+        tags::on(&x);
+        let x = x.open();
+        let x = x.run(bodies::syscall_again);
+        let x = x.mask();
+        let x = x.prepare();
+        fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn abort<P: Arm64Port>(taken: Taken<'_, P, El0Abort>) -> Restored<'_, P, El0Abort> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.run(P::Kernel::user_abort);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn brk<P: Arm64Port>(taken: Taken<'_, P, El0Brk>) -> Restored<'_, P, El0Brk> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.run(P::Kernel::user_brk);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El0Step>) -> Restored<'_, P, El0Step> {
         let x = taken.enter();
+        tags::on(&x);
         step::done(&x);
         let x = x.open();
         let x = x.run(P::Kernel::user_step);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn undefined<P: Arm64Port>(taken: Taken<'_, P, El0Undefined>) -> Restored<'_, P, El0Undefined> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.run(P::Kernel::user_undefined);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn unhandled<P: Arm64Port>(taken: Taken<'_, P, El0Unhandled>) -> Restored<'_, P, El0Unhandled> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.run(P::Kernel::user_unhandled);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
@@ -85,6 +112,7 @@ noinstr! {
         taken: Taken<'_, P, X>,
     ) -> Restored<'_, P, X> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
             let (x, number) = x.acknowledge(
@@ -97,11 +125,13 @@ noinstr! {
         });
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn serror<P: Arm64Port>(taken: Taken<'_, P, El0Serror>) -> Restored<'_, P, El0Serror> {
         let x = taken.enter();
+        tags::on(&x);
         let x = x.open();
         let x = x.run_nmi(bodies::serror);
         let x = x.then();
@@ -109,6 +139,7 @@ noinstr! {
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);
+        tags::check(&x);
         x.restore()
     }
 
@@ -122,6 +153,7 @@ noinstr! {
         let x = x.mask();
         let x = x.prepare();
         fpsimd::first(&x);
+        tags::check(&x);
         x.restore()
     }
 }

@@ -3,25 +3,29 @@
 use crate::bodies::{self, Arm64Port, Bodies};
 use crate::classes::{El1Abort, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined, Fatal};
 use crate::controller::{Fiq, Irq, Line};
-use crate::noinstr;
+use crate::{noinstr, tags};
 use vestibule::{Class, Hardirq, NoNmi, Port, Regular, Restored, Taken, Then};
 
 noinstr! {
     pub(crate) fn abort<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
         let x = taken.enter();
+        tags::enter(&x);
         let x = x.open();
         let x = x.run(P::Kernel::kernel_abort);
         let x = x.mask();
         let x = x.prepare();
+        tags::check(&x);
         x.restore()
     }
 
     pub(crate) fn undefined<P: Arm64Port>(taken: Taken<'_, P, El1Undefined>) -> Restored<'_, P, El1Undefined> {
         let x = taken.enter();
+        tags::enter(&x);
         let x = x.open();
         let x = x.run(P::Kernel::kernel_undefined);
         let x = x.mask();
         let x = x.prepare();
+        tags::check(&x);
         x.restore()
     }
 
@@ -39,6 +43,7 @@ noinstr! {
         taken: Taken<'_, P, X>,
     ) -> Restored<'_, P, X> {
         let x = taken.enter();
+        tags::enter(&x);
         let x = x.on_irq_stack(#[inline(always)] |x| {
             let x = x.open();
             let (x, number) = x.acknowledge(
@@ -50,6 +55,7 @@ noinstr! {
             x.mask()
         });
         let x = x.prepare();
+        tags::check(&x);
         x.restore()
     }
 

@@ -14,7 +14,7 @@ use crate::syndrome::{
     BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER,
     SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, exception_class,
 };
-use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, step};
+use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, step, tags};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
 
 #[cfg(vestibule_forge)]
@@ -86,12 +86,13 @@ noinstr! {
     /// # Safety
     /// As the module says.
     pub unsafe extern "C" fn el0_sync<P: Arm64Port>(frame: &mut Frame) {
-        capture_user::<P>(frame);
+        let tag_fault = capture_user::<P>(frame);
         match exception_class(frame.capture_syndrome::<HardwareOf<P>>()) {
-            SVC64 => take(frame, el0::svc::<P>),
+            SVC64 if !tag_fault => take(frame, el0::svc::<P>),
             class => {
                 core::hint::cold_path();
                 match class {
+                    SVC64 => take(frame, el0::svc_again::<P>),
                     DATA_ABORT_LOWER | INSTRUCTION_ABORT_LOWER => {
                         frame.capture_fault_address::<HardwareOf<P>>();
                         take(frame, el0::abort::<P>);
@@ -197,11 +198,13 @@ fn masks_irqs<P: Arm64Port>(frame: &Frame) -> bool {
     HardwareOf::<P>::read(&frame.pstate) & u64::from(I) << DAIF_SHIFT != 0
 }
 
+/// Whether an asynchronous tag check failed before it.
 #[inline(always)]
-fn capture_user<P: Arm64Port>(frame: &mut Frame) {
+fn capture_user<P: Arm64Port>(frame: &mut Frame) -> bool {
     frame.capture::<HardwareOf<P>>();
     HardwareOf::<P>::write(&mut frame.sp, HardwareOf::<P>::sp_el0());
     step::disarm::<HardwareOf<P>>();
+    tags::capture::<P>()
 }
 
 #[inline(always)]
@@ -213,6 +216,7 @@ fn put_back<P: Arm64Port>(frame: &Frame) {
 #[inline(always)]
 fn put_back_user<P: Arm64Port>(frame: &Frame) {
     step::arm::<HardwareOf<P>>();
+    tags::forget::<P>();
     HardwareOf::<P>::set_sp_el0(HardwareOf::<P>::read(&frame.sp));
     put_back::<P>(frame);
 }

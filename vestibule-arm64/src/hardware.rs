@@ -156,6 +156,26 @@ pub unsafe trait Hardware: 'static {
     fn icc_rpr() -> u64;
     /// ISR_EL1: what is pending.
     fn isr() -> u64;
+    /// TFSRE0_EL1: not zero if accesses of user mode, or as user mode (LDTR, STTR), have failed asynchronous tag checks. An
+    /// exception to the kernel waits for those of before (SCTLR_EL1.ITFSB). Only where the CPU has MTE; so each of these.
+    fn tfsre0() -> u64;
+    /// Writes it.
+    fn set_tfsre0(faults: u64);
+    /// TFSR_EL1: the same of the kernel's own accesses.
+    fn tfsr() -> u64;
+    /// Writes it.
+    fn set_tfsr(faults: u64);
+    /// PSTATE.TCO: no tag is checked while it is set. An exception sets it, ERET puts back what was.
+    fn set_tco<const ON: bool>();
+    /// SCTLR_EL1.TCF0 and GCR_EL1.Exclude: how tags of user mode's accesses are checked, and which tags IRG does not make. In effect
+    /// after the next context synchronization event.
+    ///
+    /// # Safety
+    /// The current task's, or everything is masked and the next one's.
+    unsafe fn set_user_tag_checks(checks: u64, excluded: u64);
+    /// DSB NSH: accesses of before are over. What tag checks they failed is in TFSRE0_EL1 and TFSR_EL1 for writes that follow, and for
+    /// reads after the next [`isb`](Hardware::isb).
+    fn dsb();
     /// ISB, a context synchronization event: what follows sees registers as they are now.
     fn isb();
     /// Waits for an interrupt to be pending, masked or not, after all that was written before can be seen.

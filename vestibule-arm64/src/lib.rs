@@ -73,6 +73,7 @@
 //! | `thread` | what is kept for each task and each CPU |
 //! | [`fpsimd`] | the FP/SIMD registers |
 //! | [`step`] | single-stepping of user mode |
+//! | [`tags`] | tag checks (MTE) of user mode's accesses, and of the kernel's |
 //! | [`switch`](mod@switch) | the task switch, the first token |
 //!
 //! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
@@ -86,6 +87,7 @@ pub mod hardware;
 pub mod pstate;
 pub mod step;
 pub mod switch;
+pub mod tags;
 
 mod allint;
 mod backend;

@@ -296,6 +296,48 @@ unsafe impl Hardware for Real {
         unsafe { write!("icc_eoir1_el1", interrupt) }
     }
     #[inline(always)]
+    fn tfsre0() -> u64 {
+        read!("s3_0_c5_c6_1")
+    }
+    #[inline(always)]
+    fn set_tfsre0(faults: u64) {
+        // SAFETY: says what has failed, and changes nothing else.
+        unsafe { write!("s3_0_c5_c6_1", faults) }
+    }
+    #[inline(always)]
+    fn tfsr() -> u64 {
+        read!("s3_0_c5_c6_0")
+    }
+    #[inline(always)]
+    fn set_tfsr(faults: u64) {
+        // SAFETY: as above.
+        unsafe { write!("s3_0_c5_c6_0", faults) }
+    }
+    #[inline(always)]
+    fn set_tco<const ON: bool>() {
+        // SAFETY: whether tags are checked changes no access. MSR TCO, #0 and #1.
+        unsafe {
+            asm!(".inst 0xd503409f | {} << 8", const ON as u32, options(nostack, preserves_flags));
+        }
+    }
+    #[inline(always)]
+    unsafe fn set_user_tag_checks(checks: u64, excluded: u64) {
+        const TCF0: u64 = 38;
+        /// GCR_EL1.RRND: IRG's tags are as random as the CPU can.
+        const RANDOM: u64 = 1 << 16;
+        let others = read!("sctlr_el1") & !(0b11 << TCF0);
+        // SAFETY: the caller's. GCR_EL1.
+        unsafe {
+            write!("sctlr_el1", others | checks << TCF0);
+            write!("s3_0_c1_c0_6", RANDOM | excluded);
+        }
+    }
+    #[inline(always)]
+    fn dsb() {
+        // SAFETY: a barrier.
+        unsafe { asm!("dsb nsh", options(nostack, preserves_flags)) }
+    }
+    #[inline(always)]
     fn isb() {
         // SAFETY: only orders.
         unsafe { asm!("isb", options(nostack, preserves_flags)) }

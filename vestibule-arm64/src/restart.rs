@@ -4,6 +4,7 @@
 //! that the call has failed with EINTR, unless who took it decides otherwise. Nobody finds it again: not the next signal, not the
 //! handler's return, nor anything that came by no system call.
 
+use crate::syndrome::SVC_LENGTH;
 use crate::{Frame, NO_SYSCALL};
 
 /// The question, taken out of a frame. Forgotten, it is answered: the call has failed.
@@ -30,8 +31,6 @@ enum Asks {
 const EINTR: u64 = 4;
 /// The system call that does what is left of another.
 const RESTART_SYSCALL: u64 = 128;
-/// The length of SVC.
-const SVC: u64 = 4;
 
 impl Frame {
     /// The system call that this is the frame of, if it was interrupted, and nobody has asked before.
@@ -72,7 +71,7 @@ impl Interrupted {
 
     fn again(self, frame: &mut Frame) {
         frame.regs[0] = self.first_argument;
-        frame.pc = frame.pc.wrapping_sub(SVC);
+        frame.pc = frame.pc.wrapping_sub(SVC_LENGTH);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::bodies::{CpuOf, HardwareOf};
 use crate::machine::Key;
-use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, fpsimd};
+use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, fpsimd, tags};
 use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 
 /// Switches from the current task to another; comes back when somebody switches to this one again, perhaps on another
@@ -19,6 +19,7 @@ pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq
     unsafe {
         K::Backend::close_for_switch();
         fpsimd::switch::<CpuOf<K>>(&*CpuOf::<K>::current(), to);
+        tags::switch::<K>(&*CpuOf::<K>::current(), to);
         CpuOf::<K>::switch(&*CpuOf::<K>::current(), to);
         K::Backend::open_after_switch();
     }

@@ -7,6 +7,8 @@ pub(crate) const fn exception_class(syndrome: u64) -> u64 {
 
 pub(crate) const UNKNOWN: u64 = 0x00;
 pub(crate) const SVC64: u64 = 0x15;
+/// The length of that instruction.
+pub(crate) const SVC_LENGTH: u64 = 4;
 pub(crate) const INSTRUCTION_ABORT_LOWER: u64 = 0x20;
 pub(crate) const INSTRUCTION_ABORT_CURRENT: u64 = 0x21;
 pub(crate) const DATA_ABORT_LOWER: u64 = 0x24;

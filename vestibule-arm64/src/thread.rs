@@ -3,7 +3,7 @@
 #[cfg(target_os = "none")]
 use crate::Frame;
 use crate::bodies::CpuOf;
-use crate::{Bodies, Hardware, fpsimd, step};
+use crate::{Bodies, Hardware, fpsimd, step, tags};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
@@ -26,6 +26,7 @@ pub struct Thread {
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
     pub(crate) step: step::Stepped,
+    pub(crate) tags: tags::Checks,
     pub(crate) fpsimd: fpsimd::Saved,
 }
 
@@ -49,6 +50,7 @@ impl Thread {
             stack_pointer: AtomicU64::new(0),
             stack_top: AtomicU64::new(0),
             step: step::Stepped::new(),
+            tags: tags::Checks::new(),
             fpsimd: fpsimd::Saved::new(),
         }
     }

@@ -76,6 +76,11 @@ fn told(of: Cell, value: u64) -> u64 {
     }
 }
 
+/// The model's kernel has no tag checks.
+fn no_tags() -> ! {
+    unreachable!("nobody asked for tag checks")
+}
+
 // SAFETY: `current` gives what `set_current` and `switch` stored; `switch` returns once, when the task runs again, and
 // `on_irq_stack` calls its closure once.
 unsafe impl Hardware for Simulated {
@@ -228,6 +233,27 @@ unsafe impl Hardware for Simulated {
     }
     fn isr() -> u64 {
         machine::interrupt_status()
+    }
+    fn tfsre0() -> u64 {
+        no_tags()
+    }
+    fn set_tfsre0(_: u64) {
+        no_tags()
+    }
+    fn tfsr() -> u64 {
+        no_tags()
+    }
+    fn set_tfsr(_: u64) {
+        no_tags()
+    }
+    fn set_tco<const ON: bool>() {
+        no_tags()
+    }
+    unsafe fn set_user_tag_checks(_: u64, _: u64) {
+        no_tags()
+    }
+    fn dsb() {
+        no_tags()
     }
     fn isb() {
         with(|world| world.cpu.isb());

@@ -16,6 +16,15 @@ pub struct Kernel {
     pub name: &'static str,
     pub elf: PathBuf,
     pub backend: Backend,
+    /// Whether it is for memory with tags, and the machine has such.
+    pub mte: bool,
+}
+
+impl Kernel {
+    /// What tells kernels apart where one of each is booted: nothing of the usual one.
+    fn named(&self) -> String {
+        format!("{}{}", self.backend.named(), if self.mte { " with tags" } else { "" })
+    }
 }
 
 /// The name of the build with every check on.
@@ -44,11 +53,12 @@ impl BootTest {
             command_line: self.command_line,
             cpus: self.cpus,
             cpu: if new_cpu_boots::has(self) { new_cpu_boots::CPU } else { kernel.backend.cpu() },
+            mte: kernel.mte,
             limit: Some(limit),
         };
         let started = Instant::now();
         let boot = machine.boot(qemu)?;
-        let name = format!("boot test {}, {} kernel{}", self.name, kernel.name, kernel.backend.named());
+        let name = format!("boot test {}, {} kernel{}", self.name, kernel.name, kernel.named());
         self.judge(&boot)
             .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());

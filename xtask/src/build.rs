@@ -34,7 +34,25 @@ pub fn kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<
     if backend == Backend::Daif {
         return single(toolchain, KERNEL, profile, &[]);
     }
-    on_backend(toolchain, profile, backend, ("checked", "target"), &[])
+    with_features(toolchain, profile, backend.name(), ("checked", "target"), &[])
+}
+
+/// The same for memory with tags.
+pub fn tagged_kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
+    with_features(toolchain, profile, tagged(backend), ("checked", "target"), &[])
+}
+
+/// The same as [`plain_kernel`], for memory with tags.
+pub fn plain_tagged_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> {
+    with_features(toolchain, "release", tagged(backend), ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
+}
+
+fn tagged(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Daif => "mte",
+        Backend::Pmr => "mte,pmr",
+        Backend::Allint => "mte,allint",
+    }
 }
 
 /// Builds the release kernel without interrupt-state tracking and checks, the one that is measured, and returns its ELF file.
@@ -42,19 +60,19 @@ pub fn plain_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> 
     if backend == Backend::Daif {
         return single(toolchain, KERNEL, "release", &PLAIN);
     }
-    on_backend(toolchain, "release", backend, ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
+    with_features(toolchain, "release", backend.name(), ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
 }
 
-/// A kernel of that name on another backend than the usual; what is compiled for it stays in `shared`.
-fn on_backend(
+/// A kernel of that name with features that the usual one has not; what is compiled for it stays in `shared`.
+fn with_features(
     toolchain: &Toolchain,
     profile: &str,
-    backend: Backend,
+    features: &str,
     (name, shared): (&str, &str),
     more: &[&str],
 ) -> Result<PathBuf> {
-    let folder = format!("target/{backend}-{name}");
-    let options = [&["--target-dir", &folder, "--features", backend.name()], more].concat();
+    let folder = format!("target/{}-{name}", features.replace(',', "-"));
+    let options = [&["--target-dir", &folder, "--features", features], more].concat();
     named(executables(toolchain, KERNEL, profile, &options, Some(&workspace::root().join(shared)))?, KERNEL)
 }
 

@@ -145,6 +145,7 @@ fn ask(
         command_line,
         cpus,
         cpu: Backend::default().cpu(),
+        mte: false,
         limit: Some(LIMIT),
     };
     let boot = machine.boot(qemu)?;

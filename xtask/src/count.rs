@@ -117,6 +117,7 @@ impl Counted<'_> {
             command_line: COMMAND_LINE,
             cpus: 1,
             cpu,
+            mte: false,
             limit: Some(LIMIT),
         };
         let first = self.counter.count(&machine, self.qemu)?;

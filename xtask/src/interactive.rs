@@ -239,6 +239,7 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()>
         command_line: &command_line(Preempt::Full, Terminal::Whole, &["sh"]),
         cpus: 2,
         cpu: backend.cpu(),
+        mte: false,
         limit: Some(LIMIT),
     };
     let started = Instant::now();

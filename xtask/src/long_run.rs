@@ -91,6 +91,7 @@ fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) ->
         command_line: &(nmis + &command_line(options.preempt, terminal, words)),
         cpus: options.cpus,
         cpu: options.backend.cpu(),
+        mte: false,
         limit: Some(Duration::from_secs(options.minutes * 60) + PATIENCE),
     };
     let boot = machine.boot_on_terminal(&qemu, Show::Terminal, Keyboard::Nobody)?;

@@ -35,6 +35,8 @@ pub struct Machine<'a> {
     pub cpus: u32,
     /// QEMU's model of them.
     pub cpu: &'a str,
+    /// Whether its memory has tags; its CPUs are QEMU's `max` then.
+    pub mte: bool,
     /// How long it may run; without a limit it runs until it ends.
     pub limit: Option<Duration>,
 }
@@ -121,7 +123,9 @@ impl Machine<'_> {
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
         let mut command = qemu.command();
-        command.args(["-M", "virt,gic-version=3", "-cpu", self.cpu, "-m", "256M"]);
+        let (machine, cpu) =
+            if self.mte { ("virt,gic-version=3,mte=on", "max") } else { ("virt,gic-version=3", self.cpu) };
+        command.args(["-M", machine, "-cpu", cpu, "-m", "256M"]);
         command.arg("-smp").arg(self.cpus.to_string());
         command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
         serial::connect(&mut command);

@@ -64,7 +64,16 @@ fn run(
     (command, said, status): (&str, &str, u8),
 ) -> Result<()> {
     let command_line = command_line(preempt, Terminal::Plain, &["sh", "-c", command]);
-    let machine = Machine { kernel, initrd, program: None, command_line: &command_line, cpus, cpu, limit: Some(LIMIT) };
+    let machine = Machine {
+        kernel,
+        initrd,
+        program: None,
+        command_line: &command_line,
+        cpus,
+        cpu,
+        mte: false,
+        limit: Some(LIMIT),
+    };
     let where_it_ran = || format!("boot test {NAME}: {cpus} CPUs, {command_line}");
     let boot = machine.boot(qemu).with_context(where_it_ran)?;
     judge(&boot, said, status).map_err(|why| anyhow!("{}: {why}\nits log:\n{}", where_it_ran(), boot.log))

@@ -36,6 +36,9 @@ pub struct Options {
     /// What masks interrupts, and whether there are NMIs
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
+    /// Give the machine memory with tags, and build the kernel for it
+    #[arg(long)]
+    mte: bool,
     /// Run this static arm64 ELF file, or the program of that name in programs/, in place of a shell
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -61,7 +64,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let profile = if options.dev { "dev" } else { "release" };
-    let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile, options.backend), Ok)?;
+    let built = || match options.mte {
+        true => build::tagged_kernel(&toolchain, profile, options.backend),
+        false => build::kernel(&toolchain, profile, options.backend),
+    };
+    let kernel = options.kernel.clone().map_or_else(built, Ok)?;
     let programs = Programs::new(&toolchain, profile)?;
     let mut root = Root::with_shell(&programs)?;
     let program = options.program.as_ref().map(|named| program(named, &programs)).transpose()?;
@@ -82,6 +89,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         command_line: &command_line(options.preempt, terminal, &words),
         cpus: options.cpus,
         cpu: options.backend.cpu(),
+        mte: options.mte,
         limit: options.timeout.map(Duration::from_secs),
     };
     let show = if options.verbose { Show::TerminalAndLog } else { Show::Terminal };

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::backend::Backend;
 use crate::binary;
 use crate::boot_test::{BootTest, CHECKED, Kernel};
-use crate::boots::{BLIND_TESTS, BOOT_TESTS, NMI_TESTS};
+use crate::boots::{BLIND_TESTS, BOOT_TESTS, MTE_TESTS, NMI_TESTS};
 use crate::build::{self, Programs};
 use crate::counter::Counter;
 use crate::initrd::Root;
@@ -35,6 +35,9 @@ pub struct Options {
     /// Boot kernels of this backend, and nothing else
     #[arg(long, value_enum)]
     backend: Option<Backend>,
+    /// Boot kernels and machines with tags in memory, and nothing else
+    #[arg(long)]
+    mte: bool,
     /// How many seconds a boot may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
@@ -42,7 +45,7 @@ pub struct Options {
 
 impl Options {
     fn boots_alone(&self) -> bool {
-        self.boot.is_some() || self.backend.is_some()
+        self.boot.is_some() || self.backend.is_some() || self.mte
     }
 }
 
@@ -202,10 +205,14 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
     let chosen = |test: &&BootTest| asked(test.name);
     let backend = options.backend.unwrap_or_default();
-    let tests: Vec<_> = BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).filter(chosen).collect();
+    // The usual kernel boots all the usual tests; one for tags besides boots its own.
+    let all = |backend: Backend| BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS);
+    let tests: Vec<_> = all(backend).filter(chosen).filter(|_| !options.mte).collect();
+    let usual = all(backend).filter(|_| options.mte);
+    let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
     let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
-    let none = tests.is_empty() && minimal.is_none() && !interactive && !one_command;
+    let none = tests.is_empty() && tagged_tests.is_empty() && minimal.is_none() && !interactive && !one_command;
     if let (Some(name), true) = (&options.boot, none) {
         bail!("no boot test has {name:?} in its name");
     }
@@ -222,7 +229,24 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
         tally.note_and_show(one_command::check(&toolchain, &qemu, backend));
     }
     if !tests.is_empty() {
-        boot_kernels(&tests, &toolchain, &qemu, limit, backend, tally)?;
+        let kernels = [
+            Kernel { name: CHECKED, elf: build::kernel(&toolchain, "release", backend)?, backend, mte: false },
+            Kernel { name: "plain", elf: build::plain_kernel(&toolchain, backend)?, backend, mte: false },
+        ];
+        boot_kernels(&tests, &kernels, &toolchain, &qemu, limit, tally)?;
+    }
+    if !tagged_tests.is_empty() {
+        let mut kernels = vec![Kernel {
+            name: CHECKED,
+            elf: build::tagged_kernel(&toolchain, "release", backend)?,
+            backend,
+            mte: true,
+        }];
+        if options.mte {
+            let elf = build::plain_tagged_kernel(&toolchain, backend)?;
+            kernels.push(Kernel { name: "plain", elf, backend, mte: true });
+        }
+        boot_kernels(&tagged_tests, &kernels, &toolchain, &qemu, limit, tally)?;
     }
     match tally.failed - before {
         0 => Ok(()),
@@ -236,16 +260,12 @@ fn of_backend(backend: Backend) -> &'static [BootTest] {
 
 fn boot_kernels(
     tests: &[&BootTest],
+    kernels: &[Kernel],
     toolchain: &Toolchain,
     qemu: &Qemu,
     limit: Duration,
-    backend: Backend,
     tally: &mut Tally,
 ) -> Result<()> {
-    let kernels = [
-        Kernel { name: CHECKED, elf: build::kernel(toolchain, "release", backend)?, backend },
-        Kernel { name: "plain", elf: build::plain_kernel(toolchain, backend)?, backend },
-    ];
     let mut programs = Programs::new(toolchain, "release")?;
     if tests.iter().any(|test| c_library::is_one(test.program())) {
         programs.add(c_library::programs()?);
@@ -278,7 +298,8 @@ mod tests {
 
     #[test]
     fn names_boot_tests_apart_and_gives_each_a_program() {
-        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS].into_iter().flatten().collect();
+        let all: Vec<_> =
+            [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, MTE_TESTS].into_iter().flatten().collect();
         assert!(all.iter().all(|test| !test.program().is_empty()));
         let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
         names.sort_unstable();

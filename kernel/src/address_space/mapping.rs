@@ -11,7 +11,7 @@ use crate::regions::{Access, NoRoom, Protection};
 /// Why memory is not mapped, unmapped or protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// The range is empty, not page-aligned or outside user memory (EINVAL).
+    /// The range is empty, not page-aligned or outside user memory, or what is there has no tags (EINVAL).
     BadRange,
     /// Nothing that large is free, part of the range is not mapped, or there is no memory (ENOMEM).
     NoMemory,
@@ -88,6 +88,9 @@ impl AddressSpace {
             return Err(MapError::NoMemory);
         }
         refuse(protection, may_write)?;
+        if protection.tagged && !may_have_tags(&backing) {
+            return Err(MapError::BadRange);
+        }
         let range = self.room(place, page_up(size))?;
         let start = range.start;
         // Zeros continue each other wherever they are; what is shared begins where it begins.
@@ -149,11 +152,15 @@ impl AddressSpace {
         let range = page_range(start, size).map_err(|_| MapError::NoMemory)?;
         let may_write = self.regions.in_range(range.clone()).all(|(region, _)| region.may_write);
         refuse(protection, may_write)?;
+        if protection.tagged && !self.regions.in_range(range.clone()).all(|(region, _)| may_have_tags(&region.backing))
+        {
+            return Err(MapError::BadRange);
+        }
         if !self.regions.protect(range.clone(), protection)? {
             return Err(MapError::NoMemory);
         }
         for (region, part) in self.regions.in_range(range) {
-            self.tables.protect_all(part, protection, region.shared);
+            self.tables.protect_all(part, region.protection, region.shared);
         }
         Ok(())
     }
@@ -174,6 +181,11 @@ impl AddressSpace {
         self.heap.end = end;
         end
     }
+}
+
+/// What no file's pages are shared with.
+fn may_have_tags(backing: &Backing) -> bool {
+    !matches!(backing, Backing::File(_))
 }
 
 fn refuse(protection: Protection, may_write: bool) -> Result<(), MapError> {

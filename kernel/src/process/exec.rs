@@ -10,6 +10,7 @@ use vestibule_arm64::fpsimd::{self, Fpsimd};
 use super::{Memory, Process, Program};
 use crate::address_space::{AddressSpace, Start};
 use crate::errno::{Errno, Result};
+use crate::mte;
 use crate::reference::Cpu;
 use crate::signals::{self, AlternateStack};
 use crate::task::Task;
@@ -39,6 +40,7 @@ impl Process {
         *self.executable.lock() = program.file_path;
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);
+        mte::begin_program(cpu);
         fpsimd::set_registers(cpu, &Fpsimd::default());
         ptrace::began_program(&Task::current_shared(cpu));
         *frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);

@@ -1,9 +1,12 @@
 //! Who a process is and what it may have. There is one user, root, and no limit that anybody changes.
 
+use core::sync::atomic::Ordering;
+
 use linux_raw_sys::{general as linux, prctl};
 
 use super::{Call, Errno, Result};
 use crate::errno;
+use crate::mte;
 use crate::processes;
 use crate::task::Task;
 use crate::user_copy::{copy_from_user, copy_to_user, read_user, write_user};
@@ -45,10 +48,19 @@ pub(super) fn control(call: &mut Call) -> Result {
             copy_to_user(argument, &name)?;
             Ok(0)
         }
+        prctl::PR_SET_TAGGED_ADDR_CTRL if rest(call, 2) => mte::control(call.cpu, argument).map(|()| 0),
+        prctl::PR_GET_TAGGED_ADDR_CTRL if argument == 0 && rest(call, 2) => {
+            Ok(Task::current(call.cpu).tag_control.load(Ordering::Relaxed))
+        }
         prctl::PR_GET_DUMPABLE | prctl::PR_GET_NO_NEW_PRIVS | prctl::PR_GET_KEEPCAPS => Ok(0),
         prctl::PR_SET_NO_NEW_PRIVS if argument == 1 => Ok(0),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// From argument `n` of `prctl` on all are zero.
+fn rest(call: &Call, n: usize) -> bool {
+    (n..5).all(|n| call.argument(n) == 0)
 }
 
 /// A name's bytes, with the zero at its end.

@@ -5,9 +5,10 @@ use alloc::sync::Arc;
 use linux_raw_sys::general as linux;
 
 use super::{Call, Errno, Result};
-use crate::address_space::{Mapping, Place};
+use crate::address_space::{Mapping, Place, untagged};
 use crate::backing::{Backing, FileBytes};
 use crate::layout::{PAGE_SIZE, page_up};
+use crate::mte;
 use crate::regions::Protection;
 use crate::shared_memory::SharedMemory;
 use crate::user_copy::copy_to_user;
@@ -15,7 +16,7 @@ use crate::user_copy::copy_to_user;
 pub(super) fn map(call: &mut Call) -> Result {
     let (address, size, offset) = (call.argument(0), call.argument(1), call.argument(5));
     // What no protection is known for is ignored, as in Linux.
-    let protection = protection_of(call.argument(2) & PROTECTIONS as usize)?;
+    let protection = protection_of(call.argument(2) & protections() as usize)?;
     let flags = call.argument(3) as u32;
     let shared = match flags & linux::MAP_TYPE {
         linux::MAP_PRIVATE => false,
@@ -66,19 +67,19 @@ fn file(call: &Call, shared: bool) -> Result<(FileBytes, bool)> {
 }
 
 pub(super) fn unmap(call: &mut Call) -> Result {
-    let (start, size) = (call.argument(0), call.argument(1));
+    let (start, size) = (untagged(call.argument(0)), call.argument(1));
     call.memory()?.lock(call.cpu).unmap(start, size)?;
     Ok(0)
 }
 
 pub(super) fn protect(call: &mut Call) -> Result {
-    let (start, size, protection) = (call.argument(0), call.argument(1), protection_of(call.argument(2))?);
+    let (start, size, protection) = (untagged(call.argument(0)), call.argument(1), protection_of(call.argument(2))?);
     call.memory()?.lock(call.cpu).protect(start, size, protection)?;
     Ok(0)
 }
 
 pub(super) fn remap(call: &mut Call) -> Result {
-    let (start, old, new) = (call.argument(0), call.argument(1), call.argument(2));
+    let (start, old, new) = (untagged(call.argument(0)), call.argument(1), call.argument(2));
     let place = match call.argument(3) as u32 {
         0 => None,
         linux::MREMAP_MAYMOVE => Some(Place::Near(0)),
@@ -89,7 +90,8 @@ pub(super) fn remap(call: &mut Call) -> Result {
 }
 
 pub(super) fn advise(call: &mut Call) -> Result {
-    let (start, size, advice) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
+    let (start, size, advice) =
+        (untagged(call.argument(0)), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
     let memory = call.memory()?;
     let mut memory = memory.lock(call.cpu);
     let all = match advice {
@@ -115,7 +117,7 @@ pub(super) fn advise(call: &mut Call) -> Result {
 
 /// Which pages are in memory: a byte for each.
 pub(super) fn residency(call: &mut Call) -> Result {
-    let (start, size, to) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2));
+    let (start, size, to) = (untagged(call.argument(0)), page_up_or_none(call.argument(1))?, call.argument(2));
     let memory = call.memory()?;
     if !memory.lock(call.cpu).is_mapped(start, size).map_err(|_| outside(start))? {
         return Err(Errno::ENOMEM);
@@ -130,7 +132,7 @@ pub(super) fn residency(call: &mut Call) -> Result {
 
 /// What is in memory stays there: nothing is ever taken out behind a program's back.
 pub(super) fn lock(call: &mut Call) -> Result {
-    let (start, size) = (call.argument(0), call.argument(1));
+    let (start, size) = (untagged(call.argument(0)), call.argument(1));
     let within = start % PAGE_SIZE;
     let size = size.checked_add(within).ok_or(Errno::EINVAL).and_then(page_up_or_none)?;
     let mapped = call.memory()?.lock(call.cpu).is_mapped(start - within, size);
@@ -140,7 +142,8 @@ pub(super) fn lock(call: &mut Call) -> Result {
 /// What is stored to a shared mapping is in the file at once.
 pub(super) fn synchronise(call: &mut Call) -> Result {
     const KNOWN: u32 = linux::MS_ASYNC | linux::MS_INVALIDATE | linux::MS_SYNC;
-    let (start, size, flags) = (call.argument(0), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
+    let (start, size, flags) =
+        (untagged(call.argument(0)), page_up_or_none(call.argument(1))?, call.argument(2) as u32);
     if flags & !KNOWN != 0 || flags & (linux::MS_ASYNC | linux::MS_SYNC) == linux::MS_ASYNC | linux::MS_SYNC {
         return Err(Errno::EINVAL);
     }
@@ -163,18 +166,23 @@ fn page_up_or_none(size: usize) -> Result {
     size.checked_next_multiple_of(PAGE_SIZE).ok_or(Errno::EINVAL)
 }
 
-const PROTECTIONS: u32 = linux::PROT_READ | linux::PROT_WRITE | linux::PROT_EXEC;
+/// What may be asked for, where it is there.
+fn protections() -> u32 {
+    let all = linux::PROT_READ | linux::PROT_WRITE | linux::PROT_EXEC;
+    if mte::is_present() { all | linux::PROT_MTE } else { all }
+}
 
 fn protection_of(bits: usize) -> Result<Protection> {
     let bits = u32::try_from(bits).map_err(|_| Errno::EINVAL)?;
-    if bits & !PROTECTIONS != 0 {
+    if bits & !protections() != 0 {
         return Err(Errno::EINVAL);
     }
     let has = |bit| bits & bit != 0;
     Ok(Protection {
         // The architecture has no page that can be written or run but not read.
-        read: bits != 0,
+        read: bits & !linux::PROT_MTE != 0,
         write: has(linux::PROT_WRITE),
         execute: has(linux::PROT_EXEC),
+        tagged: has(linux::PROT_MTE),
     })
 }

@@ -137,6 +137,8 @@ fn inherit(call: &mut Call, wanting: &Wanting, task: &Arc<Task>) -> errno::Resul
     task.user_thread_pointer.store(thread_pointer, Ordering::Relaxed);
     // SAFETY: it has not started.
     unsafe { task.thread().set_fpsimd(&fpsimd::registers(call.cpu)) };
+    task.thread().inherit_tag_checks(own.thread());
+    task.tag_control.store(own.tag_control.load(Ordering::Relaxed), Ordering::Relaxed);
     task.set_affinity(own.affinity());
     task.signals.block(own.signals.blocked());
     if !has(linux::CLONE_VM) || has(linux::CLONE_VFORK) {

@@ -19,6 +19,8 @@ const HEAP_BYTES: u32 = 0x100a;
 const SPIN_MASKED: u32 = 0x100b;
 const FIQS: u32 = 0x100c;
 const RCU_IN_TICKS: u32 = 0x100d;
+const STORE_MISTAGGED: u32 = 0x1030;
+const KERNEL_TAG_FAULTS: u32 = 0x1031;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -113,4 +115,18 @@ pub fn fiqs(wanted: bool) -> Result<usize> {
 pub fn rcu_in_ticks(wanted: bool) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(RCU_IN_TICKS, [usize::from(wanted), 0, 0, 0, 0, 0]) })
+}
+
+/// `store_mistagged(place)`, number 0x1030: the kernel stores through a pointer that has another tag than the memory, and then
+/// returns (0), gives way (1), or runs until it has been interrupted (2).
+pub fn store_mistagged(place: usize) -> Result<usize> {
+    // SAFETY: touches no memory of the caller's.
+    check(unsafe { call(STORE_MISTAGGED, [place, 0, 0, 0, 0, 0]) })
+}
+
+/// `kernel_tag_faults(place)`, number 0x1031: how often the kernel has noticed that an access of its own failed a tag check: on
+/// its way to user mode or back to what it interrupted (0), in a task switch (1), in what it interrupted (2).
+pub fn kernel_tag_faults(place: usize) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(KERNEL_TAG_FAULTS, [place, 0, 0, 0, 0, 0]) })
 }

@@ -61,6 +61,57 @@ pub struct Names {
     pub fpsimd_of: usize,
 }
 
+/// Tag checks.
+#[derive(Clone, Default)]
+pub struct Tags {
+    /// PSTATE.TCO: none are made.
+    pub masked: bool,
+    /// SCTLR_EL1.TCF0 and GCR_EL1.Exclude.
+    pub user: (u64, u64),
+    /// TFSRE0_EL1 and TFSR_EL1.
+    pub faults: [u64; 2],
+    /// What will be there. The barrier that waits for accesses orders it before a write; a read sees it after a context
+    /// synchronization event, too.
+    pub coming: [Coming; 2],
+}
+
+/// A fault on its way into a register.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coming {
+    pub bits: u64,
+    pub waited_for: bool,
+}
+
+impl Tags {
+    /// A context synchronization event; an exception waits for what comes first.
+    fn synchronise(&mut self, waits: bool) {
+        for (register, coming) in self.faults.iter_mut().zip(&mut self.coming) {
+            if waits || coming.waited_for {
+                *register |= std::mem::take(coming).bits;
+            }
+        }
+    }
+
+    /// What is on its way before DSB is there afterwards.
+    pub fn wait(&mut self) {
+        self.coming.iter_mut().for_each(|coming| coming.waited_for = true);
+    }
+
+    /// A write comes after what a barrier has waited for, read or not.
+    pub fn write(&mut self, register: usize, faults: u64) {
+        self.faults[register] = faults;
+        if self.coming[register].waited_for {
+            self.coming[register] = Coming::default();
+        }
+    }
+
+    /// An exception: checks are masked, what came before it is known. Whether they were.
+    pub fn enter(&mut self) -> bool {
+        self.synchronise(true);
+        std::mem::replace(&mut self.masked, true)
+    }
+}
+
 /// What is the running task's alone.
 #[derive(Default)]
 pub struct Running {
@@ -92,6 +143,7 @@ pub struct State {
     pub stepping_seen: bool,
     /// PSTATE.SS in user mode: the instruction that is stepped is still to be executed.
     pub unexecuted: bool,
+    pub tags: Tags,
     /// What stands for V0 to V31.
     pub fpsimd: u128,
     /// Registers are read as they are now.
@@ -242,6 +294,7 @@ impl State {
     pub fn synchronise(&mut self) {
         self.synchronised = true;
         self.stepping_seen = self.stepping;
+        self.tags.synchronise(false);
     }
 
     /// What the hardware requires of whoever uses it.
@@ -263,6 +316,7 @@ impl State {
                 return match address - task {
                     8 => Cell::ThreadCpu,
                     32 => Cell::Stepped,
+                    40 => Cell::TagChecks,
                     _ => Cell::LoadedBy,
                 };
             }

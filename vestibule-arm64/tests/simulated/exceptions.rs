@@ -35,6 +35,7 @@ pub enum Exception {
 const EL1H: u64 = 0b0101;
 const EL0T: u64 = 0;
 const SS: u64 = 1 << 21;
+const TCO: u64 = 1 << 25;
 const FAULT_ADDRESS: u64 = 0xbad0;
 
 impl Exception {
@@ -161,6 +162,9 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     if state.allint && !state.user {
         state.spsr |= ALLINT;
     }
+    if state.tags.enter() {
+        state.spsr |= TCO;
+    }
     let is_interrupt = matches!(exception, Exception::Irq | Exception::Fiq | Exception::Nmi);
     if !is_interrupt {
         state.esr = exception.syndrome(state.user);
@@ -206,6 +210,7 @@ fn exception_return(state: &mut State, frame: &Frame) {
     state.daif = (state.spsr >> DAIF_SHIFT) as u32 & ALL;
     state.allint = state.spsr & ALLINT != 0;
     state.user = state.spsr & 0x1f == EL0T;
+    state.tags.masked = state.spsr & TCO != 0;
     state.require(!state.user || state.sp_el0 == frame.sp, "SP_EL0 is another task's");
     state.require(state.user || !state.stepping, "MDSCR.SS is set for the kernel");
     state.unexecuted = state.stepping && state.spsr & SS != 0;

@@ -265,6 +265,39 @@ unsafe impl Hardware for Simulated {
         step_of(Kind::Access, "read ISR");
         u64::from(superpriority) * ISR_IS
     }
+    fn tfsre0() -> u64 {
+        let faults = with(|state| state.tags.faults[0]);
+        step_of(Kind::Access, "read TFSRE0");
+        faults
+    }
+    fn set_tfsre0(faults: u64) {
+        with(|state| state.tags.write(0, faults));
+        step(format!("TFSRE0 := {faults}"));
+    }
+    fn tfsr() -> u64 {
+        let faults = with(|state| state.tags.faults[1]);
+        step_of(Kind::Access, "read TFSR");
+        faults
+    }
+    fn set_tfsr(faults: u64) {
+        with(|state| state.tags.write(1, faults));
+        step(format!("TFSR := {faults}"));
+    }
+    fn set_tco<const ON: bool>() {
+        with(|state| {
+            state.require(state.is_closed(), "TCO is written with something open");
+            state.tags.masked = ON;
+        });
+        step(format!("TCO := {}", u8::from(ON)));
+    }
+    unsafe fn set_user_tag_checks(checks: u64, excluded: u64) {
+        with(|state| state.tags.user = (checks, excluded));
+        step(format!("TCF0 := {checks}, excluded tags {excluded:#x}"));
+    }
+    fn dsb() {
+        with(|state| state.tags.wait());
+        step_of(Kind::Access, "DSB");
+    }
     fn isb() {
         with(State::synchronise);
         step_of(Kind::Access, "ISB");

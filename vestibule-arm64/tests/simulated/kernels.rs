@@ -8,6 +8,7 @@ use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
     Kernel, Machine, NoIrq, NoNmi, Process, Scheduler, Softirqs, SyscallWork, UserWork,
 };
+use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3};
 
 /// A token of a kernel of that flavour.
@@ -23,6 +24,10 @@ pub trait Flavour: Sized + 'static {
     type SyscallWork: SyscallWork<Test<Self>>;
     type Softirqs: Softirqs<Test<Self>>;
     type Checks: Checks;
+
+    /// There are tag checks; of the kernel's accesses, too.
+    const TAG_CHECKS: bool = false;
+    const CHECKS_OWN_TAGS: bool = false;
 
     fn syscall(cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
         cpu
@@ -84,6 +89,19 @@ macro_rules! bodies {
 impl<F: Flavour> Bodies for Test<F> {
     type Backend = F::Backend;
     type Controller = GicV3<F::Backend>;
+    const TAG_CHECKS: bool = F::TAG_CHECKS;
+
+    fn checks_own_tags() -> bool {
+        F::CHECKS_OWN_TAGS
+    }
+    fn kernel_tag_fault(fault: KernelFault<'_>) {
+        let by = match fault {
+            KernelFault::Interrupted(_) => "what was interrupted",
+            KernelFault::Exit(_) => "what ran since",
+            KernelFault::Switch => "the task that is left",
+        };
+        runs(&format!("tag fault of {by}"));
+    }
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         let without = if frame.syndrome == 0 { ", which has no syndrome," } else { "" };
@@ -93,6 +111,7 @@ impl<F: Flavour> Bodies for Test<F> {
 
     bodies! {
         syscall: Process => syscall;
+        syscall_again: Process;
         user_abort: Process => user_abort;
         kernel_abort: Inherit => kernel_abort;
         user_brk: Process;

@@ -36,6 +36,7 @@ mod plain;
 mod preemption;
 mod step;
 mod sweep;
+mod tags;
 mod task_switch;
 mod traced;
 mod unseen;

@@ -9,6 +9,8 @@ pub enum Cell {
     ThreadCpu,
     /// Whether a task is stepped.
     Stepped,
+    /// How a task's tags are checked.
+    TagChecks,
     /// The CPU that loaded a task's FP/SIMD registers last.
     LoadedBy,
     /// The task whose registers the CPU loaded last.
@@ -28,6 +30,7 @@ impl Cell {
             Cell::Word(task) => format!("{task}'s word"),
             Cell::ThreadCpu => "thread.cpu".into(),
             Cell::Stepped => "thread.step".into(),
+            Cell::TagChecks => "thread.tags".into(),
             Cell::LoadedBy => "thread.fpsimd.loaded_by".into(),
             Cell::FpsimdOf => "cpu.fpsimd_of".into(),
             Cell::Watching => "watching".into(),
@@ -45,7 +48,7 @@ impl Cell {
             Cell::LoadedBy => ["none", "nowhere"].get(value as usize).copied().unwrap_or("this CPU").into(),
             Cell::Stepped => if value != 0 { "yes" } else { "no" }.into(),
             Cell::FpsimdOf => "a task".into(),
-            Cell::Word(_) | Cell::ThreadCpu => format!("{value:#x}"),
+            Cell::Word(_) | Cell::ThreadCpu | Cell::TagChecks => format!("{value:#x}"),
         }
     }
 }
@@ -82,7 +85,8 @@ pub fn flags(bits: u64) -> String {
         (1 << 33, "resched-lazy"),
         (1 << 34, "signal"),
         (1 << 35, "notify-resume"),
-        (0xfff << 36, "other"),
+        (vestibule_arm64::tags::FAULT.bits(), "tag-fault"),
+        (0xfff << 36 & !vestibule_arm64::tags::FAULT.bits(), "other"),
     ];
     known.into_iter().filter(|(flag, _)| bits & flag != 0).map(|(_, name)| name).collect::<Vec<_>>().join(" ")
 }

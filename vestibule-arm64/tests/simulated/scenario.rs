@@ -227,7 +227,7 @@ pub fn corrupt(cell: Cell, change: impl FnOnce(u64) -> u64) {
         Cell::Nesting => state.names.nesting,
         Cell::Belief => state.names.belief,
         Cell::FpsimdOf => state.names.fpsimd_of,
-        Cell::Word(_) | Cell::ThreadCpu | Cell::Stepped | Cell::LoadedBy => panic!("not tracking's"),
+        Cell::Word(_) | Cell::ThreadCpu | Cell::Stepped | Cell::TagChecks | Cell::LoadedBy => panic!("not tracking's"),
     });
     let word = at_address(address);
     word.store(change(word.load(Ordering::Relaxed)), Ordering::Relaxed);

@@ -193,7 +193,7 @@ fn all_at_once() {
           work notify_resume [....] on the task stack
           word clears notify-resume
           work other [....] on the task stack
-          word clears other
+          word clears tag-fault other
           DAIFSet DAIF
           belief := off
           belief := prepared

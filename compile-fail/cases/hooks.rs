@@ -37,6 +37,7 @@ impl ContextTracking<ThisKernel> for ThisKernel {
     fn irq_exit(_: Step<Self>) {}
 }
 impl IrqTracing<ThisKernel> for ThisKernel {
+    const ON: bool = true;
     fn off(_: Step<Self>) {}
     #[cfg(not(bad = "half_of_tracing"))]
     fn off_finish(_: Step<Self>) {}

@@ -18,6 +18,7 @@ impl Kernel for Mine {
     type Checks = ();
 }
 impl IrqTracing<Mine> for Mine {
+    const ON: bool = true;
     fn off(step: Step<Self>) {
         #[cfg(bad = "own_step")]
         <TrackedIrqs as IrqTracing<Mine>>::off(step);

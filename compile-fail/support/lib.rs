@@ -79,7 +79,7 @@ unsafe impl Hardware for NoCpu {
     fn pmr() -> u64 {
         black_box(0)
     }
-    unsafe fn set_pmr(_: u64) {}
+    unsafe fn set_pmr<const PRIORITY: u64>() {}
     unsafe fn allint_set() {}
     unsafe fn allint_clear() {}
     fn allint() -> u64 {

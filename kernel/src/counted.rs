@@ -38,10 +38,10 @@ unsafe impl Hardware for Counted {
         Real::pmr()
     }
     #[inline(always)]
-    unsafe fn set_pmr(priority: u64) {
+    unsafe fn set_pmr<const PRIORITY: u64>() {
         MASK_WRITES.add();
         // SAFETY: the caller's.
-        unsafe { Real::set_pmr(priority) }
+        unsafe { Real::set_pmr::<PRIORITY>() }
     }
     #[inline(always)]
     unsafe fn allint_set() {

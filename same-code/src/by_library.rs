@@ -226,6 +226,7 @@ impl<K: Kernel> ContextTracking<K> for Tracked {
 }
 
 impl<K: Kernel> IrqTracing<K> for Tracked {
+    const ON: bool = true;
     #[inline(always)]
     fn off(_: Step<Self>) {
         hooks::irqs_off();

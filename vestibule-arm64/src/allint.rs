@@ -118,10 +118,16 @@ impl<H: Hardware> Masks for AllInt<H> {
     #[inline(always)]
     fn inherit(frame: &Frame, _: Step<Self>) {
         let pstate = H::read(&frame.pstate);
-        // SAFETY: as above; the interrupted code had exactly these.
+        // SAFETY: as above; the interrupted code had exactly these: interrupts are never open where anything else is masked (C5).
         unsafe {
-            H::write_daif(pstate & pstate::DAIF);
-            H::write_allint(pstate & ALLINT);
+            if pstate & u64::from(I) << DAIF_SHIFT == 0 {
+                H::daif_clear::<{ D | A | I | F }>();
+                H::allint_clear();
+            } else {
+                core::hint::cold_path();
+                H::write_daif(pstate & pstate::DAIF);
+                H::write_allint(pstate & ALLINT);
+            }
         }
     }
     #[inline(always)]

@@ -54,11 +54,12 @@ pub unsafe trait Hardware: 'static {
 
     /// ICC_PMR_EL1: an interrupt comes only if its priority is a lower number.
     fn pmr() -> u64;
-    /// Writes it. Takes effect at once (GIC architecture specification, IHI 0069, 12.1.5).
+    /// Writes it. Takes effect at once (GIC architecture specification, IHI 0069, 12.1.5). A constant, so that nobody keeps it in a
+    /// register, which an entry would have to save for a path that it seldom takes.
     ///
     /// # Safety
     /// As [`write_daif`](Hardware::write_daif).
-    unsafe fn set_pmr(priority: u64);
+    unsafe fn set_pmr<const PRIORITY: u64>();
     /// Masks every interrupt, NMIs too: PSTATE.ALLINT. Only where the CPU has FEAT_NMI.
     ///
     /// # Safety

@@ -88,12 +88,12 @@ impl<H: Hardware> Backend for Pmr<H> {
     #[inline(always)]
     unsafe fn irqs_off() {
         // SAFETY: the caller's.
-        unsafe { H::set_pmr(OFF) }
+        unsafe { H::set_pmr::<OFF>() }
     }
     #[inline(always)]
     unsafe fn irqs_on() {
         // SAFETY: the caller's.
-        unsafe { H::set_pmr(OPEN) }
+        unsafe { H::set_pmr::<OPEN>() }
     }
     #[inline(always)]
     unsafe fn nmis_off() {
@@ -114,7 +114,7 @@ impl<H: Hardware> Backend for Pmr<H> {
     unsafe fn open_after_switch() {
         // SAFETY: the caller's. A CPU that boots sets the priority mask itself (C100).
         unsafe {
-            H::set_pmr(OFF);
+            H::set_pmr::<OFF>();
             H::daif_clear::<{ D | A | I | F }>();
         }
     }
@@ -128,8 +128,8 @@ impl<H: Hardware> Masks for Pmr<H> {
         // SAFETY: a `Step` comes with the token that this makes true.
         unsafe {
             match (From::FIXED, To::FIXED) {
-                (Level::NoIrq, Level::Process) => H::set_pmr(OPEN),
-                (_, Level::NoIrq) => H::set_pmr(OFF),
+                (Level::NoIrq, Level::Process) => H::set_pmr::<OPEN>(),
+                (_, Level::NoIrq) => H::set_pmr::<OFF>(),
                 _ => {}
             }
             clear::<H>(const { daif(From::FIXED) & !daif(To::FIXED) });
@@ -146,7 +146,7 @@ impl<H: Hardware> Masks for Pmr<H> {
         unsafe {
             H::daif_set::<{ D | A | I | F }>();
             if matches!(From::LEVEL, Some(Level::NoIrq)) {
-                H::set_pmr(OPEN);
+                H::set_pmr::<OPEN>();
             }
         }
     }

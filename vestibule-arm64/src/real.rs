@@ -96,9 +96,17 @@ unsafe impl Hardware for Real {
         priority
     }
     #[inline(always)]
-    unsafe fn set_pmr(priority: u64) {
+    unsafe fn set_pmr<const PRIORITY: u64>() {
         // SAFETY: the caller's.
-        unsafe { write!("icc_pmr_el1", priority) }
+        unsafe {
+            asm!(
+                "mov {priority}, {value}",
+                "msr icc_pmr_el1, {priority}",
+                priority = out(reg) _,
+                value = const PRIORITY,
+                options(nostack, preserves_flags)
+            )
+        }
     }
     #[inline(always)]
     unsafe fn allint_set() {

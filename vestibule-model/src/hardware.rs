@@ -119,13 +119,13 @@ unsafe impl Hardware for Simulated {
         step(Op::ReadPmr, pmr);
         pmr
     }
-    unsafe fn set_pmr(priority: u64) {
+    unsafe fn set_pmr<const PRIORITY: u64>() {
         let before = with(|world| {
             let before = world.cpu.pmr;
-            world.cpu.set_pmr(priority);
+            world.cpu.set_pmr(PRIORITY);
             before
         });
-        step(Op::SetPmr(priority as u8), u64::from(before));
+        step(Op::SetPmr(PRIORITY as u8), u64::from(before));
     }
     unsafe fn allint_set() {
         write_allint(true);

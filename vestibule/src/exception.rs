@@ -135,7 +135,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
-        X::Counts::undo::<P::Kernel>(&cpu, noted, irqs_were_on::<P::Kernel>(frame), Step::new());
+        X::Counts::undo::<P::Kernel>(&cpu, noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
         let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }

@@ -83,6 +83,8 @@ pub trait ContextTracking<K: Kernel> {
 /// Interrupt state as tracing and lock checking believe it. Two stages each way, because only the inner ones
 /// (`off_finish`, `on_prepare`) may be instrumented, and so need context tracking (C16, C43).
 pub trait IrqTracing<K: Kernel> {
+    /// Nothing here does anything if `false`; the exits need not ask what was interrupted.
+    const ON: bool;
     /// Interrupts are masked. Before: they are, in hardware.
     fn off(_: Step<Self>);
     /// Tell the tracers. Before: watching.
@@ -186,6 +188,7 @@ impl<K: Kernel> ContextTracking<K> for () {
 }
 
 impl<K: Kernel> IrqTracing<K> for () {
+    const ON: bool = false;
     fn off(_: Step<Self>) {}
     fn off_finish(_: Step<Self>) {}
     fn on_prepare(_: Step<Self>) {}

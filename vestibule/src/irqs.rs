@@ -21,6 +21,8 @@ fn masked<K: Kernel>() -> bool {
 }
 
 impl<K: Kernel> IrqTracing<K> for TrackedIrqs {
+    const ON: bool = true;
+
     #[inline(always)]
     fn off(_: Step<Self>) {
         check::<K>(masked::<K>, 75, "irqs off");

@@ -14,7 +14,7 @@ pub trait Opens: Context + Sized {
 impl Opens for Inherit {
     #[inline(always)]
     fn open<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>) {
-        if irqs_were_on::<P::Kernel>(frame) {
+        if traced_irqs_were_on::<P::Kernel>(frame) {
             trace_on::<P::Kernel>();
         }
         P::Masks::inherit(frame, Step::new());
@@ -23,7 +23,7 @@ impl Opens for Inherit {
     #[inline(always)]
     fn close<P: Port>(frame: &FrameOf<P::Kernel>, _: Step<Self>) {
         P::Masks::mask::<Inherit>(Step::new());
-        if irqs_were_on::<P::Kernel>(frame) {
+        if traced_irqs_were_on::<P::Kernel>(frame) {
             trace_off::<P::Kernel>();
         }
     }

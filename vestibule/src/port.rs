@@ -1,7 +1,7 @@
 //! What a port supplies. Everything that an exception could fall between is one call of [`Machine`] or [`Masks`]:
 //! on the CPU each is an instruction or two, on a simulated CPU each is a point where something may happen.
 
-use crate::{Context, CpuState, Fixed, Kernel, Level, TaskWord};
+use crate::{Context, CpuState, Fixed, IrqTracing, Kernel, Level, TaskWord};
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU64;
 
@@ -65,6 +65,11 @@ pub trait Machine: 'static {
 /// The interrupted code had interrupts open. The only definition (C99).
 pub(crate) fn irqs_were_on<K: Kernel>(frame: &FrameOf<K>) -> bool {
     matches!(K::Machine::interrupted(frame), Level::Process)
+}
+
+/// It had, and somebody is told of it.
+pub(crate) fn traced_irqs_were_on<K: Kernel>(frame: &FrameOf<K>) -> bool {
+    K::IrqTracing::ON && irqs_were_on::<K>(frame)
 }
 
 /// The machine of a port's kernel.

@@ -17,18 +17,20 @@ use crate::*;
 
 impl Prepares for Regular {
     /// Involuntary preemption: only of code that had interrupts on (C30), never of the idle task's wait (C31), of any
-    /// class that counts as `Regular` (C32).
+    /// class that counts as `Regular` (C32). The look comes first: it seldom finds anything, and then nothing else is asked.
     #[inline(always)]
     fn prepare<P: Port, X: Class>(idle: &bool, frame: &mut FrameOf<P::Kernel>, _: Step<Self>) {
-        let irqs_were_on = irqs_were_on::<P::Kernel>(frame);
-        if irqs_were_on {
-            check_interruptible::<P, X>();
-        }
-        while irqs_were_on && !*idle && look::<P>().wants_preemption() {
+        check_interruptible::<P, X>(frame);
+        let mut wanted = look::<P>().wants_preemption();
+        if wanted {
             core::hint::cold_path();
+            wanted = !*idle && irqs_were_on::<P::Kernel>(frame);
+        }
+        while wanted {
             lower::<P, Critical, NoIrq>();
             schedule::<P>(Why::KernelExit(X::NAME));
             mask::<P, NoIrq>();
+            wanted = look::<P>().wants_preemption();
         }
     }
 }
@@ -88,7 +90,9 @@ fn run_user_work<P: Port>(work: Flags, frame: &mut FrameOf<P::Kernel>) {
 /// On every exit to interruptible code, preempting or not: a path that gets here unwatched, or on the wrong stack, is
 /// wrong even if it seldom schedules (C126).
 #[inline(always)]
-fn check_interruptible<P: Port, X: Class>() {
-    check::<P::Kernel>(<P::Kernel as Kernel>::ContextTracking::watching, 126, X::NAME);
-    check::<P::Kernel>(|| look::<P>().in_interrupt() || MachineOf::<P>::on_task_stack(), 126, X::NAME);
+fn check_interruptible<P: Port, X: Class>(frame: &FrameOf<P::Kernel>) {
+    if <P::Kernel as Kernel>::Checks::ON && irqs_were_on::<P::Kernel>(frame) {
+        check::<P::Kernel>(<P::Kernel as Kernel>::ContextTracking::watching, 126, X::NAME);
+        check::<P::Kernel>(|| look::<P>().in_interrupt() || MachineOf::<P>::on_task_stack(), 126, X::NAME);
+    }
 }

@@ -31,13 +31,13 @@ pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mu
 #[unsafe(link_section = ".noinstr.text")]
 fn abort<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     let idle = enter_from_kernel::<TRACKED>();
-    if irqs_were_on::<BACKEND>(frame) {
+    if TRACKED && irqs_were_on::<BACKEND>(frame) {
         irqs_on::<TRACKED>();
     }
     inherit::<BACKEND>(frame);
     hooks::body_kernel_abort(frame);
     mask::<BACKEND>();
-    if irqs_were_on::<BACKEND>(frame) {
+    if TRACKED && irqs_were_on::<BACKEND>(frame) {
         irqs_off::<TRACKED>();
     }
     prepare_for_kernel::<BACKEND>(frame, &idle, Why::KernelExit("el1_abort"));
@@ -47,13 +47,13 @@ fn abort<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 #[unsafe(link_section = ".noinstr.text")]
 fn undefined<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     let idle = enter_from_kernel::<TRACKED>();
-    if irqs_were_on::<BACKEND>(frame) {
+    if TRACKED && irqs_were_on::<BACKEND>(frame) {
         irqs_on::<TRACKED>();
     }
     inherit::<BACKEND>(frame);
     hooks::body_kernel_undefined(frame);
     mask::<BACKEND>();
-    if irqs_were_on::<BACKEND>(frame) {
+    if TRACKED && irqs_were_on::<BACKEND>(frame) {
         irqs_off::<TRACKED>();
     }
     prepare_for_kernel::<BACKEND>(frame, &idle, Why::KernelExit("el1_undefined"));

@@ -1,6 +1,7 @@
 //! The masks: which bits of what, from where to where, on each backend.
 
 use core::arch::asm;
+use core::hint::cold_path;
 use vestibule_arm64::Frame;
 
 /// PSTATE masks interrupts, and there are no NMIs.
@@ -13,6 +14,7 @@ pub const ALLINT: u8 = 2;
 /// The four masks in a saved PSTATE, and ALLINT.
 const DAIF_BITS: u64 = 0xf << 6;
 const ALLINT_BIT: u64 = 1 << 13;
+const I_BIT: u64 = 1 << 7;
 
 /// What the priority mask is.
 const IRQS_OFF: u64 = 0xc0;
@@ -32,9 +34,17 @@ macro_rules! open {
 }
 
 #[inline(always)]
-fn set_priority_mask(priority: u64) {
+fn set_priority_mask<const PRIORITY: u64>() {
     // SAFETY: whoever masks or opens says why.
-    unsafe { asm!("msr icc_pmr_el1, {}", in(reg) priority, options(nostack, preserves_flags)) }
+    unsafe {
+        asm!(
+            "mov {priority}, {value}",
+            "msr icc_pmr_el1, {priority}",
+            priority = out(reg) _,
+            value = const PRIORITY,
+            options(nostack, preserves_flags)
+        )
+    }
 }
 
 #[inline(always)]
@@ -72,7 +82,7 @@ pub fn open<const BACKEND: u8>() {
 #[inline(always)]
 pub fn open_to_irqs_masked<const BACKEND: u8>() {
     if BACKEND == PMR {
-        set_priority_mask(IRQS_OFF);
+        set_priority_mask::<IRQS_OFF>();
         open!(15);
     } else {
         open!(12);
@@ -99,7 +109,7 @@ pub fn open_to_serror_masked() {
 pub fn then_to_irqs_masked<const BACKEND: u8>() {
     match BACKEND {
         PMR => {
-            set_priority_mask(IRQS_OFF);
+            set_priority_mask::<IRQS_OFF>();
             open!(3);
         }
         ALLINT => open_nmis(),
@@ -119,7 +129,7 @@ pub fn open_after_serror<const BACKEND: u8>() {
 #[inline(always)]
 pub fn open_irqs<const BACKEND: u8>() {
     if BACKEND == PMR {
-        set_priority_mask(IRQS_ON);
+        set_priority_mask::<IRQS_ON>();
     } else {
         open!(3);
     }
@@ -128,7 +138,7 @@ pub fn open_irqs<const BACKEND: u8>() {
 #[inline(always)]
 pub fn mask_irqs<const BACKEND: u8>() {
     if BACKEND == PMR {
-        set_priority_mask(IRQS_OFF);
+        set_priority_mask::<IRQS_OFF>();
     } else {
         mask!(3);
     }
@@ -148,7 +158,7 @@ pub fn mask<const BACKEND: u8>() {
 pub fn mask_from_irqs_masked<const BACKEND: u8>() {
     mask::<BACKEND>();
     if BACKEND == PMR {
-        set_priority_mask(IRQS_ON);
+        set_priority_mask::<IRQS_ON>();
     }
 }
 
@@ -162,6 +172,14 @@ pub fn mask_from_nmis_masked() {
 #[inline(always)]
 pub fn inherit<const BACKEND: u8>(frame: &Frame) {
     let pstate = frame.pstate;
+    if BACKEND == ALLINT && pstate & I_BIT == 0 {
+        open!(15);
+        open_nmis();
+        return;
+    }
+    if BACKEND == ALLINT {
+        cold_path();
+    }
     // SAFETY: it had exactly these.
     unsafe {
         asm!("msr daif, {}", in(reg) pstate & DAIF_BITS, options(nostack, preserves_flags));

@@ -62,12 +62,16 @@ pub fn enter_from_kernel<const TRACKED: bool>() -> bool {
 /// Preempts.
 #[inline(always)]
 pub fn prepare_for_kernel<const BACKEND: u8>(frame: &Frame, idle: &bool, why: Why) {
-    let irqs_were_on = irqs_were_on::<BACKEND>(frame);
-    while irqs_were_on && !*idle && wants_preemption() {
+    let mut wanted = wants_preemption();
+    if wanted {
         cold_path();
+        wanted = !*idle && irqs_were_on::<BACKEND>(frame);
+    }
+    while wanted {
         open_to_irqs_masked::<BACKEND>();
         hooks::schedule(why);
         mask_from_irqs_masked::<BACKEND>();
+        wanted = wants_preemption();
     }
 }
 

@@ -88,38 +88,39 @@ fn abort_with_irqs_off() {
     all(
         &with_irqs_off(Exception::DataAbort),
         expect![[r#"
-        DataAbort from EL1 [..IF]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read ESR
-          write frame.syndrome
-          read FAR
-          write frame.fault_address
-          read DAIF
-          load word
-          load belief
-          load watching
-          load watching
-          read frame.pstate
-          read frame.pstate
-          write DAIF ..IF
-          read DAIF
-          body kernel_abort [..IF] on the task stack
-          read DAIF
-          read frame.pstate
-          DAIFSet DAIF
-          read frame.pstate
-          read frame.pstate
-          read DAIF
-          read frame.pstate
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [..IF]
-    "#]],
+            DataAbort from EL1 [..IF]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read ESR
+              write frame.syndrome
+              read FAR
+              write frame.fault_address
+              read DAIF
+              load word
+              load belief
+              load watching
+              load watching
+              read frame.pstate
+              read frame.pstate
+              write DAIF ..IF
+              read DAIF
+              body kernel_abort [..IF] on the task stack
+              read DAIF
+              read frame.pstate
+              DAIFSet DAIF
+              read frame.pstate
+              read frame.pstate
+              load word
+              read DAIF
+              read frame.pstate
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [..IF]
+        "#]],
     );
 }
 

@@ -120,9 +120,9 @@ unsafe impl Hardware for Simulated {
         step_of(Kind::Access, "read PMR");
         pmr
     }
-    unsafe fn set_pmr(priority: u64) {
-        with(|state| state.pmr = priority);
-        let name = if priority == vestibule_arm64::priority::OPEN { "open" } else { "off" };
+    unsafe fn set_pmr<const PRIORITY: u64>() {
+        with(|state| state.pmr = PRIORITY);
+        let name = if PRIORITY == vestibule_arm64::priority::OPEN { "open" } else { "off" };
         step(format!("PMR := {name}"));
     }
     unsafe fn allint_set() {

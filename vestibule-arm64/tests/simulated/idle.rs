@@ -138,6 +138,7 @@ fn an_interrupt_outside_the_wait() {
           load watching
           load word
           read SP
+          load word
           read DAIF
           read frame.pstate
           load watching

@@ -1,14 +1,16 @@
 //! NMIs, by priority and with superpriority: both ways into one, what masks it, and that everything else is as it was without.
 
-use crate::cpu::with;
+use crate::cpu::{IRQS, with};
 use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Subject, WatchedAllInt, WatchedPmr};
 use crate::scenario::{
-    at_text, from_user, pend, record, set_remotely, simulate_task, sound, stop, with_irqs_off, with_irqs_on,
+    at_text, change_masks, from_user, pend, record, set_remotely, simulate_task, sound, stop, with_irqs_off,
+    with_irqs_on,
 };
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::TaskWord;
+use vestibule_arm64::hardware::{A, D};
 
 /// Nobody writes the priority mask for a system call or a fault, wherever it comes from.
 #[test]
@@ -45,6 +47,33 @@ fn an_abort_of_code_with_irqs_off() {
           ERET to EL1 [..IF]
     "#]]
     .assert_eq(&with_irqs_off::<WatchedAllInt>(Exception::DataAbort).changes());
+}
+
+/// C6, C93: what most faults interrupt is opened without a look at each mask, and anything else exactly as it was.
+#[test]
+fn an_abort_inherits_allint() {
+    let of = |masks: u32, allint: bool| {
+        let report = sound::<WatchedAllInt>(move |mut cpu| {
+            let _off = (masks != 0).then(|| cpu.irqs_off());
+            change_masks(masks);
+            with(|state| state.allint = allint);
+            record();
+            take(Exception::DataAbort);
+            stop();
+            change_masks(if masks == 0 { 0 } else { IRQS });
+            with(|state| state.allint = false);
+        });
+        let changes = report.changes();
+        let before_body = changes.lines().map(str::trim).take_while(|line| !line.starts_with("body"));
+        let moves = before_body
+            .filter(|line| line.starts_with("DAIF") || line.contains("ALLINT ") || line.starts_with("write DAIF"));
+        moves.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(of(0, false), "DAIFClr DAIF, ALLINT := 0");
+    assert_eq!(of(IRQS, false), "write DAIF ..IF, write ALLINT 0");
+    assert_eq!(of(IRQS, true), "write DAIF ..IF, write ALLINT 1");
+    assert_eq!(of(A | IRQS, true), "write DAIF .AIF, write ALLINT 1");
+    assert_eq!(of(D | A | IRQS, true), "write DAIF DAIF, write ALLINT 1");
 }
 
 /// C93: DAIF first to close, PMR first to open; ALLINT first to close, last to open.
@@ -623,8 +652,8 @@ fn a_preemption() {
           belief := off
           belief := prepared
           belief := on
-          write DAIF ....
-          write ALLINT 0
+          DAIFClr DAIF
+          ALLINT := 0
           body kernel_abort [....] on the task stack
           other CPU: word sets resched
           Irq from EL1 [....]

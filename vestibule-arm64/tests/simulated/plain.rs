@@ -34,30 +34,26 @@ fn abort() {
         Exception::DataAbort,
         None,
         expect![[r#"
-        DataAbort from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read ESR
-          write frame.syndrome
-          read FAR
-          write frame.fault_address
-          read frame.pstate
-          read frame.pstate
-          write DAIF ....
-          body kernel_abort [....] on the task stack
-          DAIFSet DAIF
-          read frame.pstate
-          read frame.pstate
-          load word
-          read frame.pstate
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            DataAbort from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read ESR
+              write frame.syndrome
+              read FAR
+              write frame.fault_address
+              read frame.pstate
+              write DAIF ....
+              body kernel_abort [....] on the task stack
+              DAIFSet DAIF
+              load word
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 
@@ -67,34 +63,31 @@ fn abort_preempted() {
         Exception::DataAbort,
         Some(RESCHED),
         expect![[r#"
-        DataAbort from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read ESR
-          write frame.syndrome
-          read FAR
-          write frame.fault_address
-          read frame.pstate
-          read frame.pstate
-          write DAIF ....
-          body kernel_abort [....] on the task stack
-          DAIFSet DAIF
-          read frame.pstate
-          read frame.pstate
-          load word
-          DAIFClr DA
-          word clears resched resched-lazy
-          DAIFSet DAIF
-          load word
-          read frame.pstate
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            DataAbort from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read ESR
+              write frame.syndrome
+              read FAR
+              write frame.fault_address
+              read frame.pstate
+              write DAIF ....
+              body kernel_abort [....] on the task stack
+              DAIFSet DAIF
+              load word
+              read frame.pstate
+              DAIFClr DA
+              word clears resched resched-lazy
+              DAIFSet DAIF
+              load word
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 
@@ -120,9 +113,7 @@ fn irq() {
               word -hardirq
               DAIFSet DAIF
               SP := task stack
-              read frame.pstate
               load word
-              read frame.pstate
               read frame.pc
               write ELR
               read frame.pstate
@@ -138,23 +129,22 @@ fn brk() {
         Exception::Brk,
         None,
         expect![[r#"
-        Brk from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read ESR
-          write frame.syndrome
-          word +preempt
-          body kernel_brk [DAIF] on the task stack
-          read frame.pstate
-          word -preempt
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            Brk from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read ESR
+              write frame.syndrome
+              word +preempt
+              body kernel_brk [DAIF] on the task stack
+              word -preempt
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 
@@ -164,26 +154,25 @@ fn serror() {
         Exception::CorrectedError,
         None,
         expect![[r#"
-        CorrectedError from EL1 [....]
-          read ELR
-          write frame.pc
-          read SPSR
-          write frame.pstate
-          read ESR
-          write frame.syndrome
-          word +hardirq +nmi
-          DAIFClr D
-          read frame.syndrome
-          body serror_corrected [.AIF] on the task stack
-          DAIFSet DAIF
-          read frame.pstate
-          word -hardirq -nmi
-          read frame.pc
-          write ELR
-          read frame.pstate
-          write SPSR
-          ERET to EL1 [....]
-    "#]],
+            CorrectedError from EL1 [....]
+              read ELR
+              write frame.pc
+              read SPSR
+              write frame.pstate
+              read ESR
+              write frame.syndrome
+              word +hardirq +nmi
+              DAIFClr D
+              read frame.syndrome
+              body serror_corrected [.AIF] on the task stack
+              DAIFSet DAIF
+              word -hardirq -nmi
+              read frame.pc
+              write ELR
+              read frame.pstate
+              write SPSR
+              ERET to EL1 [....]
+        "#]],
     );
 }
 
@@ -211,7 +200,6 @@ fn svc() {
               body syscall [....] on the task stack
               DAIFSet DAIF
               load word
-              read frame.pstate
               load thread.step
               read frame.sp
               write SP_EL0
@@ -254,7 +242,6 @@ fn svc_with_work() {
               word clears signal
               DAIFSet DAIF
               load word
-              read frame.pstate
               load thread.step
               read frame.sp
               write SP_EL0
@@ -293,7 +280,6 @@ fn user_irq() {
               DAIFSet DAIF
               SP := task stack
               load word
-              read frame.pstate
               load thread.step
               read frame.sp
               write SP_EL0
@@ -331,7 +317,6 @@ fn user_serror() {
               DAIFClr AIF
               DAIFSet DAIF
               load word
-              read frame.pstate
               load thread.step
               read frame.sp
               write SP_EL0

@@ -71,6 +71,7 @@ fn an_abort_preempts() {
           load word
           read SP
           load word
+          read frame.pstate
           DAIFClr DA
           schedule KernelExit("el1_abort") [..IF] on the task stack
           word clears resched resched-lazy

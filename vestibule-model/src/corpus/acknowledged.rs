@@ -85,9 +85,9 @@ handlers! {
     AcknowledgesOpen for El1Nmi, on Pp = |taken| {
         let x = taken.enter().on_irq_stack(|x| {
             let x = x.open().run(|cpu, frame| {
-                set_pmr(OPEN);
+                set_pmr::<OPEN>();
                 let cpu = port::only_nmi::<Pk, Irq>(cpu, frame);
-                set_pmr(OFF);
+                set_pmr::<OFF>();
                 cpu
             });
             x.mask()

@@ -115,7 +115,7 @@ pub(super) const VARIANTS: &[Variant] = &[
 
 handlers! {
     OpenedAtEntry for El1Abort, on Pp = |taken| {
-        let x: Exception<'_, _, El1Abort, Entered> = between(taken.enter(), |_, _| set_pmr(OPEN));
+        let x: Exception<'_, _, El1Abort, Entered> = between(taken.enter(), |_, _| set_pmr::<OPEN>());
         x.open().run(Pk::kernel_abort).mask().prepare().restore()
     };
 
@@ -130,9 +130,9 @@ handlers! {
     };
 }
 
-pub(super) fn set_pmr(priority: u64) {
+pub(super) fn set_pmr<const PRIORITY: u64>() {
     // SAFETY: not what the token says; that is the variant.
-    unsafe { Simulated::set_pmr(priority) }
+    unsafe { Simulated::set_pmr::<PRIORITY>() }
 }
 
 /// A backend whose masks do as the shipped one's, but for moves from or to `NoIrq`.
@@ -177,7 +177,7 @@ unsafe fn marks() {
     // SAFETY: the caller's, for each of these.
     unsafe {
         Simulated::daif_set::<{ D | A | I | F }>();
-        Simulated::set_pmr(Simulated::pmr() | PSR_I_SET);
+        Simulated::set_pmr::<{ OFF | PSR_I_SET }>();
     }
 }
 
@@ -189,14 +189,14 @@ unsafe fn opens_daif_first(from: Level) {
         } else {
             Simulated::daif_clear::<{ I | F }>();
         }
-        Simulated::set_pmr(OFF);
+        Simulated::set_pmr::<OFF>();
     }
 }
 
 unsafe fn closes_pmr_first() {
     // SAFETY: as above.
     unsafe {
-        Simulated::set_pmr(OPEN);
+        Simulated::set_pmr::<OPEN>();
         Simulated::daif_set::<{ D | A | I | F }>();
     }
 }
@@ -228,9 +228,9 @@ impl Flavour for SwitchesOpen {
         // SAFETY: the caller's; as the shipped one.
         unsafe {
             Simulated::daif_set::<{ D | A | I | F }>();
-            Simulated::set_pmr(OPEN);
+            Simulated::set_pmr::<OPEN>();
             Simulated::switch(&*Simulated::current(), to);
-            Simulated::set_pmr(OFF);
+            Simulated::set_pmr::<OFF>();
             Simulated::daif_clear::<{ D | A | I | F }>();
         }
         cpu

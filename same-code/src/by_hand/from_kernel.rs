@@ -23,7 +23,10 @@ pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mu
         }
         BRK => brk::<TRACKED, BACKEND>(frame),
         UNKNOWN => undefined::<TRACKED, BACKEND>(frame),
-        _ => die::<TRACKED, BACKEND>(frame, "unhandled synchronous exception in the kernel"),
+        _ => {
+            capture_fault_address(frame);
+            die::<TRACKED, BACKEND>(frame, "unhandled synchronous exception in the kernel")
+        }
     }
     put_back(frame);
 }

@@ -10,6 +10,7 @@ use crate::build::Programs;
 use crate::machine::{Boot, End, Machine};
 use crate::new_cpu_boots;
 use crate::qemu::Qemu;
+use crate::shim_boots;
 
 /// One build of the kernel.
 pub struct Kernel {
@@ -18,6 +19,8 @@ pub struct Kernel {
     pub backend: Backend,
     /// Whether it is for memory with tags, and the machine has such.
     pub mte: bool,
+    /// What starts it, of tests that are behind it.
+    pub shim: PathBuf,
 }
 
 impl Kernel {
@@ -48,6 +51,7 @@ impl BootTest {
         let program = programs.find(self.program())?;
         let machine = Machine {
             kernel: &kernel.elf,
+            shim: shim_boots::has(self).then_some(kernel.shim.as_path()),
             initrd,
             program: Some(program),
             command_line: self.command_line,

@@ -28,6 +28,7 @@ const BUILD_FOLDER: &str = "CARGO_BUILD_BUILD_DIR";
 const PROGRAMS: &str = "programs";
 const MINIMAL_KERNEL: &str = "minimal-kernel";
 const CONFORMANCE: &str = "conformance";
+const SHIM: &str = "shim";
 
 /// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
@@ -84,6 +85,11 @@ pub fn minimal_kernel(toolchain: &Toolchain) -> Result<PathBuf> {
 /// Builds the harness that runs programs for the conformance check and returns its ELF file.
 pub fn conformance_harness(toolchain: &Toolchain) -> Result<PathBuf> {
     single(toolchain, CONFORMANCE, "release", &[])
+}
+
+/// Builds the release shim, which stands at EL2 in front of a kernel, and returns its ELF file.
+pub fn shim(toolchain: &Toolchain) -> Result<PathBuf> {
+    single(toolchain, SHIM, "release", &[])
 }
 
 /// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.

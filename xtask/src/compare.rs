@@ -140,6 +140,7 @@ fn ask(
 ) -> Result<Vec<Answer>> {
     let machine = Machine {
         kernel,
+        shim: None,
         initrd: &root(busybox, lines)?.write("compare")?,
         program: None,
         command_line,

@@ -112,6 +112,7 @@ impl Counted<'_> {
     fn twice(&self, kernel: &Path, cpu: &str) -> Result<Report> {
         let machine = Machine {
             kernel,
+            shim: None,
             initrd: &Root::of_programs(self.programs)?.write("programs")?,
             program: Some(self.programs.find(PROGRAM)?),
             command_line: COMMAND_LINE,

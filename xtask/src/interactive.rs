@@ -234,6 +234,7 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()>
     root.add_busybox(&busybox)?;
     let machine = Machine {
         kernel: &build::kernel(toolchain, "release", backend)?,
+        shim: None,
         initrd: &root.write("interactive")?,
         program: None,
         command_line: &command_line(Preempt::Full, Terminal::Whole, &["sh"]),

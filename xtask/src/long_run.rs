@@ -86,6 +86,7 @@ fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) ->
     let nmis = options.nmis.map(|hertz| format!("nmis={hertz} ")).unwrap_or_default();
     let machine = Machine {
         kernel: &build::kernel(&toolchain, "release", options.backend)?,
+        shim: None,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),
         command_line: &(nmis + &command_line(options.preempt, terminal, words)),

@@ -26,6 +26,8 @@ const SOCKET: &str = "monitor";
 pub struct Machine<'a> {
     /// The kernel's ELF file.
     pub kernel: &'a Path,
+    /// The ELF file of what stands at EL2 in front of it, if anything does.
+    pub shim: Option<&'a Path>,
     /// The initial RAM disk.
     pub initrd: &'a Path,
     /// The ELF file of the program the kernel starts, for its symbols.
@@ -123,19 +125,38 @@ impl Machine<'_> {
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
         let mut command = qemu.command();
-        let (machine, cpu) =
-            if self.mte { ("virt,gic-version=3,mte=on", "max") } else { ("virt,gic-version=3", self.cpu) };
-        command.args(["-M", machine, "-cpu", cpu, "-m", "256M"]);
+        let cpu = if self.mte { "max" } else { self.cpu };
+        command.args(["-M", &self.board(), "-cpu", cpu, "-m", "256M"]);
         command.arg("-smp").arg(self.cpus.to_string());
         command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
         serial::connect(&mut command);
         // The kernel ends the machine by a semihosting call, which carries the exit status.
         command.args(["-semihosting-config", "enable=on,target=native"]);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
-        command.arg("-kernel").arg(build::boot_image(self.kernel)?);
+        self.add_kernel(&mut command)?;
         command.arg("-initrd").arg(self.initrd);
         command.arg("-append").arg(self.command_line);
         Ok(command)
+    }
+
+    /// Its firmware is QEMU: called by HVC, or by SMC where there is EL2.
+    fn board(&self) -> String {
+        let tags = if self.mte { ",mte=on" } else { "" };
+        let el2 = if self.shim.is_some() { ",virtualization=on" } else { "" };
+        format!("virt,gic-version=3{tags}{el2}")
+    }
+
+    /// The kernel, or the shim and the kernel where the shim looks for it.
+    fn add_kernel(&self, command: &mut Command) -> Result<()> {
+        let kernel = build::boot_image(self.kernel)?;
+        match self.shim {
+            None => command.arg("-kernel").arg(kernel),
+            Some(shim) => {
+                let loaded = format!("loader,file={},addr={:#x},force-raw=on", comma_twice(&kernel), shim::KERNEL);
+                command.arg("-kernel").arg(build::boot_image(shim)?).args(["-device", &loaded])
+            }
+        };
+        Ok(())
     }
 
     /// Describes what the machine does and ends it.
@@ -191,6 +212,11 @@ pub fn run_to_end(mut command: Command, limit: Duration) -> Result<Boot> {
     }
     let status = exit_status(child.0.wait()?, &said)?;
     Ok(Boot::new(said, End::Exited(status)))
+}
+
+/// A path as the value of one of QEMU's options: there a comma ends it.
+fn comma_twice(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
 }
 
 /// For the monitor's socket.

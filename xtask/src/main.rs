@@ -45,6 +45,7 @@ mod qemu;
 mod run;
 mod serial;
 mod shell_lines;
+mod shim_boots;
 mod standard_library;
 mod symbols;
 mod table;

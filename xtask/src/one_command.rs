@@ -66,6 +66,7 @@ fn run(
     let command_line = command_line(preempt, Terminal::Plain, &["sh", "-c", command]);
     let machine = Machine {
         kernel,
+        shim: None,
         initrd,
         program: None,
         command_line: &command_line,

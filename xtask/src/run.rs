@@ -39,6 +39,9 @@ pub struct Options {
     /// Give the machine memory with tags, and build the kernel for it
     #[arg(long)]
     mte: bool,
+    /// Start the shim at EL2, and by it the kernel: SErrors can be asked for
+    #[arg(long)]
+    shim: bool,
     /// Run this static arm64 ELF file, or the program of that name in programs/, in place of a shell
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -69,6 +72,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         false => build::kernel(&toolchain, profile, options.backend),
     };
     let kernel = options.kernel.clone().map_or_else(built, Ok)?;
+    let shim = options.shim.then(|| build::shim(&toolchain)).transpose()?;
     let programs = Programs::new(&toolchain, profile)?;
     let mut root = Root::with_shell(&programs)?;
     let program = options.program.as_ref().map(|named| program(named, &programs)).transpose()?;
@@ -84,6 +88,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let terminal = if keyboard == Keyboard::Keys { Terminal::Whole } else { Terminal::Plain };
     let machine = Machine {
         kernel: &kernel,
+        shim: shim.as_deref(),
         initrd: &root.write("run")?,
         program: program.as_deref(),
         command_line: &command_line(options.preempt, terminal, &words),

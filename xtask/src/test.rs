@@ -18,6 +18,7 @@ use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
+use crate::shim_boots::SHIM_TESTS;
 use crate::toolchain::Toolchain;
 use crate::{
     c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command, workspace,
@@ -25,7 +26,7 @@ use crate::{
 
 /// The packages that are compiled for the bare-metal target too.
 const BARE_METAL: &[&str] =
-    &["vestibule", "vestibule-arm64", "kernel", "programs", "same-code", "minimal-kernel", "conformance"];
+    &["vestibule", "vestibule-arm64", "kernel", "programs", "same-code", "minimal-kernel", "conformance", "shim"];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -206,7 +207,7 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| asked(test.name);
     let backend = options.backend.unwrap_or_default();
     // The usual kernel boots all the usual tests; one for tags besides boots its own.
-    let all = |backend: Backend| BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS);
+    let all = |backend: Backend| BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).chain(SHIM_TESTS);
     let tests: Vec<_> = all(backend).filter(chosen).filter(|_| !options.mte).collect();
     let usual = all(backend).filter(|_| options.mte);
     let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).collect();
@@ -228,11 +229,13 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     if one_command {
         tally.note_and_show(one_command::check(&toolchain, &qemu, backend));
     }
+    let shim = build::shim(&toolchain)?;
     if !tests.is_empty() {
         let kernels = [
-            Kernel { name: CHECKED, elf: build::kernel(&toolchain, "release", backend)?, backend, mte: false },
-            Kernel { name: "plain", elf: build::plain_kernel(&toolchain, backend)?, backend, mte: false },
-        ];
+            (CHECKED, build::kernel(&toolchain, "release", backend)?),
+            ("plain", build::plain_kernel(&toolchain, backend)?),
+        ]
+        .map(|(name, elf)| Kernel { name, elf, backend, mte: false, shim: shim.clone() });
         boot_kernels(&tests, &kernels, &toolchain, &qemu, limit, tally)?;
     }
     if !tagged_tests.is_empty() {
@@ -241,10 +244,11 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
             elf: build::tagged_kernel(&toolchain, "release", backend)?,
             backend,
             mte: true,
+            shim: shim.clone(),
         }];
         if options.mte {
             let elf = build::plain_tagged_kernel(&toolchain, backend)?;
-            kernels.push(Kernel { name: "plain", elf, backend, mte: true });
+            kernels.push(Kernel { name: "plain", elf, backend, mte: true, shim });
         }
         boot_kernels(&tagged_tests, &kernels, &toolchain, &qemu, limit, tally)?;
     }
@@ -299,7 +303,7 @@ mod tests {
     #[test]
     fn names_boot_tests_apart_and_gives_each_a_program() {
         let all: Vec<_> =
-            [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, MTE_TESTS].into_iter().flatten().collect();
+            [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, MTE_TESTS, SHIM_TESTS].into_iter().flatten().collect();
         assert!(all.iter().all(|test| !test.program().is_empty()));
         let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
         names.sort_unstable();

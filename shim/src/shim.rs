@@ -1,0 +1,19 @@
+//! Everything of the shim.
+
+mod boot;
+mod cpu;
+mod device_tree;
+mod host;
+mod psci;
+mod registers;
+mod request;
+mod serror;
+mod step;
+mod vectors;
+
+use core::panic::PanicInfo;
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    host::give_up(format_args!("{info}"))
+}

@@ -1,0 +1,69 @@
+//! The boots of `cargo xtask test` behind the shim: SErrors, which nothing below EL2 can raise in QEMU.
+
+use crate::boot_test::BootTest;
+
+/// In the order they run.
+pub const SHIM_TESTS: &[BootTest] = &[
+    BootTest {
+        name: "SErrors: survived anywhere, at every instruction, and who dies of one dies alone",
+        cpus: 4,
+        command_line: "preempt=full -- serrors",
+        lines: &[
+            "CPUs: 4 of 4 online",
+            "instructions of a system call",
+            "instructions of an interrupt",
+            "SIGBUS: SError: Recoverable",
+            "SIGBUS: SError: Unrecoverable",
+            "serrors: 0 failed",
+            "--- SErrors survived, by what they interrupted",
+        ],
+        status: 0,
+    },
+    BootTest {
+        name: "SErrors on one CPU, preempted nowhere",
+        cpus: 1,
+        command_line: "preempt=none -- serrors",
+        lines: &["serrors: 0 failed"],
+        status: 0,
+    },
+    BootTest {
+        name: "an SError in user mode that is not contained ends the kernel",
+        cpus: 2,
+        command_line: "preempt=full -- serrors fatal-user",
+        lines: &["uncorrected SError", "Word(110000)", "SError: Uncontained", "in user mode at"],
+        status: 1,
+    },
+    BootTest {
+        name: "an SError in the kernel that is not corrected ends it",
+        cpus: 2,
+        command_line: "preempt=full -- serrors fatal-kernel",
+        lines: &["uncorrected SError", "Word(110000)", "SError: Recoverable", "no fault address", "leaves_no_trace"],
+        status: 1,
+    },
+    BootTest {
+        name: "an SError with a syndrome of the maker's ends the kernel",
+        cpus: 2,
+        command_line: "preempt=full -- serrors fatal-maker",
+        lines: &["uncorrected SError", "SError: ImplementationDefined"],
+        status: 1,
+    },
+    BootTest {
+        name: "an SError after which SErrors are masked is found",
+        cpus: 2,
+        command_line: "preempt=full bug=serror-masks -- serrors survived",
+        lines: &["an SError left a trace", "constraint C13 is broken at el0_svc"],
+        status: 1,
+    },
+    BootTest {
+        name: "a task that goes on after an SError that it cannot go on after is found",
+        cpus: 2,
+        command_line: "preempt=full bug=serror-spares -- serrors killed",
+        lines: &["killed: by a recoverable one in user mode: Ok(false)", "serrors: 3 failed"],
+        status: 1,
+    },
+];
+
+/// Whether `test` is one of them.
+pub fn has(test: &BootTest) -> bool {
+    SHIM_TESTS.iter().any(|other| other.name == test.name)
+}

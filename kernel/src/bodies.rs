@@ -10,10 +10,13 @@ use vestibule_arm64::classes::{
     El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined, El0Unhandled, El1Abort,
     El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined,
 };
+use vestibule_arm64::hardware::{A, DAIF_SHIFT};
 use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Bodies, Frame, this_cpu};
 
+use crate::planted::Bug;
 use crate::reference::{Backend, Controller, Reference};
+use crate::serrors::{self, Described};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::statistics::entered;
 use crate::task::Task;
@@ -121,6 +124,7 @@ impl Bodies for Reference {
         }
         BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
         frame.pc += 4;
+        test_hooks::serrors::in_brk();
         cpu
     }
 
@@ -170,6 +174,22 @@ impl Bodies for Reference {
             entered::<El0Serror>();
         } else {
             entered::<El1Serror>();
+        }
+        serrors::survived(frame);
+        if Bug::SerrorMasks.is_planted() {
+            frame.pstate |= u64::from(A) << DAIF_SHIFT;
+        }
+        cpu
+    }
+
+    #[inline(never)]
+    fn user_serror(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0Serror>();
+        if !Bug::SerrorSpares.is_planted() {
+            // Nobody knows where in memory it is.
+            let origin = Origin::Fault { address: 0 };
+            let info = Info { signal: Signal::SIGBUS, code: linux::BUS_MCEERR_AR as i32, origin };
+            raise(&mut cpu, info, format_args!("{}", Described(frame.syndrome)), frame);
         }
         cpu
     }

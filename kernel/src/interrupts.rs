@@ -28,6 +28,8 @@ pub fn handle(cpu: Cpu<Hardirq>, interrupt: u32, frame: &Frame) -> Cpu<Hardirq> 
         sampling::begin();
     } else if interrupt == FIQ {
         FIQS.add();
+    } else if interrupt == test_hooks::serrors::INTERRUPT {
+        test_hooks::serrors::in_handler(&cpu);
     } else if interrupt != RESCHEDULE && !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
         println!("interrupt {interrupt}, which nobody asked for");
     }

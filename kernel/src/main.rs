@@ -89,6 +89,8 @@ mod heap;
 #[cfg(target_os = "none")]
 mod instruction_cache;
 #[cfg(target_os = "none")]
+mod interrupted;
+#[cfg(target_os = "none")]
 mod interrupts;
 #[cfg(target_os = "none")]
 mod layout;
@@ -143,7 +145,11 @@ mod scheduler;
 #[cfg(target_os = "none")]
 mod self_check;
 #[cfg(target_os = "none")]
+mod serrors;
+#[cfg(target_os = "none")]
 mod shared_memory;
+#[cfg(target_os = "none")]
+mod shim;
 #[cfg(target_os = "none")]
 mod sleep;
 #[cfg(target_os = "none")]

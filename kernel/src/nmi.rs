@@ -12,7 +12,7 @@ use vestibule_arm64::{Frame, this_cpu};
 use crate::reference::{Cpu, Machine};
 use crate::registers::read_register;
 use crate::statistics::NMIS;
-use crate::{backtrace, cycle_counter, gic, interrupts, percpu, power, println, sampling, timer};
+use crate::{backtrace, cycle_counter, gic, interrupts, percpu, power, println, sampling, test_hooks, timer};
 
 /// The SGI that asks for a backtrace.
 pub const BACKTRACE: u32 = 8;
@@ -29,6 +29,7 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 pub fn init_cpu(cpu: usize) {
     gic::enable_nmi(cpu, BACKTRACE);
     gic::enable_nmi(cpu, STOP);
+    gic::enable_nmi(cpu, test_hooks::serrors::NMI);
     cycle_counter::init_cpu(cpu);
     sampling::begin();
 }
@@ -38,6 +39,7 @@ pub fn handle(number: usize, interrupt: u32, frame: &Frame) -> bool {
     match interrupt {
         BACKTRACE => answer(number, frame),
         STOP => stop_here(number),
+        test_hooks::serrors::NMI => test_hooks::serrors::in_nmi(),
         _ if cycle_counter::interrupt() == Some(interrupt) => sampling::overflowed(number, frame),
         _ => return false,
     }

@@ -29,6 +29,10 @@ pub enum Bug {
     LostTags,
     /// A page with tags has those that its frame had for whoever had it before.
     LeakedTags,
+    /// What an SError interrupted has SErrors masked afterwards.
+    SerrorMasks,
+    /// A task whose SError nobody can put right goes on.
+    SerrorSpares,
 }
 
 /// Every so many times is now and then.
@@ -38,7 +42,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 11] = [
+    const NAMES: [(&str, Bug); 13] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -50,6 +54,8 @@ impl Bug {
         ("kernel-fault", Bug::KernelFault),
         ("lost-tags", Bug::LostTags),
         ("leaked-tags", Bug::LeakedTags),
+        ("serror-masks", Bug::SerrorMasks),
+        ("serror-spares", Bug::SerrorSpares),
     ];
 
     /// By its name on the command line.

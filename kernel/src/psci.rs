@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use smccc::{Hvc, Smc, psci};
+use smccc::{Call, Hvc, Smc, psci};
 
 use crate::layout::PhysicalAddress;
 
@@ -47,4 +47,16 @@ pub fn system_off() {
         Some(Conduit::Smc) => psci::system_off::<Smc>(),
         None => Err(psci::Error::NotSupported),
     };
+}
+
+/// Asks whoever answers firmware calls for `function`, which may be none of the firmware's: X0 to X3 of what it says, or nothing
+/// if nobody is there. By SMCCC (Arm DEN0028) who does not know a function says so, and does nothing.
+pub fn ask(function: u32, arguments: [u64; 3]) -> Option<[u64; 4]> {
+    let mut registers = [0; 17];
+    registers[..3].copy_from_slice(&arguments);
+    let answer = match conduit()? {
+        Conduit::Hvc => Hvc::call64(function, registers),
+        Conduit::Smc => Smc::call64(function, registers),
+    };
+    answer.first_chunk().copied()
 }

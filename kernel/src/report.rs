@@ -10,7 +10,7 @@ use vestibule_arm64::{Frame, Hardware as _};
 use crate::reference::{Hardware, Machine};
 use crate::registers::read_register;
 use crate::syndrome::Syndrome;
-use crate::{backtrace, nmi, percpu, power, println};
+use crate::{backtrace, nmi, percpu, power, println, serrors};
 
 /// Before a report, of which there is one: comes back to the first CPU that has something to say, and there once.
 pub fn begin() {
@@ -63,7 +63,10 @@ pub fn last_words(what: &str, frame: &Frame) -> ! {
     // SAFETY: the current task lives.
     println!("counts and flags {:x?}", unsafe { &*Hardware::current() }.word().read::<Machine>());
     println!("pc {:#018x}  pstate {:#x}  syndrome {:#x}", frame.pc, frame.pstate, frame.syndrome);
-    println!("{}", Syndrome(frame.syndrome));
+    match serrors::describe(frame) {
+        Some(described) => println!("{described}"),
+        None => println!("{}", Syndrome(frame.syndrome)),
+    }
     if Syndrome(frame.syndrome).has_fault_address() {
         println!("fault address {:#018x}", frame.fault_address);
     } else {

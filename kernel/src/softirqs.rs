@@ -7,7 +7,7 @@ use vestibule_arm64::this_cpu;
 
 use crate::percpu::MAX_CPUS;
 use crate::reference::{Cpu, Reference};
-use crate::timers;
+use crate::{test_hooks, timers};
 
 /// A bit for each CPU: looking at it needs no check of an index, on a path that every interrupt takes.
 static TIMER_PENDING: AtomicU64 = AtomicU64::new(0);
@@ -31,6 +31,7 @@ impl vestibule::Softirqs<Reference> for Softirqs {
     fn run(cpu: Cpu<Atomic>) -> Cpu<Atomic> {
         TIMER_PENDING.fetch_and(!(1 << this_cpu(&cpu).number()), Ordering::Relaxed);
         timers::expire(&cpu);
+        test_hooks::serrors::in_softirq();
         cpu
     }
 }

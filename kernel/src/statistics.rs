@@ -10,13 +10,14 @@ use vestibule_arm64::classes::TABLE;
 use vestibule_arm64::{Backend as _, Nmis};
 
 use crate::reference::Backend;
-use crate::{address_space, files, frames, heap, paging, println, user_tables};
+use crate::{address_space, files, frames, heap, paging, println, serrors, user_tables};
 
 /// Something that is counted.
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    const fn new() -> Self {
+    /// None yet.
+    pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
@@ -100,6 +101,7 @@ pub fn print() {
     } else {
         println!("not counted by a plain build");
     }
+    serrors::print();
     println!("--- preemptions");
     println!("{:<16}{:>12}", "interrupt exit", INTERRUPT_EXIT.get());
     println!("{:<16}{:>12}", "sync exit", SYNCHRONOUS_EXIT.get());

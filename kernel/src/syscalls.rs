@@ -178,6 +178,11 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::OPEN_FILES => Ok(open::count()),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
         fault_hooks::FIRST..=fault_hooks::LAST => fault_hooks::run(call.cpu, call.frame, number - fault_hooks::FIRST),
+        test_hooks::serrors::SERROR => {
+            test_hooks::serrors::ask(call.cpu, call.argument(0), call.argument(1), call.argument(2))
+        }
+        test_hooks::serrors::OUTCOME => test_hooks::serrors::outcome(),
+        test_hooks::serrors::COUNT => test_hooks::serrors::count(call.argument(0)),
         linux::__NR_uname => machine::uname(call),
         linux::__NR_sethostname => machine::sethostname(call),
         linux::__NR_sysinfo => machine::information(call),

@@ -18,7 +18,7 @@ use crate::stacks::Stack;
 use crate::task::{Start, Task};
 use crate::{
     cpu_time, device_tree, gic, interrupts, lockup, nmi, nmi_work, percpu, println, profile, rcu, sampling, scheduler,
-    self_check, terminal, timer,
+    self_check, terminal, test_hooks, timer,
 };
 
 type Failure = Box<dyn Display>;
@@ -86,7 +86,8 @@ fn stack_for_ever() -> u64 {
 /// Interrupts come, and the idle task idles.
 fn live(cpu: Cpu<NoIrq>) -> ! {
     let number = vestibule_arm64::this_cpu(&cpu).number();
-    for interrupt in [interrupts::RESCHEDULE, nmi_work::INTERRUPT, profile::INTERRUPT, timer::interrupt()] {
+    let tests = test_hooks::serrors::INTERRUPT;
+    for interrupt in [interrupts::RESCHEDULE, nmi_work::INTERRUPT, profile::INTERRUPT, timer::interrupt(), tests] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }
     gic::enable_fiq(number, interrupts::FIQ);

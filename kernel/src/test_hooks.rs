@@ -1,5 +1,7 @@
 //! System calls for tests alone, by numbers that Linux will not have: what programs cannot bring about by themselves.
 
+pub mod serrors;
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use vestibule::{Context, Inherit, Process};

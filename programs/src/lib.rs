@@ -62,6 +62,7 @@ target_only! {
     hunger;
     nmis;
     rcu;
+    serrors;
     clocks;
     futexes;
     processes;

@@ -12,6 +12,7 @@ mod steps;
 
 use masks::{ALLINT, DAIF, PMR};
 use vestibule_arm64::Frame;
+use vestibule_arm64::serror::Severity;
 
 type Entry = unsafe extern "C" fn(&mut Frame);
 
@@ -69,15 +70,46 @@ mod exception_class {
     pub const BRK: u64 = 0x3c;
 }
 
-/// The body of an SError.
+/// The body of an SError of the kernel.
 #[inline(always)]
 fn serror_body(frame: &mut Frame) {
-    const IDS: u64 = 1 << 24;
-    const DFSC: u64 = 0x3f;
-    const AET: u64 = 0b111 << 10;
-    if frame.syndrome & (IDS | DFSC | AET) == 0b01_0001 | 0b110 << 10 {
-        crate::hooks::body_serror_corrected(frame);
-    } else {
-        crate::hooks::die("uncorrected SError", frame);
+    match serror_goes(frame) {
+        Goes::On => crate::hooks::body_serror_corrected(frame),
+        Goes::Away | Goes::Down => crate::hooks::die("uncorrected SError", frame),
+    }
+}
+
+/// The first half of that of user mode.
+#[inline(always)]
+fn user_serror_body(frame: &mut Frame) {
+    match serror_goes(frame) {
+        Goes::On => crate::hooks::body_serror_corrected(frame),
+        Goes::Away => {}
+        Goes::Down => crate::hooks::die("uncorrected SError", frame),
+    }
+}
+
+/// The second.
+#[inline(always)]
+fn user_serror_opened_body(frame: &mut Frame) {
+    if serror_goes(frame) == Goes::Away {
+        crate::hooks::body_user_serror(frame);
+    }
+}
+
+/// Who goes on after an SError: what was interrupted, everybody else, nobody.
+#[derive(PartialEq, Eq)]
+enum Goes {
+    On,
+    Away,
+    Down,
+}
+
+#[inline(always)]
+fn serror_goes(frame: &Frame) -> Goes {
+    match Severity::of(frame.syndrome) {
+        Severity::Corrected | Severity::Restartable => Goes::On,
+        Severity::Recoverable | Severity::Unrecoverable => Goes::Away,
+        Severity::Uncontained | Severity::ImplementationDefined | Severity::Uncategorized => Goes::Down,
     }
 }

@@ -140,6 +140,11 @@ macro_rules! kernel {
                 cpu
             }
             #[inline(always)]
+            fn user_serror(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_serror(frame);
+                cpu
+            }
+            #[inline(always)]
             fn user_unhandled(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
                 hooks::body_user_unhandled(frame);
                 cpu

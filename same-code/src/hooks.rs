@@ -33,5 +33,6 @@ unsafe extern "Rust" {
     pub safe fn body_interrupt(interrupt: u32, frame: &mut Frame);
     pub safe fn body_nmi(interrupt: u32, frame: &mut Frame);
     pub safe fn body_serror_corrected(frame: &mut Frame);
+    pub safe fn body_user_serror(frame: &mut Frame);
     pub safe fn body_user_unhandled(frame: &mut Frame);
 }

@@ -1,6 +1,7 @@
 //! What exceptions are taken for: the kernel's half of every handler.
 
 use crate::controller::Line;
+use crate::serror::{Goes, Severity};
 use crate::tags::KernelFault;
 use crate::{Arm64, Backend, Frame, Hardware, InterruptController, syndrome};
 use core::marker::PhantomData;
@@ -84,9 +85,15 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     fn nmi(_cpu: Cpu<Self, NoNmi>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
         Self::die("NMI", frame)
     }
-    /// A corrected SError. May have come in the middle of anything: no locks, no wake-ups.
+    /// An SError that what was interrupted goes on after: corrected or restartable. May have come in the middle of anything: no locks,
+    /// no wake-ups.
     fn serror_corrected(cpu: Cpu<Self, Error>, _frame: &mut Frame) -> Cpu<Self, Error> {
         cpu
+    }
+    /// An SError that concerns the interrupted user mode alone, which cannot go on as it is: ends the task, if it does not put right
+    /// what is wrong.
+    fn user_serror(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        Self::die("SError in user mode", frame)
     }
     /// A synchronous exception of user mode that no class is for: ends the task.
     fn user_unhandled(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
@@ -138,12 +145,6 @@ pub(crate) fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame
     nmi::<K, L>(cpu, interrupt, frame)
 }
 
-/// The second half of what is over with its first.
-#[inline(always)]
-pub(crate) fn nothing_more<K: Bodies>(cpu: Cpu<K, Process>, _: &mut Frame) -> Cpu<K, Process> {
-    cpu
-}
-
 /// A system call that is not run, but made again (C62).
 #[inline(always)]
 pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
@@ -152,14 +153,37 @@ pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) 
     K::syscall_again(cpu, frame)
 }
 
-/// An SError: who lives after it.
+/// An SError of the kernel: who lives after it.
 #[inline(always)]
 pub(crate) fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
-    if syndrome::is_corrected_serror(CpuOf::<K>::read(&frame.syndrome)) {
-        K::serror_corrected(cpu, frame)
-    } else {
-        K::die("uncorrected SError", frame)
+    match goes::<K>(frame) {
+        Goes::On => K::serror_corrected(cpu, frame),
+        Goes::Away | Goes::Down => K::die("uncorrected SError", frame),
     }
+}
+
+/// An SError of user mode: what concerns the task alone waits until its context has opened.
+#[inline(always)]
+pub(crate) fn user_serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
+    match goes::<K>(frame) {
+        Goes::On => K::serror_corrected(cpu, frame),
+        Goes::Away => cpu,
+        Goes::Down => K::die("uncorrected SError", frame),
+    }
+}
+
+/// And now it has.
+#[inline(always)]
+pub(crate) fn user_serror_opened<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+    match goes::<K>(frame) {
+        Goes::Away => K::user_serror(cpu, frame),
+        Goes::On | Goes::Down => cpu,
+    }
+}
+
+#[inline(always)]
+fn goes<K: Bodies>(frame: &Frame) -> Goes {
+    Severity::of(CpuOf::<K>::read(&frame.syndrome)).goes()
 }
 
 /// One kernel, on the backend that it names.

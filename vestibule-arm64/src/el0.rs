@@ -133,9 +133,9 @@ noinstr! {
         let x = taken.enter();
         tags::on(&x);
         let x = x.open();
-        let x = x.run_nmi(bodies::serror);
+        let x = x.run_nmi(bodies::user_serror);
         let x = x.then();
-        let x = x.run(bodies::nothing_more);
+        let x = x.run(bodies::user_serror_opened);
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);

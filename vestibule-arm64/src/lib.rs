@@ -69,6 +69,7 @@
 //! | `backend`, `pmr`, `allint` | how contexts lie on the hardware: what each backend must say, `Daif`, and the other two |
 //! | [`hardware`], `real` | every access, and the CPU itself |
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
+//! | [`serror`] | how bad an SError is, and who goes on after it |
 //! | `restart` | system calls that a signal interrupted |
 //! | `thread` | what is kept for each task and each CPU |
 //! | [`fpsimd`] | the FP/SIMD registers |
@@ -85,6 +86,7 @@ pub mod entry;
 pub mod fpsimd;
 pub mod hardware;
 pub mod pstate;
+pub mod serror;
 pub mod step;
 pub mod switch;
 pub mod tags;

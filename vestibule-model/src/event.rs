@@ -32,6 +32,16 @@ pub enum Exception {
     Nmi,
     /// The same, of group 0.
     FiqNmi,
+    /// An SError of user mode that concerns it alone.
+    ContainedError,
+}
+
+/// DFSC of an SError whose type is told.
+const ASYNCHRONOUS: u64 = 0b01_0001;
+
+/// ESR_EL1 of an SError with this ISS.
+const fn error(iss: u64) -> u64 {
+    0x2f << 26 | iss
 }
 
 impl Exception {
@@ -40,7 +50,7 @@ impl Exception {
         match self {
             Exception::Irq | Exception::Nmi => Route::Irq,
             Exception::Fiq | Exception::FiqNmi => Route::Fiq,
-            Exception::CorrectedError | Exception::UncorrectedError => Route::Serror,
+            Exception::CorrectedError | Exception::ContainedError | Exception::UncorrectedError => Route::Serror,
             _ => Route::Sync,
         }
     }
@@ -55,11 +65,19 @@ impl Exception {
             Exception::Svc => 0x15,
             Exception::Step => 0x33 - from_user as u64,
             Exception::Unhandled => 0x07,
-            Exception::CorrectedError => return Some(0x2f << 26 | 0b110 << 10 | 0b01_0001),
-            // Uncontainable; without an architected syndrome; uncategorised.
+            // Corrected; restartable.
+            Exception::CorrectedError => {
+                return Some(error([0b110 << 10, 0b010 << 10][(token % 2) as usize] | ASYNCHRONOUS));
+            }
+            // Recoverable; unrecoverable.
+            Exception::ContainedError => {
+                return Some(error([0b011 << 10, 0b001 << 10][(token % 2) as usize] | ASYNCHRONOUS));
+            }
+            // Uncontained; without an architected syndrome; uncategorised; in the kernel, recoverable too.
             Exception::UncorrectedError => {
-                let kinds = [0b01_0001, 1 << 24 | 0b110 << 10 | 0b01_0001, 0b110 << 10];
-                return Some(0x2f << 26 | kinds[(token % 3) as usize]);
+                let kinds =
+                    [ASYNCHRONOUS, 1 << 24 | 0b110 << 10 | ASYNCHRONOUS, 0b110 << 10, 0b011 << 10 | ASYNCHRONOUS];
+                return Some(error(kinds[(token % (4 - from_user as u64)) as usize]));
             }
             Exception::Irq | Exception::Fiq | Exception::Nmi | Exception::FiqNmi => return None,
         };
@@ -98,6 +116,7 @@ impl std::fmt::Display for Exception {
             Exception::Unhandled => "an exception without a class",
             Exception::Irq => "IRQ",
             Exception::CorrectedError => "SError (corrected)",
+            Exception::ContainedError => "SError (contained)",
             Exception::UncorrectedError => "SError (uncorrected)",
             Exception::Fiq => "FIQ",
             Exception::Step => "software step",
@@ -134,11 +153,13 @@ pub enum Event {
     Nmi,
     /// An interrupt of the controller's group 0.
     Fiq,
+    /// An SError of user mode that its task alone cannot go on after.
+    ContainedError,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 11] = [
+    pub const ALL: [Event; 12] = [
         Event::Irq,
         Event::Ipi,
         Event::Error,
@@ -150,6 +171,7 @@ impl Event {
         Event::Choice,
         Event::Nmi,
         Event::Fiq,
+        Event::ContainedError,
     ];
 
     /// What of PSTATE.DAIF masks it. An NMI is masked by I only where it is one by its priority.
@@ -157,7 +179,7 @@ impl Event {
         match self {
             Event::Irq | Event::Ipi | Event::Nmi => I,
             Event::Fiq => F,
-            Event::Error | Event::FatalError => A,
+            Event::Error | Event::ContainedError | Event::FatalError => A,
             _ => 0,
         }
     }
@@ -169,6 +191,7 @@ impl Event {
             Event::Ipi => "ipi",
             Event::Error => "serror",
             Event::FatalError => "fatal-serror",
+            Event::ContainedError => "contained-serror",
             Event::Brk => "brk",
             Event::RemoteResched => "remote-resched",
             Event::RemoteSignal => "remote-signal",

@@ -215,6 +215,10 @@ impl<F: Flavour> Bodies for Reference<F> {
     fn user_undefined(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user undefined", Promise::User, frame, || works(cpu))
     }
+    fn user_serror(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        with(|world| world.check_serror(Exception::ContainedError));
+        within("user SError", Promise::User, frame, || works(cpu))
+    }
     fn user_unhandled(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user unhandled", Promise::User, frame, || works(cpu))
     }
@@ -241,6 +245,7 @@ impl<F: Flavour> Bodies for Reference<F> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
     }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
+        with(|world| world.check_serror(Exception::CorrectedError));
         within("corrected SError", Promise::Error, frame, || cpu)
     }
 

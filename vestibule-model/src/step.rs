@@ -36,7 +36,7 @@ enum Question {
 }
 
 /// What may come after a step, and as what.
-const MENU: [(Event, Exception); 8] = [
+const MENU: [(Event, Exception); 9] = [
     (Event::Irq, Exception::Irq),
     (Event::Ipi, Exception::Irq),
     (Event::Error, Exception::CorrectedError),
@@ -45,6 +45,7 @@ const MENU: [(Event, Exception); 8] = [
     (Event::Nmi, Exception::Nmi),
     (Event::Fiq, Exception::FiqNmi),
     (Event::Fiq, Exception::Fiq),
+    (Event::ContainedError, Exception::ContainedError),
 ];
 /// Of these, the answers that leave no trace.
 const TRACELESS: u16 = 0b111_1100;
@@ -186,6 +187,8 @@ impl World {
                 let in_brk = self.task().activations.iter().any(|one| one.exception == Some(Exception::Brk));
                 self.cpu.pstate.level == Level::El1 && !in_brk && self.cpu.pstate.daif & crate::cpu::D == 0
             }
+            // From the kernel it is like any that nobody goes on after.
+            Event::ContainedError => self.cpu.pstate.level == Level::El0,
             Event::Fiq if exception.is_nmi() => self.cpu.masks().irqs(),
             // An FIQ goes the ways of an IRQ: once is enough, from the kernel and from user mode.
             Event::Fiq => {

@@ -118,6 +118,21 @@ impl Word {
         self.0 & INTERRUPT != 0
     }
 
+    /// How deep in hardirqs; NMI-like exceptions count as such too.
+    pub const fn hardirqs(self) -> u64 {
+        (self.0 / HARDIRQ) & 0xf
+    }
+
+    /// How deep in soft interrupts.
+    pub const fn softirqs(self) -> u64 {
+        (self.0 / SOFTIRQ) & 0xff
+    }
+
+    /// How deep in NMI-like exceptions.
+    pub const fn nmis(self) -> u64 {
+        (self.0 / NMI) & 0xf
+    }
+
     /// As deep in NMI-like exceptions as the count goes (C82).
     pub(crate) const fn nmi_is_full(self) -> bool {
         self.0 & (0xf * NMI) >= 0xe * NMI

@@ -435,6 +435,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "SErrors cannot be asked for where there is no shim, and the kernel says so",
+        cpus: 1,
+        command_line: "preempt=full -- serrors",
+        lines: &["no shim: SErrors cannot be asked for", "serrors: no shim"],
+        status: 1,
+    },
+    BootTest {
         name: "an option that there is not is named",
         cpus: 2,
         command_line: "quiet -- hello",

@@ -21,6 +21,9 @@ const FIQS: u32 = 0x100c;
 const RCU_IN_TICKS: u32 = 0x100d;
 const STORE_MISTAGGED: u32 = 0x1030;
 const KERNEL_TAG_FAULTS: u32 = 0x1031;
+const SERROR: u32 = 0x1100;
+const SERROR_OUTCOME: u32 = 0x1101;
+const SERROR_COUNT: u32 = 0x1102;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -129,4 +132,60 @@ pub fn store_mistagged(place: usize) -> Result<usize> {
 pub fn kernel_tag_faults(place: usize) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(KERNEL_TAG_FAULTS, [place, 0, 0, 0, 0, 0]) })
+}
+
+/// Where an SError is wanted.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub enum Where {
+    /// In this system call.
+    Here,
+    /// With interrupts off.
+    IrqsOff,
+    /// In an interrupt's handler.
+    Handler,
+    /// In a soft interrupt.
+    Softirq,
+    /// Where it is masked at first: in the body of a BRK.
+    Masked,
+    /// In the handler of what is an NMI where there are any.
+    Nmi,
+    /// At an instruction of an interrupt, from where it is raised to where it is over.
+    Interrupt,
+    /// At an instruction of the kernel, from the end of this call on.
+    Kernel,
+    /// At an instruction of user mode, from the end of this call on.
+    User,
+    /// In the next wait of this CPU's idle task.
+    Idle,
+}
+
+/// `serror(where, syndrome, instruction)`, number 0x1100: this CPU gets an SError with this syndrome there. The result is 0, or EIO
+/// if it left a trace; ENODEV if the kernel was not started by the shim.
+pub fn serror(place: Where, syndrome: usize, instruction: usize) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SERROR, [place as usize, syndrome, instruction, 0, 0, 0]) })
+}
+
+/// It was taken.
+pub const TAKEN: usize = 0;
+/// It was pending, and masked.
+pub const PENDING: usize = 1;
+/// The place was not reached.
+pub const NOT_REACHED: usize = 2;
+
+/// `serror_outcome()`, number 0x1101: what became of the last that was asked for on this CPU. It does not come any more.
+pub fn serror_outcome() -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SERROR_OUTCOME, [0; 6]) })
+}
+
+/// What is counted of SErrors.
+pub const INTERRUPTED: [&str; 8] =
+    ["user mode", "NMI-like", "hardirq", "softirq", "idle", "interrupts on", "interrupts off", "NMIs off"];
+
+/// `serror_count(what)`, number 0x1102: how many have interrupted that, by its place in [`INTERRUPTED`], and were survived.
+pub fn serror_count(what: usize) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(SERROR_COUNT, [what, 0, 0, 0, 0, 0]) })
 }

@@ -7,11 +7,11 @@ use super::cpu::{
 use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_LOWER, SVC, UNKNOWN};
 use super::interrupts::interrupt_on_irq_stack;
 use super::masks::{mask, open, open_after_serror, open_to_serror_masked};
-use super::serror_body;
 use super::steps::{
     AS_NMI, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced, leave_anywhere,
     leave_to_user, prepare_for_user,
 };
+use super::{user_serror_body, user_serror_opened_body};
 use crate::hooks;
 use core::hint::cold_path;
 use vestibule::Call;
@@ -142,10 +142,11 @@ fn handle_serror<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     frame.syscall = NO_SYSCALL;
     open_to_serror_masked();
     let believed_on = enter_anywhere::<TRACKED>(AS_NMI);
-    serror_body(frame);
+    user_serror_body(frame);
     leave_anywhere::<TRACKED>(believed_on, AS_NMI);
     irqs_on::<TRACKED>();
     open_after_serror::<BACKEND>();
+    user_serror_opened_body(frame);
     mask::<BACKEND>();
     irqs_off::<TRACKED>();
     prepare_for_user::<TRACKED, BACKEND>(frame);

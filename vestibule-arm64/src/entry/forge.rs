@@ -78,7 +78,17 @@ pub fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame) -> Cp
     crate::bodies::only_nmi::<K, L>(cpu, frame)
 }
 
-/// The body of an SError.
+/// The body of an SError of the kernel.
 pub fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
     crate::bodies::serror(cpu, frame)
+}
+
+/// The first half of an SError of user mode.
+pub fn user_serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
+    crate::bodies::user_serror(cpu, frame)
+}
+
+/// And its second.
+pub fn user_serror_opened<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
+    crate::bodies::user_serror_opened(cpu, frame)
 }

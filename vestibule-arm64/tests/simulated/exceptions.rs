@@ -25,6 +25,8 @@ pub enum Exception {
     Other(u64),
     Irq,
     CorrectedError,
+    /// One that concerns what was interrupted alone.
+    ContainedError,
     UncorrectedError,
     Fiq,
     Nmi,
@@ -43,7 +45,7 @@ impl Exception {
     pub fn masked_by(self) -> u32 {
         match self {
             Exception::Irq | Exception::Fiq | Exception::Nmi => IRQS,
-            Exception::CorrectedError | Exception::UncorrectedError => A,
+            Exception::CorrectedError | Exception::ContainedError | Exception::UncorrectedError => A,
             _ => 0,
         }
     }
@@ -63,6 +65,7 @@ impl Exception {
             Exception::Unhandled => 0x07 << 26,
             Exception::Other(class) => class << 26,
             Exception::CorrectedError => 0x2f << 26 | 0b110 << 10 | 0b01_0001,
+            Exception::ContainedError => 0x2f << 26 | 0b011 << 10 | 0b01_0001,
             Exception::UncorrectedError => 0x2f << 26 | 0b01_0001,
         }
     }
@@ -71,7 +74,7 @@ impl Exception {
         match self {
             Exception::Irq | Exception::Nmi => 1,
             Exception::Fiq => 2,
-            Exception::CorrectedError | Exception::UncorrectedError => 3,
+            Exception::CorrectedError | Exception::ContainedError | Exception::UncorrectedError => 3,
             _ => 0,
         }
     }

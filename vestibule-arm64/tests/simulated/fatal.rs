@@ -54,6 +54,48 @@ fn uncorrected_error_in_the_kernel() {
     .assert_eq(&from_kernel(Exception::UncorrectedError).changes());
 }
 
+/// Who could go on without what was interrupted is the kernel itself.
+#[test]
+fn contained_error_in_the_kernel() {
+    expect![[r#"
+        ContainedError from EL1 [....]
+          word +hardirq +nmi
+          belief := off
+          nesting := kernel+2
+          DAIFClr D
+          die of uncorrected SError [.AIF] on the task stack
+    "#]]
+    .assert_eq(&from_kernel(Exception::ContainedError).changes());
+}
+
+/// Its body is the second half: what ends the task may sleep, and is not NMI-like.
+#[test]
+fn contained_error_in_user_mode() {
+    expect![[r#"
+        ContainedError from EL0
+          belief := off
+          watching: yes
+          nesting := kernel
+          DAIFClr D
+          word +hardirq +nmi
+          nesting := kernel+2
+          nesting := kernel
+          word -hardirq -nmi
+          belief := prepared
+          belief := on
+          DAIFClr AIF
+          body user_serror [....] on the task stack
+          DAIFSet DAIF
+          belief := off
+          belief := prepared
+          nesting := 0
+          watching: no
+          belief := on
+          ERET to EL0
+    "#]]
+    .assert_eq(&from_user(Exception::ContainedError).changes());
+}
+
 #[test]
 fn uncorrected_error_in_user_mode() {
     expect![[r#"

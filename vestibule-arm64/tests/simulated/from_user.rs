@@ -251,6 +251,7 @@ fn serror() {
               load belief
               belief := on
               DAIFClr AIF
+              read frame.syndrome
               read DAIF
               DAIFSet DAIF
               read DAIF

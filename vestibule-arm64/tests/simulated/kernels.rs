@@ -120,6 +120,7 @@ impl<F: Flavour> Bodies for Test<F> {
         user_undefined: Process;
         kernel_undefined: Inherit;
         serror_corrected: Error;
+        user_serror: Process;
         user_unhandled: Process;
     }
 

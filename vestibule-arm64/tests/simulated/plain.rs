@@ -315,6 +315,7 @@ fn user_serror() {
               body serror_corrected [.AIF] on the task stack
               word -hardirq -nmi
               DAIFClr AIF
+              read frame.syndrome
               DAIFSet DAIF
               load word
               load thread.step

@@ -116,7 +116,9 @@ fn c12_the_whole_of_a_step() {
 
 #[test]
 fn c12_armed_anew_by_every_return_and_disarmed_by_every_entry() {
-    for exception in [Exception::Irq, Exception::CorrectedError, Exception::Brk, Exception::Undefined] {
+    for exception in
+        [Exception::Irq, Exception::CorrectedError, Exception::ContainedError, Exception::Brk, Exception::Undefined]
+    {
         let report = stepped(move || {
             record();
             take(exception);

@@ -153,6 +153,11 @@ fn user_serror() {
 }
 
 #[test]
+fn user_serror_that_is_contained() {
+    sweep(|cpu| user(cpu, Exception::ContainedError, None), TaskWord::new, BOTH);
+}
+
+#[test]
 fn first_return() {
     sweep(
         |cpu| {

@@ -216,6 +216,7 @@ fn after_every_class() {
         Exception::Unhandled,
         Exception::Irq,
         Exception::CorrectedError,
+        Exception::ContainedError,
     ];
     for exception in classes {
         let report = simulate::<Watched>(move |cpu| {

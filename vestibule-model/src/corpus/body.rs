@@ -4,14 +4,14 @@ use vestibule::{
     Atomic, Context, Critical, Error, Fixed, Hardirq, Inherit, Masks, NoIrq, NoNmi, Open, Process, Ran, Softirqs, Step,
     forge,
 };
-use vestibule_arm64::classes::{El0Serror, El1Abort, El1Brk, El1Irq};
+use vestibule_arm64::classes::{El0Serror, El1Abort, El1Brk, El1Irq, El1Serror};
 use vestibule_arm64::entry::forge as port;
 use vestibule_arm64::{Bodies, Frame, Hardware, InterruptController, Irq};
 
 use super::Variant;
 use super::parts::{
     At, B, Controller, K, Mixed, P, between, handled_but_not_ended, handlers, kernel_abort, kernel_brk, kernel_irq,
-    opened_for, ran, ran_by, user_serror,
+    kernel_serror, opened_for, ran, ran_by, user_serror,
 };
 use crate::design::Design;
 use crate::family::Family;
@@ -114,6 +114,30 @@ pub(super) const VARIANTS: &[Variant] = &[
         expects: &[81],
         families: &[Family::User],
         design: user_serror::<UserSerrorNotCounted>,
+    },
+    Variant {
+        name: "user-serror-kills-masked",
+        origin: "plausible: force_sig_fault() in do_serror(), between irqentry_nmi_enter() and irqentry_nmi_exit()",
+        change: "el0_serror ends its task before its context has opened",
+        expects: &[7],
+        families: &[Family::User],
+        design: user_serror::<UserSerrorKillsMasked>,
+    },
+    Variant {
+        name: "serror-by-type-alone",
+        origin: "plausible: arm64_is_fatal_ras_serror() without arm64_is_ras_serror() before it",
+        change: "el1_serror's body goes by the type of the error, where the syndrome is the maker's or says nothing too",
+        expects: &[129],
+        families: &[Family::Kernel],
+        design: kernel_serror::<SerrorByType>,
+    },
+    Variant {
+        name: "user-serror-goes-on",
+        origin: "plausible: do_serror() that comes back from every error that it does not panic for",
+        change: "el0_serror's task goes on after an error that it cannot go on after",
+        expects: &[27],
+        families: &[Family::User],
+        design: user_serror::<UserSerrorGoesOn>,
     },
     Variant {
         name: "mask-in-two-writes",
@@ -267,12 +291,34 @@ handlers! {
         x.prepare().restore()
     };
 
+    SerrorByType for El1Serror = |taken| {
+        let x = taken.enter().open().run(|cpu, frame| {
+            const CORRECTED: u64 = 0b110;
+            if frame.syndrome >> 10 & 0b111 == CORRECTED { K::serror_corrected(cpu, frame) } else { port::serror(cpu, frame) }
+        });
+        x.mask().restore()
+    };
+
+    UserSerrorGoesOn for El0Serror = |taken| {
+        let x = taken.enter().open().run_nmi(port::user_serror);
+        x.then().run(|cpu, _| cpu).mask().prepare().restore()
+    };
+
+    UserSerrorKillsMasked for El0Serror = |taken| {
+        let x = taken.enter().open().run_nmi(|cpu, frame| {
+            let cpu = port::user_serror(cpu, frame);
+            let _back = port::user_serror_opened::<K>(forge::cpu(), frame);
+            cpu
+        });
+        x.then().run(|cpu, _| cpu).mask().prepare().restore()
+    };
+
     UserSerrorNotCounted for El0Serror = |taken| {
         let x = taken.enter();
         let x: At<'_, _, Ran<Error>> = between(x.open(), |frame, ()| {
-            let _back = port::serror::<K>(forge::cpu(), frame);
+            let _back = port::user_serror::<K>(forge::cpu(), frame);
         });
-        x.then().run(|cpu, _| cpu).mask().prepare().restore()
+        x.then().run(port::user_serror_opened).mask().prepare().restore()
     };
 }
 

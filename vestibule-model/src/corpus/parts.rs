@@ -93,7 +93,7 @@ macro_rules! vectors {
 
 /// Aborts.
 pub(super) const ABORTS: &[Kind] = &[Kind::DataAbort, Kind::InstructionAbort];
-const ERRORS: &[Kind] = &[Kind::CorrectedError, Kind::UncorrectedError];
+const ERRORS: &[Kind] = &[Kind::CorrectedError, Kind::ContainedError, Kind::UncorrectedError];
 
 vectors! {
     el1_abort, kernel_abort, El1Abort, el1[0], ABORTS, else el1_sync,

@@ -74,7 +74,7 @@ handlers! {
     UserIrq for El0Irq = |taken| handled(taken.enter()).prepare().restore();
     IrqByPriority for El1Irq, on Pp = |taken| handled(taken.enter()).prepare().restore();
     Nmi for El1Nmi, on Pp = |taken| handled_nmi(taken.enter()).restore();
-    UserSerror for El0Serror = |taken| taken.enter().open().run_nmi(port::serror).then().run(|cpu, _| cpu).mask().prepare().restore();
+    UserSerror for El0Serror = |taken| taken.enter().open().run_nmi(port::user_serror).then().run(port::user_serror_opened).mask().prepare().restore();
 }
 
 /// What variants are made of breaks nothing by itself: each vector and each way to take an exception apart, with every step as shipped.

@@ -40,6 +40,12 @@ impl World {
         self.check(63, ghost.outcome != Outcome::Skipped, "a system call is made that its tracer skipped");
     }
 
+    /// Who goes on after an SError is whom its syndrome lets.
+    pub(crate) fn check_serror(&mut self, survived: Exception) {
+        let exception = self.innermost().exception;
+        self.check(129, exception == Some(survived), "an SError is survived that is not, or by another");
+    }
+
     /// Who delivers a signal finds a system call that it interrupted, if nobody has decided about it.
     pub(crate) fn check_decision(&mut self, found: bool) {
         let undecided = self.innermost().ghost.outcome == Outcome::Interrupted;

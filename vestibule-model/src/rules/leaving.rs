@@ -182,6 +182,8 @@ impl World {
         if let Some(exception) = top.exception {
             let syndrome = exception.syndrome(top.before.level == Level::El0, top.before.token).unwrap_or(0);
             self.check(4, frame.syndrome == syndrome, "an exception is reported with another's ESR");
+            let survived = matches!(exception, Exception::CorrectedError | Exception::ContainedError);
+            self.check(129, !survived, "nobody goes on after an SError that somebody could");
         }
         self.check(87, self.word() & (NMI * 15) != 0, "who cannot go on does not count as NMI-like");
         self.check(87, self.watched(), "who cannot go on is not watched");
@@ -201,7 +203,9 @@ const fn prepares(exception: Option<Exception>, from: Level) -> bool {
         (Level::El0, Some(Exception::Undefined)) => Row::of::<El0Undefined>(),
         (Level::El0, Some(Exception::Irq)) => Row::of::<El0Irq>(),
         (Level::El0, Some(Exception::Fiq)) => Row::of::<El0Fiq>(),
-        (Level::El0, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El0Serror>(),
+        (Level::El0, Some(Exception::CorrectedError | Exception::ContainedError | Exception::UncorrectedError)) => {
+            Row::of::<El0Serror>()
+        }
         (Level::El0, _) => Row::of::<El0Unhandled>(),
         (Level::El1, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El1Abort>(),
         (Level::El1, Some(Exception::Irq)) => Row::of::<El1Irq>(),

@@ -97,6 +97,9 @@ impl<S: Kind> Bodies for Mine<S> {
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
     }
+    fn user_serror(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user SError", Promise::User, frame, || cpu)
+    }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         within("corrected SError", Promise::Error, frame, || cpu)
     }

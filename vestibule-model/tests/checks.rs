@@ -79,6 +79,9 @@ impl<const WITH: u16> Bodies for Wrong<WITH> {
         };
         within("kernel BRK", promise, frame, || cpu)
     }
+    fn user_serror(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user SError", Promise::User, frame, || cpu)
+    }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         within("corrected SError", Promise::Error, frame, || {
             if WITH == 83 {

@@ -138,6 +138,9 @@ impl Bodies for Bare {
     fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || cpu)
     }
+    fn user_serror(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("user SError", Promise::User, frame, || cpu)
+    }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         within("corrected SError", Promise::Error, frame, || cpu)
     }

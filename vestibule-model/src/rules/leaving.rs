@@ -183,7 +183,12 @@ impl World {
             let syndrome = exception.syndrome(top.before.level == Level::El0, top.before.token).unwrap_or(0);
             self.check(4, frame.syndrome == syndrome, "an exception is reported with another's ESR");
             let survived = matches!(exception, Exception::CorrectedError | Exception::ContainedError);
-            self.check(129, !survived, "nobody goes on after an SError that somebody could");
+            // Whatever finds the stack full ends all.
+            self.check(
+                129,
+                !survived || self.stack() == Stack::Overflow,
+                "nobody goes on after an SError that somebody could",
+            );
         }
         self.check(87, self.word() & (NMI * 15) != 0, "who cannot go on does not count as NMI-like");
         self.check(87, self.watched(), "who cannot go on is not watched");

@@ -30,6 +30,17 @@ impl Kernel {
     }
 }
 
+/// What tests are booted with.
+pub struct Bench<'a> {
+    pub kernel: &'a Kernel,
+    pub programs: &'a Programs,
+    /// Has all of the programs.
+    pub initrd: &'a Path,
+    pub qemu: &'a Qemu,
+    /// How long a boot may take.
+    pub limit: Duration,
+}
+
 /// The name of the build with every check on.
 pub const CHECKED: &str = "checked";
 
@@ -47,26 +58,31 @@ pub struct BootTest {
 
 impl BootTest {
     /// Boots the kernel and compares; an error says what differs and shows what it said.
-    pub fn run(&self, kernel: &Kernel, programs: &Programs, initrd: &Path, qemu: &Qemu, limit: Duration) -> Result<()> {
-        let program = programs.find(self.program())?;
+    pub fn run(&self, bench: &Bench) -> Result<Boot> {
+        self.run_as(bench, self.command_line, self.cpus)
+    }
+
+    /// The same with another command line, and on so many CPUs.
+    pub fn run_as(&self, bench: &Bench, command_line: &str, cpus: u32) -> Result<Boot> {
+        let kernel = bench.kernel;
         let machine = Machine {
             kernel: &kernel.elf,
             shim: shim_boots::has(self).then_some(kernel.shim.as_path()),
-            initrd,
-            program: Some(program),
-            command_line: self.command_line,
-            cpus: self.cpus,
+            initrd: bench.initrd,
+            program: Some(bench.programs.find(self.program())?),
+            command_line,
+            cpus,
             cpu: if new_cpu_boots::has(self) { new_cpu_boots::CPU } else { kernel.backend.cpu() },
             mte: kernel.mte,
-            limit: Some(limit),
+            limit: Some(bench.limit),
         };
         let started = Instant::now();
-        let boot = machine.boot(qemu)?;
+        let boot = machine.boot(bench.qemu)?;
         let name = format!("boot test {}, {} kernel{}", self.name, kernel.name, kernel.named());
         self.judge(&boot)
             .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
-        Ok(())
+        Ok(boot)
     }
 
     /// Whether that build has what it needs: only the checked one has bugs planted.
@@ -76,8 +92,18 @@ impl BootTest {
 
     /// The name of the program, which is its own first argument.
     pub fn program(&self) -> &'static str {
-        let arguments = self.command_line.split_once("-- ").map_or("", |(_, arguments)| arguments);
-        arguments.split(' ').next().unwrap_or_default()
+        self.arguments().split(' ').next().unwrap_or_default()
+    }
+
+    /// The program's arguments.
+    pub fn arguments(&self) -> &'static str {
+        self.command_line.split_once("-- ").map_or("", |(_, arguments)| arguments)
+    }
+
+    /// The kernel's options.
+    pub fn options(&self) -> impl Iterator<Item = &'static str> {
+        let options = self.command_line.split_once("-- ").map_or(self.command_line, |(options, _)| options);
+        options.split_whitespace()
     }
 
     /// Whether what came of a boot is what must; an error says what is not.
@@ -124,6 +150,8 @@ mod tests {
     fn names_its_program() {
         assert_eq!(TEST.program(), "p");
         assert_eq!(BootTest { command_line: "-- alone", ..TEST }.program(), "alone");
+        assert_eq!(TEST.arguments(), "p x");
+        assert_eq!(TEST.options().collect::<Vec<_>>(), ["a=b"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod count;
 mod counter;
 mod counter_test;
 mod debian;
+mod entries;
 mod image;
 mod initrd;
 mod interactive;
@@ -32,6 +33,7 @@ mod keyboard;
 mod linux;
 mod long_run;
 mod machine;
+mod matrix;
 mod minimal_kernel;
 mod model;
 mod monitor;
@@ -71,6 +73,8 @@ enum Task {
     Test(test::Options),
     /// Count what exception entry and exit cost in instructions, and hold it against budgets.toml
     Count(count::Options),
+    /// Boot every boot test of programs on every backend, with and without tags in memory, preempted in every way, on one CPU and on four
+    Matrix(matrix::Options),
     /// Ask Debian's busybox the same on our kernel and on Debian's Linux
     Compare(compare::Options),
     /// Run processes that do what processes do, for minutes, and see that nothing is lost and nothing is left
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
         Task::Count(options) => count::count(&options),
+        Task::Matrix(options) => matrix::matrix(&options),
         Task::Compare(options) => compare::compare(&options),
         Task::Soak(options) => long_run::soak(&options),
         Task::Fuzz(options) => long_run::fuzz(&options),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::backend::Backend;
 use crate::binary;
-use crate::boot_test::{BootTest, CHECKED, Kernel};
+use crate::boot_test::{Bench, BootTest, CHECKED, Kernel};
 use crate::boots::{BLIND_TESTS, BOOT_TESTS, MTE_TESTS, NMI_TESTS};
 use crate::build::{self, Programs};
 use crate::counter::Counter;
@@ -277,7 +277,8 @@ fn boot_kernels(
     let initrd = Root::of_programs(&programs)?.write("programs")?;
     let pairs = kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test)));
     for (kernel, test) in pairs.filter(|(kernel, test)| test.is_for(kernel)) {
-        tally.note_and_show(test.run(kernel, &programs, &initrd, qemu, limit));
+        let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu, limit };
+        tally.note_and_show(test.run(&bench).map(drop));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 use core::ffi::c_int;
-use core::ptr::{from_ref, null};
+use core::ptr::{from_mut, from_ref, null};
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 
@@ -105,6 +105,13 @@ pub fn sched_yield() {
 pub fn stay_on_first_cpu() -> Result<()> {
     let cpus: u64 = 1;
     safe(abi::__NR_sched_setaffinity, [0, size_of::<u64>(), from_ref(&cpus) as usize, 0, 0, 0]).map(|_| ())
+}
+
+/// How many CPUs the calling thread may run on.
+pub fn usable_cpus() -> Result<u32> {
+    let mut cpus: u64 = 0;
+    safe(abi::__NR_sched_getaffinity, [0, size_of::<u64>(), from_mut(&mut cpus) as usize, 0, 0, 0])?;
+    Ok(cpus.count_ones())
 }
 
 /// Fresh memory: private, zero, not there before it is touched.

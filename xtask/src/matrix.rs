@@ -1,0 +1,166 @@
+//! `cargo xtask matrix`: every boot test of programs, in every cell: backends, tags in memory, preemption, CPUs. And what interrupted
+//! what in all of them together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::backend::Backend;
+use crate::boot_test::{Bench, BootTest, CHECKED, Kernel};
+use crate::boots::{BOOT_TESTS, MTE_TESTS, NMI_TESTS};
+use crate::build::{self, Programs};
+use crate::c_library;
+use crate::entries::Entries;
+use crate::initrd::Root;
+use crate::machine::Boot;
+use crate::new_cpu_boots::NEW_CPU_TESTS;
+use crate::progress::say;
+use crate::qemu::Qemu;
+use crate::shim_boots::SHIM_TESTS;
+use crate::toolchain::Toolchain;
+
+const PREEMPTION: [&str; 3] = ["none", "full", "lazy"];
+const CPUS: [u32; 2] = [1, 4];
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Only cells with this in their names: `pmr`, `with tags`, `lazy`, `CPUs: 4`
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Only tests with this in their names
+    #[arg(long, value_name = "NAME")]
+    boot: Option<String>,
+    /// How many seconds a boot may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+}
+
+/// One kernel, and how it is booted.
+struct Cell {
+    backend: Backend,
+    mte: bool,
+    preempt: &'static str,
+    cpus: u32,
+}
+
+impl Cell {
+    fn all() -> impl Iterator<Item = Cell> {
+        let kernels = Backend::value_variants().iter().flat_map(|&backend| [false, true].map(|mte| (backend, mte)));
+        kernels.flat_map(|(backend, mte)| {
+            let boots = PREEMPTION.iter().flat_map(|&preempt| CPUS.map(|cpus| (preempt, cpus)));
+            boots.map(move |(preempt, cpus)| Cell { backend, mte, preempt, cpus })
+        })
+    }
+
+    fn name(&self) -> String {
+        let tags = if self.mte { "with tags" } else { "without tags" };
+        format!("{}, {tags}, preempt={}, CPUs: {}", self.backend, self.preempt, self.cpus)
+    }
+
+    /// The tests that this cell boots.
+    fn tests(&self) -> impl Iterator<Item = &'static BootTest> {
+        let nmis = if self.backend == Backend::Daif { &[][..] } else { NMI_TESTS };
+        let tags = if self.mte { MTE_TESTS } else { &[][..] };
+        // One and the same program is there with several numbers of CPUs and several preemption models.
+        let mut programs = BTreeSet::new();
+        let usual = BOOT_TESTS.iter().filter(move |test| programs.insert(test.arguments()));
+        usual.chain([SHIM_TESTS, NEW_CPU_TESTS, nmis, tags].into_iter().flatten()).filter(|test| self.can(test))
+    }
+
+    fn can(&self, test: &BootTest) -> bool {
+        // These are about how they are booted.
+        const OF_ONE_CELL: [&str; 3] = ["kernel-hog", "rcu stall", "nmis profile"];
+        // These are about what another CPU does meanwhile, or that a CPU with somebody else on it can be taken.
+        const OF_SEVERAL_CPUS: [&str; 4] = ["faulting-copy", "nmis backtrace", "nmis crash", "nmis stuck"];
+        let begins = |programs: &[&str]| programs.iter().any(|program| test.arguments().starts_with(program));
+        test.options().all(|option| option.contains('=') && !option.starts_with("bug="))
+            && !begins(&OF_ONE_CELL)
+            && (self.cpus > 1 || !begins(&OF_SEVERAL_CPUS))
+            && (self.preempt == "full" || !begins(&["faulting-copy"]))
+    }
+
+    fn boot(&self, test: &BootTest, bench: &Bench) -> Result<Boot> {
+        let options = test.options().filter(|option| !option.starts_with("preempt="));
+        let options: String = options.flat_map(|option| [option, " "]).collect();
+        test.run_as(bench, &format!("preempt={} {options}-- {}", self.preempt, test.arguments()), self.cpus)
+    }
+
+    fn kernel(&self, toolchain: &Toolchain) -> Result<Kernel> {
+        let build = if self.mte { build::tagged_kernel } else { build::kernel };
+        Ok(Kernel {
+            name: CHECKED,
+            elf: build(toolchain, "release", self.backend)?,
+            backend: self.backend,
+            mte: self.mte,
+            shim: build::shim(toolchain)?,
+        })
+    }
+}
+
+/// Boots all of it, also after something has failed.
+pub fn matrix(options: &Options) -> Result<ExitCode> {
+    let (toolchain, qemu) = (Toolchain::ready()?, Qemu::ready()?);
+    let mut programs = Programs::new(&toolchain, "release")?;
+    programs.add(c_library::programs()?);
+    let initrd = Root::of_programs(&programs)?.write("programs")?;
+    let mut came = Came::default();
+    for cell in Cell::all().filter(|cell| named(&cell.name(), &options.only)) {
+        say(&cell.name());
+        let limit = Duration::from_secs(options.timeout);
+        let bench =
+            Bench { kernel: &cell.kernel(&toolchain)?, programs: &programs, initrd: &initrd, qemu: &qemu, limit };
+        for test in cell.tests().filter(|test| named(test.name, &options.boot)) {
+            came.note(&cell, cell.boot(test, &bench))?;
+        }
+    }
+    came.end(options.only.is_none() && options.boot.is_none())
+}
+
+fn named(name: &str, wanted: &Option<String>) -> bool {
+    wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str()))
+}
+
+/// What came of all of it.
+#[derive(Default)]
+struct Came {
+    passed: usize,
+    failed: usize,
+    /// By backend.
+    entries: BTreeMap<&'static str, Entries>,
+}
+
+impl Came {
+    fn note(&mut self, cell: &Cell, boot: Result<Boot>) -> Result<()> {
+        match boot {
+            Ok(boot) => {
+                self.passed += 1;
+                self.entries.entry(cell.backend.name()).or_default().add(&boot.log)
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("{}: {error:#}", cell.name());
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints it. Only of the whole it can be asked that everything was interrupted.
+    fn end(&self, whole: bool) -> Result<ExitCode> {
+        if self.passed + self.failed == 0 {
+            bail!("no cell and no test has such a name");
+        }
+        let mut missing = 0;
+        for (backend, entries) in &self.entries {
+            println!("\nentries by class and by what they interrupted, {backend}\n{entries}");
+            // The class of NMIs from code with interrupts off: there are none.
+            let never = entries.missing(|class| class != "el1_nmi" || *backend != Backend::Daif.name());
+            missing += never.len();
+            never.iter().for_each(|(class, state)| println!("never: {class} of {state}"));
+        }
+        println!("{} passed, {} failed, {missing} never interrupted", self.passed, self.failed);
+        Ok(if self.failed == 0 && (missing == 0 || !whole) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

@@ -1,9 +1,10 @@
 //! When there is no memory left: the process with most of it ends, and whoever needed some waits until it has.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 
 use vestibule::Process as ProcessContext;
 
+use crate::lock::IrqLock;
 use crate::process::Process;
 use crate::reference::Cpu;
 use crate::signals::{self, Info, Signal};
@@ -46,8 +47,15 @@ pub fn make_room(cpu: &mut Cpu<ProcessContext>) -> Chosen {
     Chosen::Another
 }
 
+/// Who was chosen last.
+static VICTIM: IrqLock<Weak<Process>> = IrqLock::new(Weak::new());
+
 /// Ends somebody, unless somebody ends already; whether it did.
 fn choose(cpu: &mut Cpu<ProcessContext>) -> bool {
+    // Everybody who waits looks every now and then, and there may be more of them than a CPU can have look through all processes.
+    if VICTIM.lock().upgrade().is_some_and(|victim| pages(&victim) > 0) {
+        return false;
+    }
     // One at a time: who comes second finds that somebody ends.
     static CHOICE: Mutex<()> = Mutex::new(());
     let _choice = CHOICE.lock(cpu);
@@ -68,6 +76,7 @@ fn end(process: &Arc<Process>) {
         process.id(),
         pages(process)
     );
+    *VICTIM.lock() = Arc::downgrade(process);
     signals::send(process, Info::kernel(Signal::SIGKILL));
 }
 

@@ -5,10 +5,18 @@ pub mod control;
 /// What one instruction adds to the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    pub mask_write: bool,
+    pub mask_write: Option<Mask>,
     pub barrier: bool,
     pub load: bool,
     pub store: bool,
+}
+
+/// A register that masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    Daif,
+    Pmr,
+    Allint,
 }
 
 /// A mark in a program: a phase begins or ends, or a round within it begins.
@@ -25,7 +33,7 @@ const ROUND_HINT: u32 = 97;
 
 pub fn effects(word: u32) -> Effects {
     let (load, store) = memory_access(word);
-    Effects { mask_write: is_mask_write(word), barrier: is_barrier(word), load, store }
+    Effects { mask_write: mask_write(word), barrier: is_barrier(word), load, store }
 }
 
 /// ERET, ERETAA, ERETAB.
@@ -45,20 +53,18 @@ pub fn mark(word: u32) -> Option<Mark> {
     }
 }
 
-fn is_mask_write(word: u32) -> bool {
-    let immediate = matches!(
-        word & 0xffff_f0ff,
-        0xd503_40df // MSR DAIFSet, #imm
-            | 0xd503_40ff // MSR DAIFClr, #imm
-            | 0xd501_401f // MSR ALLINT, #imm
-    );
-    let register = matches!(
-        word & 0xffff_ffe0,
-        0xd51b_4220 // MSR DAIF, Xt
-            | 0xd518_4300 // MSR ALLINT, Xt
-            | 0xd518_4600 // MSR ICC_PMR_EL1, Xt
-    );
-    immediate || register
+fn mask_write(word: u32) -> Option<Mask> {
+    match word & 0xffff_f0ff {
+        0xd503_40df | 0xd503_40ff => return Some(Mask::Daif), // MSR DAIFSet, #imm; MSR DAIFClr, #imm
+        0xd501_401f => return Some(Mask::Allint),             // MSR ALLINT, #imm
+        _ => {}
+    }
+    match word & 0xffff_ffe0 {
+        0xd51b_4220 => Some(Mask::Daif),   // MSR DAIF, Xt
+        0xd518_4300 => Some(Mask::Allint), // MSR ALLINT, Xt
+        0xd518_4600 => Some(Mask::Pmr),    // MSR ICC_PMR_EL1, Xt
+        _ => None,
+    }
 }
 
 fn is_barrier(word: u32) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::class::{Class, may_be_slot, slot_at};
-use crate::decode;
+use crate::decode::{self, Mask};
 use crate::ledger::Ledger;
 use crate::qemu::{self, Block, Info, Instruction, PluginId, Registers, Scoreboard};
 use crate::report::{Counts, Measures};
@@ -149,7 +149,9 @@ impl Counter {
         let effects = decode::effects(word);
         instruction.count(&self.board, part + offset_of!(Measures<u64>, instructions));
         for (applies, field) in [
-            (effects.mask_write, offset_of!(Measures<u64>, mask_writes)),
+            (effects.mask_write == Some(Mask::Daif), offset_of!(Measures<u64>, daif_writes)),
+            (effects.mask_write == Some(Mask::Pmr), offset_of!(Measures<u64>, pmr_writes)),
+            (effects.mask_write == Some(Mask::Allint), offset_of!(Measures<u64>, allint_writes)),
             (effects.barrier, offset_of!(Measures<u64>, barriers)),
             (effects.load, offset_of!(Measures<u64>, loads)),
             (effects.store, offset_of!(Measures<u64>, stores)),

@@ -86,8 +86,12 @@ pub struct Counts<T> {
 pub struct Measures<T> {
     /// Instructions.
     pub instructions: T,
-    /// Writes of DAIF, ALLINT and ICC_PMR_EL1.
-    pub mask_writes: T,
+    /// Writes of DAIF.
+    pub daif_writes: T,
+    /// Writes of ICC_PMR_EL1.
+    pub pmr_writes: T,
+    /// Writes of ALLINT.
+    pub allint_writes: T,
     /// ISB, DSB and DMB.
     pub barriers: T,
     /// Load instructions.
@@ -130,7 +134,9 @@ impl Measures<Spread> {
         let column = |field: fn(Measures<u64>) -> u64| Spread::of(all.clone().map(field).collect());
         Measures {
             instructions: column(|measures| measures.instructions),
-            mask_writes: column(|measures| measures.mask_writes),
+            daif_writes: column(|measures| measures.daif_writes),
+            pmr_writes: column(|measures| measures.pmr_writes),
+            allint_writes: column(|measures| measures.allint_writes),
             barriers: column(|measures| measures.barriers),
             loads: column(|measures| measures.loads),
             stores: column(|measures| measures.stores),
@@ -148,7 +154,9 @@ impl Measures<u64> {
     fn zip(self, other: Measures<u64>, value: fn(u64, u64) -> u64) -> Measures<u64> {
         Measures {
             instructions: value(self.instructions, other.instructions),
-            mask_writes: value(self.mask_writes, other.mask_writes),
+            daif_writes: value(self.daif_writes, other.daif_writes),
+            pmr_writes: value(self.pmr_writes, other.pmr_writes),
+            allint_writes: value(self.allint_writes, other.allint_writes),
             barriers: value(self.barriers, other.barriers),
             loads: value(self.loads, other.loads),
             stores: value(self.stores, other.stores),

@@ -65,7 +65,7 @@ enum Part {
 #[serde(rename_all = "snake_case")]
 enum Measure {
     Instructions,
-    MaskWrites,
+    DaifWrites,
     Barriers,
     Loads,
     Stores,
@@ -186,7 +186,7 @@ impl Measure {
     fn of(self, measures: &Measures<Spread>) -> Spread {
         match self {
             Self::Instructions => measures.instructions,
-            Self::MaskWrites => measures.mask_writes,
+            Self::DaifWrites => measures.daif_writes,
             Self::Barriers => measures.barriers,
             Self::Loads => measures.loads,
             Self::Stores => measures.stores,
@@ -207,7 +207,7 @@ impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Instructions => "instructions",
-            Self::MaskWrites => "mask writes",
+            Self::DaifWrites => "DAIF writes",
             Self::Barriers => "barriers",
             Self::Loads => "loads",
             Self::Stores => "stores",
@@ -227,14 +227,14 @@ mod tests {
         class = "el0_64 sync svc64 #173"
         events = 10
         at_most.total.instructions = 160
-        exactly.entry_text.mask_writes = 2
+        exactly.entry_text.daif_writes = 2
     "#;
 
     /// A report of one path, with these medians.
-    fn report(count: u64, instructions: u64, mask_writes: u64) -> Report {
+    fn report(count: u64, instructions: u64, daif_writes: u64) -> Report {
         let median = |median| Spread { median, ..Spread::default() };
         let total = Measures { instructions: median(instructions), ..Measures::default() };
-        let entry_text = Measures { mask_writes: median(mask_writes), ..Measures::default() };
+        let entry_text = Measures { daif_writes: median(daif_writes), ..Measures::default() };
         let class = Class { from: Origin::El0_64, kind: Kind::Sync, cause: Some(Cause::Svc64), system_call: Some(173) };
         let events = Events { count, ..Events::default() };
         let row = Row { phase: Some(0), class, events, clean: Some(Counts { total, entry_text }) };
@@ -254,8 +254,8 @@ mod tests {
     #[test]
     fn names_path_figure_and_budget() {
         assert_eq!(exceeded(&report(10, 161, 2)), ["getppid: 161 instructions at EL1, budget at most 160"]);
-        assert_eq!(exceeded(&report(10, 1, 3)), ["getppid: 3 mask writes in entry text, budget exactly 2"]);
-        assert_eq!(exceeded(&report(10, 1, 1)), ["getppid: 1 mask writes in entry text, budget exactly 2"]);
+        assert_eq!(exceeded(&report(10, 1, 3)), ["getppid: 3 DAIF writes in entry text, budget exactly 2"]);
+        assert_eq!(exceeded(&report(10, 1, 1)), ["getppid: 1 DAIF writes in entry text, budget exactly 2"]);
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        assert!(Budgets::parse(&BUDGETS.replace("mask_writes", "masks")).is_err());
+        assert!(Budgets::parse(&BUDGETS.replace("daif_writes", "masks")).is_err());
         assert!(Budgets::parse(&BUDGETS.replace("at_most", "at_least")).is_err());
     }
 

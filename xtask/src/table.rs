@@ -13,7 +13,7 @@ const HEADER: [&str; 11] = [
     "instructions",
     "entry text",
     "body",
-    "mask writes",
+    "DAIF writes",
     "barriers",
     "loads, stores",
 ];
@@ -22,7 +22,7 @@ const LEGEND: &str = "\
 Each figure is per event, at EL1, from the vector's first instruction to the exception return: the median, or
 least/median/greatest where they differ, over events with no other exception inside (events). Not in it: those with one
 (disturbed), and those with a task switch or without a return (dropped). Entry text is the overhead of entry and exit;
-the body is the rest, by the medians. Mask writes: in entry text + in the body. A whole round is all that the kernel ran from
+the body is the rest, by the medians. DAIF writes: in entry text + in the body. A whole round is all that the kernel ran from
 one of a program's marks to the next, for whichever task; disturbed are those in which an interrupt came.";
 
 /// What was counted in phases; what happened outside them is nobody's measurement.
@@ -59,7 +59,7 @@ fn line(f: &mut fmt::Formatter<'_>, widths: &[usize], cells: &[impl Display]) ->
 
 fn cells(row: &Row) -> Option<[String; HEADER.len()]> {
     let events = row.events;
-    let [instructions, entry_text, body, mask_writes, barriers, memory] =
+    let [instructions, entry_text, body, daif_writes, barriers, memory] =
         row.clean.map_or_else(|| ["-"; 6].map(str::to_owned), figures);
     Some([
         row.phase?.to_string(),
@@ -70,7 +70,7 @@ fn cells(row: &Row) -> Option<[String; HEADER.len()]> {
         instructions,
         entry_text,
         body,
-        mask_writes,
+        daif_writes,
         barriers,
         memory,
     ])
@@ -78,11 +78,11 @@ fn cells(row: &Row) -> Option<[String; HEADER.len()]> {
 
 /// All that the kernel ran in a round, for whichever task.
 fn round_cells(round: &Round) -> [String; HEADER.len()] {
-    let [instructions, entry_text, body, mask_writes, barriers, memory] =
+    let [instructions, entry_text, body, daif_writes, barriers, memory] =
         round.clean.map_or_else(|| ["-"; 6].map(str::to_owned), figures);
     let (phase, count, disturbed) = (round.phase.to_string(), round.count.to_string(), round.disturbed.to_string());
     let (class, dropped) = ("whole round".to_owned(), "0".to_owned());
-    [phase, class, count, disturbed, dropped, instructions, entry_text, body, mask_writes, barriers, memory]
+    [phase, class, count, disturbed, dropped, instructions, entry_text, body, daif_writes, barriers, memory]
 }
 
 fn figures(Counts { total, entry_text }: Counts<Spread>) -> [String; 6] {
@@ -91,7 +91,7 @@ fn figures(Counts { total, entry_text }: Counts<Spread>) -> [String; 6] {
         spread(total.instructions),
         spread(entry_text.instructions),
         outside(total.instructions, entry_text.instructions),
-        format!("{}+{}", entry_text.mask_writes.median, outside(total.mask_writes, entry_text.mask_writes)),
+        format!("{}+{}", entry_text.daif_writes.median, outside(total.daif_writes, entry_text.daif_writes)),
         spread(total.barriers),
         format!("{}, {}", total.loads.median, total.stores.median),
     ]
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn has_a_line_for_each_row_of_a_phase_and_none_for_others() {
         let same = |median| Spread { min: median, median, max: median };
-        let total = Measures { instructions: same(281), mask_writes: same(5), ..Measures::default() };
-        let entry_text = Measures { instructions: same(140), mask_writes: same(2), ..Measures::default() };
+        let total = Measures { instructions: same(281), daif_writes: same(5), ..Measures::default() };
+        let entry_text = Measures { instructions: same(140), daif_writes: same(2), ..Measures::default() };
         let class = Class { from: Origin::El0_64, kind: Kind::Irq, cause: None, system_call: None };
         let events = Events { count: 25, disturbed: 3, ..Events::default() };
         let row = Row { phase: Some(5), class, events, clean: Some(Counts { total, entry_text }) };

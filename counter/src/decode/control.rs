@@ -104,9 +104,7 @@ fn distance(word: u32, low: u32, width: u32) -> i64 {
 
 /// What the instruction `word` writes to the masks.
 pub fn mask_write(word: u32) -> Option<MaskWrite> {
-    if !super::is_mask_write(word) {
-        return None;
-    }
+    super::mask_write(word)?;
     let bits = (word >> 8 & 0xf) as u8;
     Some(match word & 0xffff_f0ff {
         0xd503_40df => MaskWrite::Set(bits),

@@ -2,8 +2,10 @@
 
 use super::*;
 
-const NONE: Effects = Effects { mask_write: false, barrier: false, load: false, store: false };
-const MASK: Effects = Effects { mask_write: true, ..NONE };
+const NONE: Effects = Effects { mask_write: None, barrier: false, load: false, store: false };
+const DAIF: Effects = Effects { mask_write: Some(Mask::Daif), ..NONE };
+const PMR: Effects = Effects { mask_write: Some(Mask::Pmr), ..NONE };
+const ALLINT: Effects = Effects { mask_write: Some(Mask::Allint), ..NONE };
 const BARRIER: Effects = Effects { barrier: true, ..NONE };
 const LOAD: Effects = Effects { load: true, ..NONE };
 const STORE: Effects = Effects { store: true, ..NONE };
@@ -11,10 +13,10 @@ const BOTH: Effects = Effects { load: true, store: true, ..NONE };
 
 #[rustfmt::skip]
 const KNOWN: &[(u32, Effects)] = &[
-    (0xd503_43df, MASK), // msr daifset, #3
-    (0xd503_4fff, MASK), // msr daifclr, #15
-    (0xd51b_4223, MASK), // msr daif, x3
-    (0xd518_4605, MASK), // msr S3_0_C4_C6_0, x5
+    (0xd503_43df, DAIF), // msr daifset, #3
+    (0xd503_4fff, DAIF), // msr daifclr, #15
+    (0xd51b_4223, DAIF), // msr daif, x3
+    (0xd518_4605, PMR), // msr S3_0_C4_C6_0, x5
     (0xd53b_4220, NONE), // mrs x0, daif
     (0xd538_4600, NONE), // mrs x0, S3_0_C4_C6_0
     (0xd500_41bf, NONE), // msr spsel, #1
@@ -120,9 +122,9 @@ const KNOWN: &[(u32, Effects)] = &[
     (0x4ea2_8420, NONE), // add v0.4s, v1.4s, v2.4s
     (0x9e66_0020, NONE), // fmov x0, d1
     (0xd280_0020, NONE), // movz x0, #1
-    (0xd501_411f, MASK), // msr allint, #1
-    (0xd501_401f, MASK), // msr allint, #0
-    (0xd518_4307, MASK), // msr allint, x7
+    (0xd501_411f, ALLINT), // msr allint, #1
+    (0xd501_401f, ALLINT), // msr allint, #0
+    (0xd518_4307, ALLINT), // msr allint, x7
     (0xd500_419f, NONE), // msr pan, #1
     (0xc8df_7c20, LOAD), // ldlar x0, [x1]
 ];

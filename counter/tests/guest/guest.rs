@@ -3,7 +3,7 @@
 //! One program at EL0 makes system calls, takes faults and interrupts, phase by phase; a handful of instructions at EL1
 //! serve them. Everything from 0x40200000 to 0x40201000 is entry text, the task switch is at 0x40201000. Addresses are
 //! physical: the MMU stays off. A comment `n:` gives the number of an instruction in its path, followed by what else it
-//! counts as: M a mask write, B a barrier, L a load, S a store.
+//! counts as: M a write of DAIF, P one of the priority mask, B a barrier, L a load, S a store.
 //!
 //! ```text
 //! rustc --edition 2024 --target aarch64-unknown-none-softfloat -O -Cpanic=abort -Crelocation-model=static \
@@ -131,10 +131,10 @@ interrupt_body:
         .balign 8
 calls:  .quad   work, count_down, break_inside, abort_inside, interrupt_inside, switch_inside
 
-        // Call 0, with entry text: 35 instructions, 3 M, 3 B, 6 L, 4 S.
+        // Call 0, with entry text: 35 instructions, 2 M, 1 P, 3 B, 6 L, 4 S.
 work:
         mov     x0, #0xff               // 10:
-        msr     icc_pmr_el1, x0         // 11: M
+        msr     icc_pmr_el1, x0         // 11: P
         dsb     sy                      // 12: B
         isb                             // 13: B
         ldp     x0, x1, [sp]            // 14: L

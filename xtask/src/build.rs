@@ -93,8 +93,7 @@ pub fn shim(toolchain: &Toolchain) -> Result<PathBuf> {
 }
 
 /// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.
-pub fn kernel_elf(toolchain: &Toolchain, checked: bool) -> Result<Vec<u8>> {
-    let backend = Backend::default();
+pub fn kernel_elf(toolchain: &Toolchain, checked: bool, backend: Backend) -> Result<Vec<u8>> {
     let path = if checked { kernel(toolchain, "release", backend) } else { plain_kernel(toolchain, backend) }?;
     fs::read(&path).with_context(|| format!("cannot read the kernel {}", path.display()))
 }

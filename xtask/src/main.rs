@@ -82,7 +82,7 @@ enum Task {
     /// Make system calls with random arguments, for minutes, and see that the kernel lives
     Fuzz(long_run::FuzzOptions),
     /// Check what the compiler made of entry and exit code, in both kernels
-    Binary,
+    Binary(binary::Options),
     /// Hold the model's CPU against QEMU: random programs of mask writes, exceptions and exception returns on both
     Conformance(conformance::Options),
     /// Explore everything that can arrive at every step of the shipped code
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
         Task::Compare(options) => compare::compare(&options),
         Task::Soak(options) => long_run::soak(&options),
         Task::Fuzz(options) => long_run::fuzz(&options),
-        Task::Binary => binary::binary(),
+        Task::Binary(options) => binary::binary(&options),
         Task::Conformance(options) => conformance::conformance(&options),
         Task::Model(options) => model::model(&options),
         Task::Mutants(options) => mutants::mutants(&options),

@@ -171,6 +171,10 @@ pub struct Cpu {
     pub sp_el0: u64,
     /// ICC_PMR_EL1: an interrupt comes only if its priority is a lower number.
     pub pmr: u8,
+    /// ICC_CTLR_EL1.PMHE: the controller goes by the priority mask too, and by a looser one only after a barrier.
+    pub pmhe: bool,
+    /// What it goes by. No port has that barrier, so what it holds back then is not followed up: a difference is a broken rule.
+    pub pmr_seen: u8,
     /// The CPU has FEAT_NMI, and SCTLR_EL1.NMI is set (SPINTMASK is clear).
     pub nmi: bool,
     /// What is read of registers is as it is now: nothing has happened since that only a context synchronization event lets
@@ -194,6 +198,8 @@ impl Cpu {
             far: 0,
             sp_el0: 0,
             pmr: 0,
+            pmhe: false,
+            pmr_seen: priority::OPEN as u8,
             nmi: false,
             synchronised: true,
             step: false,
@@ -281,8 +287,12 @@ impl Cpu {
         self.pstate.allint = allint;
     }
 
-    /// MSR ICC_PMR_EL1. A controller may implement only the upper four bits, as here.
+    /// MSR ICC_PMR_EL1. A controller may implement only the upper four bits, as here. GIC architecture specification, IHI 0069,
+    /// 12.1.5: takes effect at once; for the controller too, if it is tighter or PMHE is clear.
     pub fn set_pmr(&mut self, priority: u64) {
         self.pmr = priority as u8 & 0xf0;
+        if !self.pmhe || self.pmr < self.pmr_seen {
+            self.pmr_seen = self.pmr;
+        }
     }
 }

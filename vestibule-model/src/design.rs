@@ -33,6 +33,8 @@ pub struct Design {
     pub taking_leaves_open: u8,
     /// What an exit has masked when it looks the last time: everything. Another design may do with less.
     pub looks_with: u8,
+    /// The kernel leaves ICC_CTLR_EL1.PMHE set: none does, but for a variant.
+    pub pmhe: bool,
     /// Which program.
     pub family: Family,
     /// How contexts lie on the CPU.
@@ -55,6 +57,7 @@ impl Design {
             tracked: <<P::Kernel as Kernel>::ContextTracking as ContextTracking<P::Kernel>>::ON,
             taking_leaves_open: 0,
             looks_with: DAIF,
+            pmhe: false,
             family,
             backend: Masked::of(<P::Kernel as Bodies>::Backend::NMIS),
         }

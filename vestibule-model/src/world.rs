@@ -155,7 +155,7 @@ impl World {
     pub fn reset(&mut self, first: usize) {
         self.memory.reset();
         // An earlier exception has left something there.
-        self.cpu = Cpu { esr: EARLIER, far: EARLIER, ..cpu_of(self.design.backend) };
+        self.cpu = Cpu { esr: EARLIER, far: EARLIER, pmhe: self.design.pmhe, ..cpu_of(self.design.backend) };
         self.current = first;
         self.environment = Environment::default();
         self.fpsimd = Registers::default();

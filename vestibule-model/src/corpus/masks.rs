@@ -88,6 +88,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: |family| Design { program: |_| program::boots_with_pmr_as_it_is(), ..Design::of::<Pp>(family) },
     },
     Variant {
+        name: "pmr-not-seen",
+        origin: "Linux until 5.4, but for its barrier, which stays where ICC_CTLR_EL1.PMHE is set",
+        change: "the controller asks for a barrier after the priority mask is opened, and there is none",
+        expects: &[92],
+        families: &[Family::Kernel],
+        design: |family| Design { pmhe: true, ..Design::of::<Pp>(family) },
+    },
+    Variant {
         name: "idle-waits-by-priority",
         origin: "what cpu_do_idle() of arm64 opens the priority mask for",
         change: "the idle task masks interrupts by their priority, and waits for none of them",

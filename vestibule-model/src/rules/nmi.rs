@@ -25,6 +25,7 @@ impl World {
         let top = self.innermost();
         let (ghost, was, exception, in_round) = (top.ghost, top.before, top.exception, top.in_round);
         self.check(89, matches!(after.pmr, OPEN_FOR_ALL | OFF_FOR_IRQS), "a priority mask that means nothing");
+        self.check(92, self.cpu.pmr_seen == after.pmr, "the controller goes by a priority mask that is no more");
         let opens_irqs = before.irqs() && !after.irqs();
         self.check_order(after, opens_irqs);
         let i_masked = after.daif & I != 0;

@@ -1,7 +1,7 @@
 //! `clocks`: the clocks, sleeping by them and being interrupted, timers that send signals, and CPU time.
 
 use core::ptr::from_ref;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
 use crate::runtime::clock::spin_for;
@@ -17,28 +17,50 @@ const NANOSECOND: Duration = Duration::from_nanos(1);
 const TICK: Duration = Duration::from_millis(4);
 /// What a busy host may make of a short time.
 const SLACK: Duration = Duration::from_millis(150);
+/// What it cannot make of each of so many.
+const TRIES: u32 = 20;
+/// Something took longer than it should.
+static LATE: AtomicBool = AtomicBool::new(false);
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
     let tests: [Test; 14] = [
         ("the clocks that there are", clocks),
-        ("the time of day can be set, and sleepers hear of it", set_clock),
-        ("short sleeps do not wait for ticks", short_sleeps),
-        ("absolute sleeps", absolute_sleeps),
-        ("a handler ends a sleep, and what is left is told", interrupted_sleep),
-        ("a stopped sleep goes on", stopped_sleep),
+        ("the time of day can be set, and sleepers hear of it", || patiently(set_clock)),
+        ("short sleeps do not wait for ticks", || patiently(short_sleeps)),
+        ("absolute sleeps", || patiently(absolute_sleeps)),
+        ("a handler ends a sleep, and what is left is told", || patiently(interrupted_sleep)),
+        ("a stopped sleep goes on", || patiently(stopped_sleep)),
         ("an interval timer repeats", interval_timer),
-        ("interval timers by CPU time", cpu_timers),
+        ("interval timers by CPU time", || patiently(cpu_timers)),
         ("a timer that is not one", no_timer),
         ("a timer with a value", timer_signal),
         ("a timer for one thread", timer_for_thread),
         ("what a blocked signal misses is counted", overrun),
-        ("CPU time is that of running", cpu_time),
+        ("CPU time is that of running", || patiently(cpu_time)),
         ("CPU time of threads and children", usage),
     ];
     let wrong = tests::run("clocks", &tests);
     println!("clocks: {} tests, {wrong} failed", tests.len());
     u8::from(wrong > 0)
+}
+
+/// Whether it was over in less than `limit`: what the host decides, too.
+fn soon(time: Duration, limit: Duration) -> bool {
+    LATE.fetch_or(time >= limit, Ordering::Relaxed);
+    time < limit
+}
+
+/// Makes a test again that went wrong and had something late in it. What is wrong, and not late, is wrong at once.
+fn patiently(test: fn() -> Result<bool>) -> Result<bool> {
+    for _ in 1..TRIES {
+        LATE.store(false, Ordering::Relaxed);
+        let result = test();
+        if result == Ok(true) || !LATE.load(Ordering::Relaxed) {
+            return result;
+        }
+    }
+    test()
 }
 
 /// A call that touches no memory but what is passed to it here.
@@ -101,20 +123,15 @@ fn set_clock() -> Result<bool> {
     let later = now(abi::CLOCK_REALTIME)?;
     let passed = monotonic()? - start;
     set_day(day + passed)?;
-    Ok(later >= day + HOUR && later < day + HOUR + SLACK && passed < SLACK)
+    Ok(later >= day + HOUR && soon(passed, SLACK) && later < day + HOUR + SLACK)
 }
 
 /// If each waited for a tick, twenty would take eighty milliseconds.
 fn short_sleeps() -> Result<bool> {
-    let best = (0..3).map(|_| twenty_sleeps()).try_fold(Duration::MAX, |best, time| time.map(|time| best.min(time)))?;
-    println!("clocks: twenty sleeps of a millisecond took {} us", best.as_micros());
-    Ok(best >= Duration::from_millis(20) && best < 15 * TICK)
-}
-
-fn twenty_sleeps() -> Result<Duration> {
     let start = monotonic()?;
     (0..20).try_for_each(|_| nanosleep(Duration::from_millis(1)))?;
-    Ok(monotonic()? - start)
+    let time = monotonic()? - start;
+    Ok(time >= Duration::from_millis(20) && soon(time, 15 * TICK))
 }
 
 fn absolute_sleeps() -> Result<bool> {
@@ -123,9 +140,9 @@ fn absolute_sleeps() -> Result<bool> {
         let due = now(clock)? + Duration::from_millis(5);
         sleep_until(clock, due)?;
         let woke = now(clock)?;
-        right &= woke >= due && woke < due + SLACK;
+        right &= woke >= due && soon(woke.saturating_sub(due), SLACK);
         // The past is over at once.
-        right &= sleep_until(clock, due).is_ok() && now(clock)? < woke + SLACK;
+        right &= sleep_until(clock, due).is_ok() && soon(now(clock)?.saturating_sub(woke), SLACK);
     }
     let refused = sleep_until(abi::CLOCK_MONOTONIC_RAW, Duration::ZERO);
     Ok(right && refused == Err(Errno(errno::EOPNOTSUPP)))
@@ -134,12 +151,13 @@ fn absolute_sleeps() -> Result<bool> {
 fn interrupted_sleep() -> Result<bool> {
     handle(abi::SIGALRM, abi::SA_RESTART, 0)?;
     let (sleep, alarm) = (Duration::from_millis(300), Duration::from_millis(20));
+    let start = monotonic()?;
     set_interval(abi::ITIMER_REAL, alarm, Duration::ZERO)?;
     let (time, mut left) = (timespec(sleep), [0_u64; 2]);
     let ended = plain(abi::__NR_nanosleep, [from_ref(&time) as usize, &raw mut left as usize]);
     let left = Duration::new(left[0], left[1] as u32);
-    let right = left > Duration::from_millis(50) && left <= sleep - alarm;
-    Ok(ended == Err(Errno(errno::EINTR)) && right)
+    let in_time = soon(monotonic()? - start, sleep - Duration::from_millis(50));
+    Ok(in_time && ended == Err(Errno(errno::EINTR)) && left > Duration::from_millis(50) && left <= sleep - alarm)
 }
 
 /// A child stops its parent, and has it go on a while later.
@@ -153,7 +171,8 @@ fn stopped_sleep() -> Result<bool> {
     let (start, sleep) = (monotonic()?, Duration::from_millis(60));
     nanosleep(sleep)?;
     let slept = monotonic()? - start;
-    Ok(slept >= sleep && slept < sleep + SLACK && wait(child as isize, 0)? == (child, 0))
+    let in_time = soon(slept, sleep + SLACK);
+    Ok(slept >= sleep && wait(child as isize, 0)? == (child, 0) && in_time)
 }
 
 fn interval_timer() -> Result<bool> {
@@ -178,9 +197,10 @@ fn cpu_timers() -> Result<bool> {
     for (which, signal) in [(abi::ITIMER_VIRTUAL, abi::SIGVTALRM), (abi::ITIMER_PROF, abi::SIGPROF)] {
         handle(signal, 0, 0)?;
         let (before, time) = (handled(), Duration::from_millis(20));
+        let start = now(abi::CLOCK_PROCESS_CPUTIME_ID)?;
         set_interval(which, time, Duration::ZERO)?;
         nanosleep(2 * time)?;
-        right &= handled() == before;
+        right &= soon(now(abi::CLOCK_PROCESS_CPUTIME_ID)? - start, time) && handled() == before;
         spin_for(2 * time + SLACK);
         right &= handled() == before + 1 && HANDLED.signal.load(Ordering::Relaxed) == u64::from(signal);
     }
@@ -265,7 +285,7 @@ fn cpu_time() -> Result<bool> {
     let (passed, ran) = (monotonic()? - start, now(abi::CLOCK_THREAD_CPUTIME_ID)? - before);
     let all = now(abi::CLOCK_PROCESS_CPUTIME_ID)? - process;
     // Others may have run meanwhile, on this CPU.
-    Ok(asleep < short && ran > short && ran <= passed + short && all + short > ran)
+    Ok(soon(asleep, short) && ran > short && ran <= passed + short && all + short > ran)
 }
 
 /// In microseconds: user, system.

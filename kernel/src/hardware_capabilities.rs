@@ -1,4 +1,4 @@
-//! What the CPU can do that programs may use: its identification registers as [`identification`](crate::identification) shows them.
+//! What the CPU can do that programs may use: its identification registers as [`crate::identification`] shows them.
 
 use crate::identification::{self, Capabilities, Register};
 use crate::mte;

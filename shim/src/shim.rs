@@ -4,6 +4,7 @@ mod boot;
 mod cpu;
 mod device_tree;
 mod host;
+mod interrupts;
 mod psci;
 mod registers;
 mod request;

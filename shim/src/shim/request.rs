@@ -50,9 +50,7 @@ fn cancel(cpu: &mut Cpu) -> (Outcome, u64) {
 }
 
 /// The place has been reached.
-pub fn reached(cpu: &mut Cpu) {
-    step::end(cpu);
-    step::trap_wfi(false);
+pub fn pend_asked(cpu: &mut Cpu) {
     if let Some(syndrome) = cpu.asked.take() {
         serror::pend(syndrome);
     }

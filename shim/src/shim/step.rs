@@ -11,6 +11,7 @@ use core::cell::UnsafeCell;
 use shim::Place;
 
 use super::cpu::Cpu;
+use super::interrupts::Withheld;
 use super::registers::{read, write};
 use super::request;
 use super::vectors::{self, Frame};
@@ -53,24 +54,25 @@ pub fn end(cpu: &mut Cpu) -> u64 {
 
 /// EL1 or EL0 has executed one instruction, or has been taken to a vector.
 pub fn stepped(cpu: &mut Cpu) {
+    if let Some(withheld) = cpu.withheld.take() {
+        withheld.give_back();
+        end(cpu);
+        return;
+    }
     let Some(count) = &mut cpu.count else { return };
-    if vectors::interrupted_level() == count.level {
-        count.counted += 1;
-    }
-    // An interrupt that is pending would be taken first, and the SError come in its handler.
-    let elsewhere = count.level == 0 && (vectors::interrupted_level() != 0 || is_interrupt_pending());
-    if count.counted >= count.wanted && !elsewhere {
-        request::reached(cpu);
-    } else {
+    let is_there = vectors::interrupted_level() == count.level;
+    count.counted += u64::from(is_there);
+    if !is_there || count.counted < count.wanted {
         vectors::set_step(true);
+    } else if count.level == 0 {
+        // An interrupt would be taken first, and the SError come in its handler. The next stop is at the SError's vector.
+        cpu.withheld = Some(Withheld::now());
+        request::pend_asked(cpu);
+        vectors::set_step(true);
+    } else {
+        end(cpu);
+        request::pend_asked(cpu);
     }
-}
-
-/// An IRQ or FIQ waits for EL1 or EL0.
-fn is_interrupt_pending() -> bool {
-    const I: u64 = 1 << 7;
-    const F: u64 = 1 << 6;
-    read!("isr_el1") & (I | F) != 0
 }
 
 /// EL1 has a debug exception of its own, and takes it when it is back.

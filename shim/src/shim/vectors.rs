@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::cpu;
+use super::cpu::{self, Cpu};
 use super::host;
 use super::registers::{read, write};
 use super::{psci, request, step};
@@ -50,12 +50,18 @@ extern "C" fn from_kernel(frame: &mut Frame) {
                 psci::call(frame);
             }
         }
-        WFX => cpu::with_this(request::reached),
+        WFX => cpu::with_this(waits),
         SOFTWARE_STEP => cpu::with_this(step::stepped),
         SYSTEM_REGISTER => cpu::with_this(|cpu| step::access(cpu, frame, syndrome)),
         BRK64 | BREAKPOINT | WATCHPOINT => cpu::with_this(step::disturbed),
         _ => unexpected(),
     }
+}
+
+/// EL1 is about to wait, and does when it is back.
+fn waits(cpu: &mut Cpu) {
+    step::trap_wfi(false);
+    request::pend_asked(cpu);
 }
 
 /// Any other.

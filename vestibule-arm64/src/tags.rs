@@ -20,6 +20,9 @@ use crate::{Arm64, Arm64Port, Bodies, Frame, Hardware, Thread};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule::{Class, Cpu, Entered, Exception, Flags, Process, Ready};
 
+#[cfg(vestibule_forge)]
+pub mod forge;
+
 /// Set in a task's word: an access of it failed an asynchronous check before it last left user mode. The kernel clears it in its
 /// work; all its other flags are others.
 pub const FAULT: Flags = Flags::other(10);

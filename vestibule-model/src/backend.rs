@@ -7,7 +7,7 @@ use crate::cpu::{A, D, DAIF, F, I, Masks};
 use crate::design::Design;
 use crate::family::Family;
 use crate::hardware::Simulated;
-use crate::kernel::{Everything, PortOf};
+use crate::kernel::{Everything, PortOf, Tagged};
 
 /// How contexts lie on the hardware.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,6 +53,9 @@ impl Backend {
     /// The shipped code on it, under the model's own kernel.
     pub fn shipped(self, family: Family) -> Design {
         match self {
+            Backend::Daif if family.has_tags() => Design::of::<PortOf<Tagged<Daif<Simulated>>>>(family),
+            Backend::Pmr if family.has_tags() => Design::of::<PortOf<Tagged<Pmr<Simulated>>>>(family),
+            Backend::AllInt if family.has_tags() => Design::of::<PortOf<Tagged<AllInt<Simulated>>>>(family),
             Backend::Daif => Design::of::<PortOf<Everything<Daif<Simulated>>>>(family),
             Backend::Pmr => Design::of::<PortOf<Everything<Pmr<Simulated>>>>(family),
             Backend::AllInt => Design::of::<PortOf<Everything<AllInt<Simulated>>>>(family),

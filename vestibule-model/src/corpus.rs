@@ -39,6 +39,8 @@ mod step;
 #[cfg(vestibule_forge)]
 mod syscall;
 #[cfg(vestibule_forge)]
+mod tags;
+#[cfg(vestibule_forge)]
 mod tasks;
 #[cfg(all(test, vestibule_forge))]
 mod tests;
@@ -85,6 +87,7 @@ pub fn variants() -> &'static [Variant] {
                 syscall::VARIANTS,
                 step::VARIANTS,
                 tasks::VARIANTS,
+                tags::VARIANTS,
             ]
             .concat()
         });

@@ -2,6 +2,7 @@
 //! long as the search wants.
 
 use vestibule::{ContextTracking, Cpu, Flags, IrqTracing, Process, Tracked, TrackedIrqs};
+use vestibule_arm64::tags::{self, Mode};
 use vestibule_arm64::{Arm64Port, Backend, Bodies, switch};
 
 use crate::backend::Backend as Masked;
@@ -11,6 +12,7 @@ use crate::op::Op;
 use crate::shadow::Shadow;
 use crate::step::{choose, step};
 use crate::stepping;
+use crate::tagging;
 use crate::vector::{first, take};
 use crate::world::{IDLE, TASKS, World, stack_top, with};
 
@@ -37,6 +39,10 @@ pub enum Family {
     Call,
     /// User mode, one instruction at a time.
     Step,
+    /// User mode whose accesses fail tag checks.
+    Tags,
+    /// The kernel whose own do.
+    OwnTags,
     /// An interrupt's handler.
     Handler,
     /// The idle task.
@@ -47,7 +53,7 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 11] = [
+    pub const ALL: [Family; 13] = [
         Family::User,
         Family::First,
         Family::Kernel,
@@ -56,6 +62,8 @@ impl Family {
         Family::Copy,
         Family::Call,
         Family::Step,
+        Family::Tags,
+        Family::OwnTags,
         Family::Handler,
         Family::Idle,
         Family::Overflow,
@@ -72,6 +80,8 @@ impl Family {
             Family::Copy => "copy",
             Family::Call => "call",
             Family::Step => "step",
+            Family::Tags => "tags",
+            Family::OwnTags => "own-tags",
             Family::Handler => "handler",
             Family::Idle => "idle",
             Family::Overflow => "overflow",
@@ -80,17 +90,22 @@ impl Family {
 
     /// Its program goes to user mode.
     pub const fn is_user(self) -> bool {
-        matches!(self, Family::User | Family::First | Family::Copy | Family::Call | Family::Step)
+        matches!(self, Family::User | Family::First | Family::Copy | Family::Call | Family::Step | Family::Tags)
     }
 
     /// How many things bodies and work may do for a task, nothing among them. What could be interrupted by itself is `Copy`'s
     /// subject; signals, while another is delivered, are `Call`'s.
     pub const fn works(self) -> u8 {
         match self {
-            Family::User | Family::First => 1,
+            Family::User | Family::First | Family::Tags => 1,
             Family::Call | Family::Step => 2,
             _ => 5,
         }
+    }
+
+    /// There are tag checks.
+    pub const fn has_tags(self) -> bool {
+        matches!(self, Family::Tags | Family::OwnTags)
     }
 
     /// The task that begins.
@@ -121,6 +136,9 @@ pub(crate) fn prepare_others<P>(family: Family)
 where
     P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
+    if family.has_tags() {
+        with(|world| world.give_checks(1, Mode::Sync));
+    }
     for task in (0..TASKS).filter(|task| *task != family.first_task()) {
         let main = if task == IDLE { idles::<P::Kernel> } else { other::<P::Kernel> };
         // SAFETY: the simulated stack is this task's alone.
@@ -181,6 +199,22 @@ where
             stepping::first::<P>(cpu);
             live();
             stepping::in_user_mode(|| again(7));
+            over();
+        }
+        Family::Tags => {
+            live();
+            match choose(3) {
+                1 => tags::set(&mut cpu, Mode::Async, 0xfffe),
+                2 => with(World::check_own_tags),
+                _ => tags::set(&mut cpu, Mode::Asymm, 0xfffe),
+            }
+            with(World::leave_as_from_user_mode);
+            first::<P>(cpu);
+            in_user_mode_with_tags();
+        }
+        Family::OwnTags => {
+            live();
+            while accesses() {}
             over();
         }
         Family::First => {
@@ -262,6 +296,34 @@ fn in_user_mode(family: Family) {
         }
     }
     over();
+}
+
+/// User mode, some of whose accesses fail checks.
+fn in_user_mode_with_tags() {
+    loop {
+        again(10);
+        with(World::compute);
+        step(Op::Kernel("user code"), 0);
+        match choose(4) {
+            1 => tagging::user_fails(),
+            2 => take(Exception::Svc),
+            3 => take(Exception::DataAbort),
+            _ => break,
+        }
+    }
+    over();
+}
+
+/// The kernel's code, and its accesses; `false` when it is done.
+fn accesses() -> bool {
+    again(11);
+    step(Op::Kernel("kernel code"), 0);
+    match choose(3) {
+        1 => tagging::kernel_accesses(),
+        2 => take(Exception::DataAbort),
+        _ => return false,
+    }
+    true
 }
 
 /// Another task: gives the CPU away, where the idle task is looked at until somebody wakes it.

@@ -10,6 +10,7 @@ use crate::fibers;
 use crate::machine::{self, GROUP_0, GROUP_1, Register};
 use crate::op::{Bank, Cell, Op, Stack};
 use crate::step::{race, step};
+use crate::tagging;
 use crate::world::with;
 
 /// The hardware that the port runs on here.
@@ -74,11 +75,6 @@ fn told(of: Cell, value: u64) -> u64 {
         Cell::FpsimdOf => with(|world| world.owner(value)),
         _ => value,
     }
-}
-
-/// The model's kernel has no tag checks.
-fn no_tags() -> ! {
-    unreachable!("nobody asked for tag checks")
 }
 
 // SAFETY: `current` gives what `set_current` and `switch` stored; `switch` returns once, when the task runs again, and
@@ -235,28 +231,31 @@ unsafe impl Hardware for Simulated {
         machine::interrupt_status()
     }
     fn tfsre0() -> u64 {
-        no_tags()
+        tagging::read(0)
     }
     fn set_tfsre0(_: u64) {
-        no_tags()
+        tagging::clear(0);
     }
     fn tfsr() -> u64 {
-        no_tags()
+        tagging::read(1)
     }
     fn set_tfsr(_: u64) {
-        no_tags()
+        tagging::clear(1);
     }
     fn set_tco<const ON: bool>() {
-        no_tags()
+        tagging::set_tco(ON);
     }
-    unsafe fn set_user_tag_checks(_: u64, _: u64) {
-        no_tags()
+    unsafe fn set_user_tag_checks(checks: u64, excluded: u64) {
+        tagging::set_user(checks, excluded);
     }
     fn dsb() {
-        no_tags()
+        tagging::wait();
     }
     fn isb() {
-        with(|world| world.cpu.isb());
+        with(|world| {
+            world.cpu.isb();
+            world.tagging.synchronise(false);
+        });
         step(Op::Isb, 0);
     }
 
@@ -282,6 +281,11 @@ unsafe impl Hardware for Simulated {
     }
     fn store(cell: &AtomicU64, value: u64) {
         let of = cell_of(cell);
+        if let Cell::Word(task) = of {
+            // Another CPU's flag may have come between this and the load before it.
+            race();
+            with(|world| world.check_word_stored(task, value));
+        }
         cell.store(value, Ordering::Relaxed);
         with(|world| world.note_fpsimd(of, value));
         step(Op::Store(of, value), 0);

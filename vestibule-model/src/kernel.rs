@@ -8,6 +8,7 @@ use vestibule::{
     IrqsSaved, Kernel, NoIrq, NoNmi, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs,
     UserWork, Why,
 };
+use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3, Interrupted, On, Thread, current, fpsimd, switch};
 
 use crate::event::Exception;
@@ -18,6 +19,7 @@ use crate::observe::{Promise, becomes, changing, forget, hook, scheduling, trace
 use crate::op::Op;
 use crate::step::{choose, step};
 use crate::stepping;
+use crate::tagging;
 use crate::vector::take;
 use crate::world::{IDLE, World, with};
 
@@ -25,6 +27,8 @@ use crate::world::{IDLE, World, with};
 pub trait Flavour: Sized + 'static {
     /// How contexts lie on the simulated CPU.
     type Backend: Backend<Hardware = Simulated>;
+    /// There are tag checks.
+    const TAG_CHECKS: bool = false;
     /// Context tracking.
     type Tracking: ContextTracking<Reference<Self>>;
     /// Interrupt-state tracking.
@@ -53,6 +57,15 @@ impl<B: Backend<Hardware = Simulated>> Flavour for Everything<B> {
     type Backend = B;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
+}
+
+/// The same, with tag checks.
+pub struct Tagged<B = Daif<Simulated>>(PhantomData<B>);
+impl<B: Backend<Hardware = Simulated>> Flavour for Tagged<B> {
+    type Backend = B;
+    type Tracking = Tracked;
+    type Tracing = TrackedIrqs;
+    const TAG_CHECKS: bool = true;
 }
 
 /// The kernel.
@@ -110,6 +123,8 @@ fn sleeps_or_not<F: Flavour>(resolved: &Resolved<Reference<F>>) -> u64 {
 
 /// What runs for the task, with everything open.
 fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, Process> {
+    tagging::copies();
+    tagging::kernel_accesses();
     forget(
         |()| 0,
         || match choose(with(|world| if world.limits.reduced { world.design.family.works() } else { 5 })) {
@@ -195,6 +210,14 @@ impl<F: Flavour> SyscallWork<Reference<F>> for Chooses {
 impl<F: Flavour> Bodies for Reference<F> {
     type Backend = F::Backend;
     type Controller = GicV3<F::Backend>;
+    const TAG_CHECKS: bool = F::TAG_CHECKS;
+
+    fn checks_own_tags() -> bool {
+        with(|world| world.checks_own_tags())
+    }
+    fn kernel_tag_fault(fault: KernelFault<'_>) {
+        tagging::told(fault);
+    }
 
     fn die(what: &'static str, frame: &Frame) -> ! {
         crate::observe::dies(what, frame)
@@ -202,6 +225,10 @@ impl<F: Flavour> Bodies for Reference<F> {
 
     fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         changing("system call", Promise::User, frame, |frame| calls(works(cpu), frame))
+    }
+    fn syscall_again(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        becomes(Outcome::Again);
+        within("system call, again", Promise::User, frame, || cpu)
     }
     fn user_abort(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user abort", Promise::User, frame, || works(cpu))
@@ -224,18 +251,21 @@ impl<F: Flavour> Bodies for Reference<F> {
     }
 
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        within("kernel abort", Promise::Inherited, frame, || match forget(sleeps_or_not, || cpu.resolve()) {
-            Resolved::Process(mut cpu) => {
-                with(|world| world.check_may_sleep());
-                match choose(3) {
-                    1 => cpu.schedule(),
-                    // It wakes somebody, and leaves the rest to its exit.
-                    2 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
-                    _ => {}
+        within("kernel abort", Promise::Inherited, frame, || {
+            tagging::kernel_accesses();
+            match forget(sleeps_or_not, || cpu.resolve()) {
+                Resolved::Process(mut cpu) => {
+                    with(|world| world.check_may_sleep());
+                    match choose(3) {
+                        1 => cpu.schedule(),
+                        // It wakes somebody, and leaves the rest to its exit.
+                        2 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
+                        _ => {}
+                    }
+                    Resolved::Process(cpu).inherit()
                 }
-                Resolved::Process(cpu).inherit()
+                masked => masked.inherit(),
             }
-            masked => masked.inherit(),
         })
     }
     fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
@@ -251,6 +281,7 @@ impl<F: Flavour> Bodies for Reference<F> {
 
     fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || {
+            tagging::kernel_accesses();
             handles(&cpu);
             cpu
         })
@@ -358,6 +389,7 @@ impl<F: Flavour> UserWork<Reference<F>> for Chooses {
     }
     fn other(cpu: Cpu<Reference<F>, Process>, frame: &mut Frame) -> Cpu<Reference<F>, Process> {
         hook("other work", frame, |_| {
+            with(World::tell_tag_fault);
             cpu.task_word().clear::<Arm64<F::Backend>>(Flags::OTHER);
             cpu
         })

@@ -81,7 +81,8 @@ pub mod step;
 pub mod stepping;
 #[cfg(feature = "command")]
 pub mod summary;
-pub mod task;
+pub mod tagging;
+mod task;
 pub mod timeline;
 #[cfg(feature = "command")]
 pub mod token;

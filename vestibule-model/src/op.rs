@@ -30,6 +30,8 @@ pub enum Cell {
     ThreadCpu,
     /// Whether a task is stepped.
     Step(usize),
+    /// How a task's tags are checked.
+    Tags(usize),
     /// Which CPU loaded a task's FP/SIMD registers last.
     LoadedBy(usize),
     /// Whose FP/SIMD registers the CPU loaded last.
@@ -106,6 +108,16 @@ pub enum Op {
     LoadFpsimd,
     /// MDSCR_EL1.SS is written.
     SetStep(bool),
+    /// TFSRE0_EL1 (0) or TFSR_EL1 (1) is read.
+    ReadFaults(usize),
+    /// And cleared.
+    ClearFaults(usize),
+    /// MSR TCO.
+    SetTco(bool),
+    /// SCTLR_EL1.TCF0 and GCR_EL1.Exclude are written.
+    SetTagChecks(u64),
+    /// DSB.
+    Dsb,
     /// ISB.
     Isb,
     /// WFI is over.
@@ -135,7 +147,10 @@ impl Op {
                 | Op::ReadSp
                 | Op::Isb
                 | Op::ReadBank(_)
-                | Op::Load(Cell::ThreadCpu | Cell::Step(_) | Cell::LoadedBy(_) | Cell::FpsimdOf)
+                | Op::ReadFaults(_)
+                | Op::ClearFaults(_)
+                | Op::Dsb
+                | Op::Load(Cell::ThreadCpu | Cell::Step(_) | Cell::Tags(_) | Cell::LoadedBy(_) | Cell::FpsimdOf)
         )
     }
 
@@ -150,6 +165,7 @@ impl Op {
             Cell::FpsimdOf => 12,
             Cell::LoadedBy(task) => 16 + task as u64,
             Cell::Step(task) => 24 + task as u64,
+            Cell::Tags(task) => 32 + task as u64,
         };
         let (kind, detail) = match self {
             Op::ReadDaif => (1, 0),
@@ -177,6 +193,11 @@ impl Op {
             Op::LoadFpsimd => (23, 0),
             Op::Isb => (24, 0),
             Op::SetStep(on) => (31, on as u64),
+            Op::ReadFaults(register) => (32, register as u64),
+            Op::ClearFaults(register) => (33, register as u64),
+            Op::SetTco(masked) => (34, masked as u64),
+            Op::SetTagChecks(checks) => (35, checks),
+            Op::Dsb => (36, 0),
             Op::ReadPmr => (25, 0),
             Op::SetPmr(priority) => (26, u64::from(priority)),
             Op::ReadAllInt => (27, 0),
@@ -198,6 +219,8 @@ fn name_code(name: &str) -> u64 {
 pub fn masks(daif: u8) -> String {
     "DAIF".chars().zip([8, 4, 2, 1]).map(|(letter, bit)| if daif & DAIF & bit != 0 { letter } else { '.' }).collect()
 }
+
+const FAULTS: [&str; 2] = ["TFSRE0", "TFSR"];
 
 /// A priority mask by what it means.
 pub fn priority(pmr: u8) -> String {
@@ -222,6 +245,7 @@ fn cell(of: Cell) -> String {
         Cell::Word(task) => format!("{}.word", crate::world::TASK_NAMES[task]),
         Cell::ThreadCpu => "task.cpu".into(),
         Cell::Step(task) => format!("{}.step", crate::world::TASK_NAMES[task]),
+        Cell::Tags(task) => format!("{}.tags", crate::world::TASK_NAMES[task]),
         Cell::LoadedBy(task) => format!("{}.fpsimd", crate::world::TASK_NAMES[task]),
         Cell::FpsimdOf => "cpu.fpsimd".into(),
         Cell::Watching => "watching".into(),
@@ -291,6 +315,11 @@ impl std::fmt::Display for Op {
             Op::StoreFpsimd => write!(f, "stores V0 to V31"),
             Op::LoadFpsimd => write!(f, "loads V0 to V31"),
             Op::SetStep(on) => write!(f, "MDSCR.SS := {}", u8::from(on)),
+            Op::ReadFaults(register) => write!(f, "read {}", FAULTS[register]),
+            Op::ClearFaults(register) => write!(f, "{} := 0", FAULTS[register]),
+            Op::SetTco(masked) => write!(f, "TCO := {}", u8::from(masked)),
+            Op::SetTagChecks(checks) => write!(f, "TCF0 := {checks}"),
+            Op::Dsb => write!(f, "DSB"),
             Op::Isb => write!(f, "ISB"),
             Op::Wait => write!(f, "WFI"),
             Op::Kernel(what) => write!(f, "{what}"),

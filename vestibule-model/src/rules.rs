@@ -42,7 +42,12 @@ impl World {
             Op::Set(Cell::Word(task), flags) if task == self.current => self.check_flags(flags),
             Op::Add(Cell::Word(task), added) if task == self.current => self.check_count(added),
             Op::Kernel(_) => self.check_kernel_code(),
-            Op::Switched(_) => self.check_switched(),
+            Op::ReadFaults(register) => self.check_faults_read(register),
+            Op::SetTco(masked) => self.check_tco(masked),
+            Op::Switched(_) => {
+                self.check_switched();
+                self.check_tags_switched();
+            }
             Op::Take(exception) => self.check_taken(exception),
             _ => {}
         }
@@ -71,7 +76,7 @@ impl World {
         self.masks().irqs()
     }
 
-    fn watched(&self) -> bool {
+    pub(crate) fn watched(&self) -> bool {
         !self.design.tracked || self.value(Cell::Watching) & 1 != 0
     }
 

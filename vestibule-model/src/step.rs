@@ -215,7 +215,7 @@ impl World {
             return Next::Go;
         }
         let word = self.value(Cell::Word(self.current));
-        let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step);
+        let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step | Family::Tags);
         let user = self.design.user && !(self.limits.reduced && others);
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | OTHER)];
@@ -255,7 +255,7 @@ impl World {
             return u8::MAX;
         }
         let deep = match self.design.family {
-            Family::User | Family::Copy | Family::Call | Family::Step => 2,
+            Family::User | Family::Copy | Family::Call | Family::Step | Family::Tags | Family::OwnTags => 2,
             Family::First => 1,
             _ => usize::MAX,
         };
@@ -328,7 +328,8 @@ impl World {
             )
             .and(self.value(Cell::Watching) & 1 | self.value(Cell::Belief) << 1 | self.step_code() << 8)
             .and(self.value(Cell::Nesting) ^ (question as u64) << 48)
-            .and(self.fpsimd_code());
+            .and(self.fpsimd_code())
+            .and(self.tagging.code());
         for (number, task) in self.tasks.iter().enumerate() {
             key = key
                 .and(self.value(Cell::Word(number)))

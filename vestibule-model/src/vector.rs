@@ -67,6 +67,7 @@ impl World {
         self.deepest = self.deepest.max(self.depth());
         let address = exception.has_address().then_some(interrupted.1 & 0xffff_ffff_f000);
         self.cpu.take(exception.syndrome(from_user, interrupted.1), address);
+        self.tagging.synchronise(true);
         self.cpu.pstate.daif &= !self.design.taking_leaves_open;
         self.top().banks = [self.cpu.esr, self.cpu.far];
         frame.regs = registers(interrupted.1);
@@ -88,6 +89,7 @@ impl World {
         self.steps += 1;
         self.check_return(frame);
         let legal = self.cpu.exception_return();
+        self.tagging.synchronise(false);
         self.check(60, legal, "an illegal return");
         let left = self.tasks[self.current].activations.pop().expect("pushed by `take`");
         let from_user = left.before.level == Level::El0;

@@ -18,6 +18,7 @@ use crate::oracle::Oracle;
 use crate::record::Step;
 use crate::shadow::Shadow;
 use crate::stepping::Stepped;
+use crate::tagging::Tagging;
 use crate::task::{Activation, Task};
 use crate::verdict::{End, Fired};
 
@@ -77,6 +78,8 @@ pub struct World {
     pub tasks: [Task; TASKS],
     /// What stands for FP/SIMD registers.
     pub fpsimd: Registers,
+    /// Tag checks.
+    pub tagging: Tagging,
     /// The rest of the machine.
     pub environment: Environment,
     /// Steps count, and events come.
@@ -136,6 +139,7 @@ impl World {
             current: 0,
             tasks: Default::default(),
             fpsimd: Registers::default(),
+            tagging: Tagging::default(),
             environment: Environment::default(),
             live: false,
             oracle,
@@ -159,6 +163,7 @@ impl World {
         self.current = first;
         self.environment = Environment::default();
         self.fpsimd = Registers::default();
+        self.tagging.reset(self.design.family == crate::family::Family::OwnTags);
         self.live = false;
         self.end = None;
         self.own_steps = 0;
@@ -243,10 +248,11 @@ impl World {
         stack_of(self.task().stack_pointer)
     }
 
-    fn word_at(&self, cell: Cell) -> Option<&AtomicU64> {
+    pub(crate) fn word_at(&self, cell: Cell) -> Option<&AtomicU64> {
         let address = match cell {
             Cell::Word(task) => self.memory.threads.addr() + task * size_of::<Thread>(),
             Cell::Step(task) => self.memory.threads.addr() + task * size_of::<Thread>() + STEPPED,
+            Cell::Tags(task) => self.memory.threads.addr() + task * size_of::<Thread>() + TAG_CHECKS,
             Cell::Watching => self.memory.watching,
             Cell::Nesting => self.memory.nesting,
             Cell::Belief => self.memory.belief,
@@ -282,6 +288,7 @@ impl World {
                 0 => Cell::Word(task),
                 POINTER_TO_CPU => Cell::ThreadCpu,
                 STEPPED => Cell::Step(task),
+                TAG_CHECKS => Cell::Tags(task),
                 _ => Cell::LoadedBy(task),
             };
         }
@@ -330,6 +337,9 @@ const fn cpu_of(backend: Backend) -> Cpu {
 const POINTER_TO_CPU: usize = 8;
 /// And whether it is stepped: after its stack.
 const STEPPED: usize = 32;
+
+/// And how its tags are checked.
+const TAG_CHECKS: usize = 40;
 
 /// Which stack an address is in.
 pub(crate) const fn stack_of(stack_pointer: u64) -> Stack {

@@ -100,6 +100,8 @@ families! {
     copy Copy,
     call Call,
     step Step,
+    tags Tags,
+    own_tags OwnTags,
     handler Handler,
     idle Idle,
     overflow Overflow,

@@ -27,6 +27,7 @@ impl World {
         }
         self.check(15, ghost.tracked || !self.design.tracked, "the body comes before the entry step");
         self.check_promise(promise, &was);
+        self.check_tags_of_body();
         if promise != Promise::Softirq {
             self.check_frame(exception, &was, frame);
             self.top().ghost.body = true;
@@ -35,6 +36,10 @@ impl World {
 
     /// Who traces a system call has seen it, and does not keep it from being made.
     fn check_call(&mut self, ghost: &Ghost) {
+        if ghost.outcome == Outcome::Again {
+            return;
+        }
+        self.check_tags_of_call();
         let unseen = self.word() & Flags::SYSCALL_ENTRY.bits() != 0 && ghost.traced & 1 == 0;
         self.check(64, !unseen, "a system call is made, and who traces it has not seen it");
         self.check(63, ghost.outcome != Outcome::Skipped, "a system call is made that its tracer skipped");
@@ -135,7 +140,9 @@ impl World {
 
     fn check_frame(&mut self, exception: Exception, was: &Snapshot, frame: &Frame) {
         let from_user = was.level == Level::El0;
-        self.check(4, frame.pc == was.pc, "the frame has another ELR");
+        let again = self.innermost().ghost.outcome == Outcome::Again;
+        let place = if again { was.pc.wrapping_sub(4) } else { was.pc };
+        self.check(4, frame.pc == place, "the frame has another ELR");
         self.check(4, frame.pstate == was.pstate.to_spsr(), "the frame has another SPSR");
         self.check(4, frame.from_user() == from_user, "the frame tells another exception level");
         if let Some(syndrome) = exception.syndrome(from_user, was.token) {
@@ -145,7 +152,7 @@ impl World {
             self.check(4, frame.fault_address == was.token & 0xffff_ffff_f000, "the frame has another FAR");
         }
         if from_user {
-            let svc = exception == Exception::Svc;
+            let svc = exception == Exception::Svc && !again;
             let number = if svc { frame.regs[8] } else { NO_SYSCALL };
             let first = !svc || frame.first_argument == registers(was.token)[0];
             self.check(61, first, "the frame has not kept the system call's first argument");

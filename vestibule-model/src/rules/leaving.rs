@@ -40,6 +40,7 @@ impl World {
         self.check(117, self.environment.active == was.active, "an interrupt returns before its end");
         self.check_preparation(&ghost, &was);
         self.check_tracking_at_return(&was);
+        self.check_tags_at_return(to_user);
         if to_user {
             self.check_user_return();
         } else if !was.masks.irqs() && !self.innermost().leaves_no_trace() {
@@ -72,7 +73,11 @@ impl World {
         self.check(constraint, frame.regs == wanted, "returns with other registers");
         let unseen = self.word() & Flags::SYSCALL_EXIT.bits() != 0 && self.innermost().ghost.traced & 2 == 0;
         let svc = self.innermost().exception == Some(Exception::Svc);
-        self.check(65, !(svc && unseen), "a system call is over, and who traces it has not seen that");
+        self.check(
+            65,
+            !(svc && unseen) || outcome == Outcome::Again,
+            "a system call is over, and who traces it has not seen that",
+        );
     }
 
     /// The exit does not look for work if the table says that its class prepares nothing.

@@ -1,18 +1,17 @@
 //! How many states and executions a search has is the code's, not the machine's: a second search has as many, and one with
 //! two threads, in which another execution is the first to come to a state each time.
 
-use vestibule_model::design::Design;
+use vestibule_model::backend::Backend;
 use vestibule_model::event::Events;
 use vestibule_model::explore::{Search, explore};
 use vestibule_model::family::Family;
-use vestibule_model::kernel::{Everything, PortOf};
 use vestibule_model::world::Limits;
 
 /// States, executions, deaths, depth.
 fn counted(family: Family, threads: usize) -> (usize, u64, u64, usize) {
     let limits = Limits { events: Events::ALL, budget: Some(5), reduced: true };
     let search = Search { limits, hashing: true, threads, first_only: false, shard: None, progress: None };
-    let found = explore(Design::of::<PortOf<Everything>>(family), &search);
+    let found = explore(Backend::Daif.shipped(family), &search);
     assert!(found.counterexample.is_none(), "{}: {found:?}", family.name());
     (found.states, found.executions, found.deaths, found.deepest)
 }

@@ -12,7 +12,8 @@ use crate::stacks::STACK_SIZE;
 use crate::symbols::Place;
 use crate::{layout, println};
 
-const DEEPEST: usize = 48;
+/// A kernel stack holds fewer.
+const DEEPEST: usize = STACK_SIZE / 16;
 /// How far above an entry function's frame record the exception's frame may lie.
 const ENTRY_FRAME: u64 = 1024;
 
@@ -36,21 +37,52 @@ pub fn print_here() {
 }
 
 fn print_from(mut record: u64) {
+    let mut lines = Lines { last: 0, again: 0 };
     for _ in 0..DEEPEST {
-        let Some([next, return_address]) = read(record) else { return };
+        let Some([next, return_address]) = read(record) else { break };
         if !is_text(return_address) {
-            return;
+            break;
         }
-        println!("  {}", Place(return_address - 4));
+        lines.print(return_address - 4);
         record = match interrupted(record, next, return_address) {
-            Some(frame) if frame.from_user() => return println!("  --- from user mode at {:#x}", frame.pc),
+            Some(frame) if frame.from_user() => {
+                lines.end();
+                return println!("  --- from user mode at {:#x}", frame.pc);
+            }
             Some(frame) => {
+                lines.end();
                 println!("  --- exception, pstate {:#x}", frame.pstate);
-                println!("  {}", Place(frame.pc));
+                lines.print(frame.pc);
                 next
             }
             None => next,
         };
+    }
+    lines.end();
+}
+
+/// Lines of a backtrace. One that comes again and again is printed once: who calls itself too often fills no report with that.
+struct Lines {
+    last: u64,
+    again: usize,
+}
+
+impl Lines {
+    fn print(&mut self, address: u64) {
+        if address == self.last {
+            self.again += 1;
+            return;
+        }
+        self.end();
+        self.last = address;
+        println!("  {}", Place(address));
+    }
+
+    fn end(&mut self) {
+        if self.again > 0 {
+            println!("  the same {} more times", self.again);
+        }
+        *self = Lines { last: 0, again: 0 };
     }
 }
 
@@ -67,8 +99,12 @@ fn interrupted(record: u64, next: u64, return_address: u64) -> Option<&'static F
         let frame = unsafe { &*(address as *const Frame) };
         let is_at_top = (address as usize + size_of::<Frame>()).is_multiple_of(STACK_SIZE);
         // The vector has cleared user mode's registers, X29 too.
-        let is_one =
-            if frame.from_user() { is_at_top && next == 0 } else { frame.regs[29] == next && is_text(frame.pc) };
+        let is_one = if frame.from_user() {
+            is_at_top && next == 0
+        } else {
+            // The stack that it interrupted goes on above it.
+            frame.sp == address + size_of::<Frame>() as u64 && frame.regs[29] == next && is_text(frame.pc)
+        };
         is_one.then_some(frame)
     })
 }

@@ -14,11 +14,11 @@ use vestibule_arm64::hardware::{A, DAIF_SHIFT};
 use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Bodies, Frame, this_cpu};
 
+use crate::entries::entered;
 use crate::planted::Bug;
 use crate::reference::{Backend, Controller, Reference};
 use crate::serrors::{self, Described};
 use crate::signals::{Info, Origin, Signal, raise};
-use crate::statistics::entered;
 use crate::task::Task;
 use crate::{
     faults, interrupts, layout, mte, nmi, percpu, println, report, scheduler, syscalls, test_hooks, user_copy,
@@ -55,19 +55,19 @@ impl Bodies for Reference {
 
     #[inline(always)]
     fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Svc>();
+        entered::<El0Svc>(frame);
         syscalls::call(cpu, frame)
     }
 
     #[inline(never)]
-    fn syscall_again(cpu: Cpu<Self, Process>, _: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0SvcAgain>();
+    fn syscall_again(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        entered::<El0SvcAgain>(frame);
         cpu
     }
 
     #[inline(never)]
     fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Abort>();
+        entered::<El0Abort>(frame);
         if let Err(refused) = faults::resolve(&mut cpu, frame) {
             let what = format_args!("{}: address {:#x}", refused.what, frame.fault_address);
             raise(&mut cpu, refused.info(frame), what, frame);
@@ -77,8 +77,11 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        entered::<El1Abort>();
-        let Some(landing) = user_copy::fixup(frame.pc as usize) else { report::die("kernel abort", frame) };
+        entered::<El1Abort>(frame);
+        let Some(landing) = user_copy::fixup(frame.pc as usize) else {
+            let of_user = (frame.fault_address as usize) < layout::USER_END;
+            report::die(if of_user { "the kernel touched user memory" } else { "kernel abort" }, frame)
+        };
         if frame.fault_address as usize & layout::LINEAR_BASE == layout::LINEAR_BASE {
             report::die("a user copy that went for kernel memory", frame);
         }
@@ -102,14 +105,14 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn user_brk(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Brk>();
+        entered::<El0Brk>(frame);
         raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_BRKPT, frame), "BRK", frame);
         cpu
     }
 
     #[inline(never)]
     fn user_step(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Step>();
+        entered::<El0Step>(frame);
         // Whoever asked for it may be gone.
         if Task::current(&cpu).traced.is_stepped() {
             raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_TRACE, frame), "single step", frame);
@@ -118,7 +121,7 @@ impl Bodies for Reference {
     }
 
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        entered::<El1Brk>();
+        entered::<El1Brk>(frame);
         if frame.syndrome & 0xffff != BREAKPOINT {
             report::die("BRK in the kernel", frame);
         }
@@ -130,14 +133,14 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn user_undefined(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Undefined>();
+        entered::<El0Undefined>(frame);
         user_exceptions::handle(&mut cpu, frame);
         cpu
     }
 
     #[inline(never)]
     fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        entered::<El1Undefined>();
+        entered::<El1Undefined>(frame);
         match user_copy::fixup(frame.pc as usize) {
             Some(landing) => frame.pc = landing as u64,
             None => report::die("undefined instruction in the kernel", frame),
@@ -148,10 +151,10 @@ impl Bodies for Reference {
     #[inline(always)]
     fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         match (frame.from_user(), interrupt == interrupts::FIQ) {
-            (true, false) => entered::<El0Irq>(),
-            (false, false) => entered::<El1Irq>(),
-            (true, true) => entered::<El0Fiq>(),
-            (false, true) => entered::<El1Fiq>(),
+            (true, false) => entered::<El0Irq>(frame),
+            (false, false) => entered::<El1Irq>(frame),
+            (true, true) => entered::<El0Fiq>(frame),
+            (false, true) => entered::<El1Fiq>(frame),
         }
         interrupts::handle(cpu, interrupt, frame)
     }
@@ -159,9 +162,9 @@ impl Bodies for Reference {
     #[inline(never)]
     fn nmi(cpu: Cpu<Self, NoNmi>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
         if frame.from_user() {
-            entered::<El0Irq>();
+            entered::<El0Irq>(frame);
         } else {
-            entered::<El1Nmi>();
+            entered::<El1Nmi>(frame);
         }
         if !nmi::handle(this_cpu(&cpu).number(), interrupt, frame) {
             println!("NMI {interrupt}, which nobody asked for");
@@ -169,11 +172,12 @@ impl Bodies for Reference {
         cpu
     }
 
+    #[inline(never)]
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         if frame.from_user() {
-            entered::<El0Serror>();
+            entered::<El0Serror>(frame);
         } else {
-            entered::<El1Serror>();
+            entered::<El1Serror>(frame);
         }
         serrors::survived(frame);
         if Bug::SerrorMasks.is_planted() {
@@ -184,7 +188,7 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn user_serror(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Serror>();
+        entered::<El0Serror>(frame);
         if !Bug::SerrorSpares.is_planted() {
             // Nobody knows where in memory it is.
             let origin = Origin::Fault { address: 0 };
@@ -196,7 +200,7 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn user_unhandled(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        entered::<El0Unhandled>();
+        entered::<El0Unhandled>(frame);
         user_exceptions::handle(&mut cpu, frame);
         cpu
     }

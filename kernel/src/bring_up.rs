@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    backtrace, boot, clocks, cycle_counter, early_vectors, frames, gic, mte, paging, percpu, println, psci, random,
-    report, rtc, self_check, smp, system, timer, uart,
+    boot, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, mte, paging, percpu, println, psci,
+    random, report, rtc, self_check, smp, system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -105,6 +105,7 @@ fn report(tree: &DeviceTree, online: usize) -> Result<(), DeviceTreeError> {
     println!("memory: {} KiB, {} KiB free", bytes / 1024, frames::free_count() * 4);
     println!("initrd: {initrd} bytes");
     println!("command line: {}", tree.command_line());
+    hardware_capabilities::tell_of_speculation();
     let check = paging::check_kernel();
     println!(
         "kernel map: {} KiB, {} KiB writable, {} KiB executable, none both",
@@ -127,8 +128,5 @@ extern "C" fn secondary_main(cpu: usize) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    report::begin();
-    println!("CPU {}: {info}", percpu::boot_index());
-    backtrace::print_here();
-    power::exit(Status::Failure)
+    report::panic(info)
 }

@@ -2,6 +2,7 @@
 
 use crate::identification::{self, Capabilities, Register};
 use crate::mte;
+use crate::println;
 use crate::registers::read_register;
 
 /// What is shown of this CPU, by AT_HWCAP and AT_HWCAP2; all are alike.
@@ -12,6 +13,14 @@ pub fn of_this_cpu() -> Capabilities {
 /// What a program gets that reads that register, if it may.
 pub fn shown(register: Register) -> Option<u64> {
     register.shown(read)
+}
+
+/// Says so if programs can train what predicts the kernel's branches: the kernel does nothing about it (C48).
+pub fn tell_of_speculation() {
+    const CSV2: u32 = 56;
+    if read_register!("id_aa64pfr0_el1") >> CSV2 & 0xf == 0 {
+        println!("this CPU's branch predictors do not tell programs from the kernel, and nothing is done about it");
+    }
 }
 
 fn read(register: Register) -> u64 {

@@ -1,6 +1,8 @@
 //! What an exception found: the cases that a table of exceptions has columns for.
 
-use vestibule::{Level, Machine as _};
+use core::fmt;
+
+use vestibule::{Level, Machine as _, Word};
 use vestibule_arm64::{Frame, Hardware as _};
 
 use crate::reference::{Hardware, Machine};
@@ -17,7 +19,7 @@ pub enum Interrupted {
     Hardirq,
     /// A soft interrupt.
     Softirq,
-    /// The idle task's wait, and what is around it.
+    /// The idle task: its wait, and what is around it.
     Idle,
     /// The kernel with everything open.
     IrqsOn,
@@ -54,21 +56,83 @@ impl Interrupted {
         }
     }
 
+    /// The same in one word.
+    pub const fn column(self) -> &'static str {
+        match self {
+            Interrupted::User => "user",
+            Interrupted::NmiLike => "nmi",
+            Interrupted::Hardirq => "hardirq",
+            Interrupted::Softirq => "softirq",
+            Interrupted::Idle => "idle",
+            Interrupted::IrqsOn => "open",
+            Interrupted::IrqsOff => "irqs-off",
+            Interrupted::NmisOff => "masked",
+        }
+    }
+
     /// Before: `frame` is that of an NMI-like exception, in whose body this runs: it counts as a hardirq and as an NMI itself.
     pub fn by_nmi_like(frame: &Frame) -> Interrupted {
+        Self::by(frame, [1, 1])
+    }
+
+    /// Before: this runs in the body of the exception in `frame`, which counts as so many hardirqs and NMIs itself.
+    pub fn by(frame: &Frame, [hardirqs, nmis]: [u64; 2]) -> Interrupted {
         if frame.from_user() {
             return Interrupted::User;
         }
         // SAFETY: the current task lives.
         let word = unsafe { &*Hardware::current() }.word().read::<Machine>();
         match Machine::interrupted(frame) {
-            _ if word.nmis() > 1 => Interrupted::NmiLike,
-            _ if word.hardirqs() > 1 => Interrupted::Hardirq,
+            _ if word.nmis() > nmis => Interrupted::NmiLike,
+            _ if word.hardirqs() > hardirqs => Interrupted::Hardirq,
             _ if word.softirqs() > 0 => Interrupted::Softirq,
-            Level::Process => Interrupted::IrqsOn,
             _ if word.is_idle() => Interrupted::Idle,
+            Level::Process => Interrupted::IrqsOn,
             Level::NoIrq => Interrupted::IrqsOff,
             _ => Interrupted::NmisOff,
         }
     }
 }
+
+/// The masks of a saved PSTATE: a letter for each that is set.
+pub struct Masks(pub u64);
+
+impl fmt::Display for Masks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LETTERS: [(u32, char); 4] = [(9, 'D'), (8, 'A'), (7, 'I'), (6, 'F')];
+        const ALLINT: u64 = 1 << 13;
+        for (bit, letter) in LETTERS {
+            write!(f, "{}", if self.0 >> bit & 1 != 0 { letter } else { '.' })?;
+        }
+        f.write_str(if self.0 & ALLINT != 0 { " ALLINT" } else { "" })
+    }
+}
+
+/// A task's counts and flags, by field.
+pub struct Counted(pub Word);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use vestibule::Flags;
+        let (preemption, word) = (self.0.preemptions_off(), self.0);
+        let (softirqs, hardirqs, nmis) = (word.softirqs(), word.hardirqs(), word.nmis());
+        write!(f, "preemption off {preemption}, softirq {softirqs}, hardirq {hardirqs}, NMI {nmis}; waits:")?;
+        let work = self.0.work();
+        let flags = [
+            (Flags::RESCHED, " reschedule"),
+            (Flags::RESCHED_LAZY, " reschedule lazily"),
+            (Flags::SIGNAL, " signal"),
+            (Flags::NOTIFY_RESUME, " notify-resume"),
+            (Flags::OTHER, " other"),
+        ];
+        for (_, name) in flags.into_iter().filter(|(flag, _)| work.any_of(*flag)) {
+            f.write_str(name)?;
+        }
+        f.write_str(if work.any_of(ANY) { "" } else { " nothing" })
+    }
+}
+
+const ANY: vestibule::Flags = {
+    use vestibule::Flags;
+    Flags::RESCHED.and(Flags::RESCHED_LAZY).and(Flags::SIGNAL).and(Flags::NOTIFY_RESUME).and(Flags::OTHER)
+};

@@ -6,8 +6,8 @@ use vestibule_arm64::{Frame, this_cpu};
 use crate::reference::Cpu;
 use crate::statistics::FIQS;
 use crate::{
-    cpu_time, gic, nmi, nmi_work, println, profile, rcu, sampling, scheduler, softirqs, terminal, test_hooks, timer,
-    timers,
+    cpu_time, fault_hooks, gic, nmi, nmi_work, println, profile, rcu, sampling, scheduler, softirqs, terminal,
+    test_hooks, timer, timers,
 };
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
@@ -44,6 +44,7 @@ fn handle_timer(cpu: &Cpu<Hardirq>, frame: &Frame) {
         rcu::torture::tick(cpu);
         test_hooks::ask_if_told(number);
         test_hooks::send_fiq(number);
+        fault_hooks::in_handler(cpu);
     }
     if timers::any_due(cpu) {
         softirqs::raise_timer(cpu);

@@ -73,6 +73,8 @@ mod device_tree;
 #[cfg(target_os = "none")]
 mod early_vectors;
 #[cfg(target_os = "none")]
+mod entries;
+#[cfg(target_os = "none")]
 mod fault_hooks;
 #[cfg(target_os = "none")]
 mod faults;

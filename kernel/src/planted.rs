@@ -33,6 +33,8 @@ pub enum Bug {
     SerrorMasks,
     /// A task whose SError nobody can put right goes on.
     SerrorSpares,
+    /// The kernel may read the memory of programs as if it were its own.
+    NoPan,
 }
 
 /// Every so many times is now and then.
@@ -42,7 +44,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 13] = [
+    const NAMES: [(&str, Bug); 14] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -56,6 +58,7 @@ impl Bug {
         ("leaked-tags", Bug::LeakedTags),
         ("serror-masks", Bug::SerrorMasks),
         ("serror-spares", Bug::SerrorSpares),
+        ("no-pan", Bug::NoPan),
     ];
 
     /// By its name on the command line.

@@ -13,6 +13,7 @@ mod usage;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::fmt::{self, Display};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 pub use fork::Wish;
@@ -222,6 +223,14 @@ impl Process {
     /// What it was started as.
     pub fn name(&self) -> String {
         self.name.lock().clone()
+    }
+
+    /// The same for a report, which waits for nobody and takes no memory.
+    pub fn name_if_free(&self) -> impl Display {
+        fmt::from_fn(|f| match self.name.try_lock() {
+            Some(name) => f.write_str(&name),
+            None => f.write_str("?"),
+        })
     }
 
     /// What it was started with, its name first.

@@ -4,15 +4,17 @@
 //! one bit, and an overflow that slips past it faults. Every stack that exceptions may come on is one of these.
 
 use alloc::vec;
+use core::fmt;
 use core::mem;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bitmap::Bitmap;
 use crate::frames::{self, OutOfMemory};
-use crate::layout::{PAGE_SIZE, STACK_BASE, STACK_END};
+use crate::layout::{self, PAGE_SIZE, STACK_BASE, STACK_END};
 use crate::lock::IrqLock;
 use crate::paging;
+use crate::percpu::MAX_CPUS;
 
 /// The bit of SP that tells a stack from the guard below it.
 pub const STACK_SHIFT: usize = 14;
@@ -99,4 +101,36 @@ fn take_slot() -> Result<usize, OutOfMemory> {
         bitmap
     });
     slots.take(1, 1).ok_or(OutOfMemory)
+}
+
+/// The tops of each CPU's interrupt stack and overflow stack; zero for none yet.
+static OF_CPUS: [[AtomicUsize; 2]; MAX_CPUS] = [const { [const { AtomicUsize::new(0) }; 2] }; MAX_CPUS];
+
+/// Says whose those two are, for reports.
+pub fn are_of_cpu(number: usize, interrupt_stack_top: usize, overflow_stack_top: usize) {
+    OF_CPUS[number][0].store(interrupt_stack_top, Ordering::Relaxed);
+    OF_CPUS[number][1].store(overflow_stack_top, Ordering::Relaxed);
+}
+
+/// Which stack a stack pointer is of, also one that has left it at its end.
+pub struct Whose(pub u64);
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An empty stack's pointer is one above it.
+        let within = (self.0 as usize).wrapping_sub(1);
+        if !layout::is_stack(within) {
+            return f.write_str("no kernel stack");
+        }
+        // The guard is below its stack, and is the upper half of the slot below.
+        let is_guard = within & STACK_SIZE != 0;
+        let top = if is_guard { (within | (SLOT_SIZE - 1)) + 1 } else { within & !(SLOT_SIZE - 1) } + STACK_SIZE;
+        let is_it = |stacks: &[AtomicUsize; 2]| stacks.iter().position(|stack| stack.load(Ordering::Relaxed) == top);
+        match OF_CPUS.iter().enumerate().find_map(|(number, stacks)| Some((number, is_it(stacks)?))) {
+            Some((number, 0)) => write!(f, "the interrupt stack of CPU {number}")?,
+            Some((number, _)) => write!(f, "the overflow stack of CPU {number}")?,
+            None => f.write_str("a task's stack")?,
+        }
+        f.write_str(if is_guard { ", below its end" } else { "" })
+    }
 }

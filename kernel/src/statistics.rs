@@ -1,16 +1,15 @@
-//! What happened: entries by class, preemptions by where, mask writes. Printed on power-off.
+//! What happened: entries (in `entries`), preemptions by where, mask writes. Printed on power-off.
 //!
-//! Entries and mask writes are counted by the checked build alone: the plain one is for measuring, and counts nothing on
+//! Mask writes are counted by the checked build alone: the plain one is for measuring, and counts nothing on
 //! the paths that are measured.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule::Why;
-use vestibule_arm64::classes::TABLE;
 use vestibule_arm64::{Backend as _, Nmis};
 
 use crate::reference::Backend;
-use crate::{address_space, files, frames, heap, paging, println, serrors, user_tables};
+use crate::{address_space, entries, files, frames, heap, paging, println, serrors, user_tables};
 
 /// Something that is counted.
 pub struct Counter(AtomicU64);
@@ -49,35 +48,6 @@ pub static PREEMPT_ENABLE: Counter = Counter::new();
 pub static USER_EXIT: Counter = Counter::new();
 /// Tasks that slept or yielded.
 pub static ASKED: Counter = Counter::new();
-static ENTRIES: [Counter; TABLE.len()] = [const { Counter::new() }; TABLE.len()];
-
-/// An exception of class `X` has reached its body.
-#[inline(always)]
-pub fn entered<X: vestibule::Class>() {
-    #[cfg(feature = "checked")]
-    ENTRIES[const { row_of(X::NAME) }].add();
-}
-
-#[cfg(feature = "checked")]
-const fn row_of(name: &str) -> usize {
-    let mut row = 0;
-    while row < TABLE.len() {
-        if same(TABLE[row].name.as_bytes(), name.as_bytes()) {
-            return row;
-        }
-        row += 1;
-    }
-    panic!("a class that is not in the table")
-}
-
-#[cfg(feature = "checked")]
-const fn same(left: &[u8], right: &[u8]) -> bool {
-    let mut at = 0;
-    while at < left.len() && at < right.len() && left[at] == right[at] {
-        at += 1;
-    }
-    left.len() == right.len() && at == left.len()
-}
 
 /// The scheduler was entered.
 pub fn scheduled(why: Why) {
@@ -93,14 +63,7 @@ pub fn scheduled(why: Why) {
 
 /// Prints all of it.
 pub fn print() {
-    println!("--- entries by class");
-    if cfg!(feature = "checked") {
-        for (row, entries) in TABLE.iter().zip(&ENTRIES) {
-            println!("{:<16}{:>12}", row.name, entries.get());
-        }
-    } else {
-        println!("not counted by a plain build");
-    }
+    entries::print_counts();
     serrors::print();
     println!("--- preemptions");
     println!("{:<16}{:>12}", "interrupt exit", INTERRUPT_EXIT.get());

@@ -18,7 +18,7 @@ use crate::stacks::Stack;
 use crate::task::{Start, Task};
 use crate::{
     cpu_time, device_tree, gic, interrupts, lockup, nmi, nmi_work, percpu, println, profile, rcu, sampling, scheduler,
-    self_check, terminal, test_hooks, timer,
+    self_check, stacks, terminal, test_hooks, timer,
 };
 
 type Failure = Box<dyn Display>;
@@ -61,7 +61,9 @@ pub fn run_other(number: usize) -> ! {
 fn become_task(number: usize, overflow_stack_top: u64) -> Cpu<NoIrq> {
     // Whoever boots a CPU does so on a stack of its own: it ends where the alignment does.
     let stack_top = (Hardware::stack_pointer() | (STACK_SIZE - 1)) + 1;
-    let local = CpuLocal::new(number, stack_for_ever(), overflow_stack_top);
+    let irq_stack_top = stack_for_ever();
+    stacks::are_of_cpu(number, irq_stack_top as usize, overflow_stack_top as usize);
+    let local = CpuLocal::new(number, irq_stack_top, overflow_stack_top);
     // SAFETY: this runs on it, and never leaves it.
     let idle = unsafe { Task::for_idle(stack_top as usize) };
     let local: &CpuLocal = Box::leak(Box::new(local));

@@ -209,6 +209,7 @@ global_asm!(
     // In: x0 = kernel destination, x1 = user source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x10.
     // Context: Process or any other in which a fault may be handled.
     .global user_copy_in
+    .type user_copy_in, %function
 user_copy_in:
     subs    x2, x2, #64
     b.lo    1f
@@ -270,6 +271,7 @@ user_copy_in:
     // In: x0 = user destination, x1 = kernel source, x2 = bytes. Out: x0 = bytes not copied. Clobbers x1-x10.
     // Context: Process or any other in which a fault may be handled.
     .global user_copy_out
+    .type user_copy_out, %function
 user_copy_out:
     subs    x2, x2, #64
     b.lo    1f
@@ -339,6 +341,7 @@ user_copy_out:
     .arch_extension lse
     .arch_extension pan
     .global user_compare_exchange
+    .type user_compare_exchange, %function
 user_compare_exchange:
     msr     pan, #0
 40: casal   w1, w2, [x0]

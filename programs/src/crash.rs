@@ -7,8 +7,8 @@ use core::ptr::{null, read_volatile, without_provenance_mut, write_volatile};
 use crate::runtime::clock::now;
 use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{abi, getpid, kill};
-use crate::runtime::test_calls::{bug, overflow};
+use crate::runtime::syscall::{abi, getpid, kill, mmap};
+use crate::runtime::test_calls::{KernelFault, bug, fault, overflow};
 use crate::runtime::thread::spawn;
 
 const KERNEL_ADDRESS: usize = 0xffff_ffc0_4020_0000;
@@ -27,7 +27,14 @@ const KINDS: &[(&str, fn())] = &[
     ("thread", thread),
     ("kill", kill_all),
     ("kernel-stack", kernel_stack),
+    ("handler-stack", handlers_stack),
+    ("entry-stack", || fault(KernelFault::EntrysStack, 0)),
+    ("copy-stack", copys_stack),
     ("kernel-bug", bug),
+    ("kernel-undefined", || fault(KernelFault::Undefined, 0)),
+    ("kernel-jump", || fault(KernelFault::Jump, 0)),
+    ("kernel-panic", || fault(KernelFault::Panic, 0)),
+    ("kernel-reads-user", kernel_reads_user),
 ];
 
 /// The program.
@@ -123,4 +130,22 @@ fn kill_all() {
 /// Not this program's stack but its task's in the kernel: the machine stops, and says why.
 fn kernel_stack() {
     overflow();
+}
+
+fn handlers_stack() {
+    fault(KernelFault::HandlersStack, 0);
+    while black_box(now().as_nanos()) > 0 {}
+}
+
+/// The page is not there before somebody reads it.
+fn copys_stack() {
+    if let Ok(page) = mmap(4096) {
+        fault(KernelFault::CopysStack, page as usize);
+    }
+}
+
+/// What the program may read, the kernel may not.
+fn kernel_reads_user() {
+    let mine = black_box(0x5a_u8);
+    fault(KernelFault::UserMemory, &raw const mine as usize);
 }

@@ -118,6 +118,11 @@ impl Word {
         self.0 & INTERRUPT != 0
     }
 
+    /// How often preemption is off.
+    pub const fn preemptions_off(self) -> u64 {
+        self.0 & 0xff
+    }
+
     /// How deep in hardirqs; NMI-like exceptions count as such too.
     pub const fn hardirqs(self) -> u64 {
         (self.0 / HARDIRQ) & 0xf

@@ -44,6 +44,7 @@ mod one_command;
 mod process;
 mod progress;
 mod qemu;
+mod report_boots;
 mod run;
 mod serial;
 mod shell_lines;

@@ -18,6 +18,7 @@ use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
+use crate::report_boots::REPORT_TESTS;
 use crate::shim_boots::SHIM_TESTS;
 use crate::toolchain::Toolchain;
 use crate::{
@@ -207,7 +208,9 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let chosen = |test: &&BootTest| asked(test.name);
     let backend = options.backend.unwrap_or_default();
     // The usual kernel boots all the usual tests; one for tags besides boots its own.
-    let all = |backend: Backend| BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).chain(SHIM_TESTS);
+    let all = |backend: Backend| {
+        BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).chain(SHIM_TESTS).chain(REPORT_TESTS)
+    };
     let tests: Vec<_> = all(backend).filter(chosen).filter(|_| !options.mte).collect();
     let usual = all(backend).filter(|_| options.mte);
     let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).collect();
@@ -303,8 +306,10 @@ mod tests {
 
     #[test]
     fn names_boot_tests_apart_and_gives_each_a_program() {
-        let all: Vec<_> =
-            [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, MTE_TESTS, SHIM_TESTS].into_iter().flatten().collect();
+        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, REPORT_TESTS, MTE_TESTS, SHIM_TESTS]
+            .into_iter()
+            .flatten()
+            .collect();
         assert!(all.iter().all(|test| !test.program().is_empty()));
         let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
         names.sort_unstable();

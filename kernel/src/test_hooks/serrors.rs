@@ -223,6 +223,7 @@ fn by_brk(syndrome: u64) -> bool {
 }
 
 /// From the body of every BRK that is no bug's: with SErrors masked.
+#[inline(never)]
 pub(crate) fn in_brk() {
     if is_told(Where::Masked) {
         TOLD.store(0, Ordering::Relaxed);

@@ -189,3 +189,31 @@ pub fn serror_count(what: usize) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(SERROR_COUNT, [what, 0, 0, 0, 0, 0]) })
 }
+
+const KERNEL_FAULTS: u32 = 0x1020;
+
+/// What the kernel may be asked to do wrong; there is no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum KernelFault {
+    /// Reads the memory of the program that asks as if it were its own.
+    UserMemory = 2,
+    /// Executes what is no instruction.
+    Undefined,
+    /// Goes on at an address that is none of an instruction's.
+    Jump,
+    /// Panics.
+    Panic,
+    /// Runs the interrupt stack down, from the next tick on.
+    HandlersStack,
+    /// Takes an exception whose frame does not fit on the stack.
+    EntrysStack,
+    /// Takes a fault of a user copy that fits, and whose handling does not.
+    CopysStack,
+}
+
+/// `fault(argument)`, numbers 0x1022 and following: the kernel does that. With an address where it wants one.
+pub fn fault(kind: KernelFault, argument: usize) {
+    // SAFETY: nobody comes back, but from the tick's, which touches no memory.
+    unsafe { call(KERNEL_FAULTS + kind as u32, [argument, 0, 0, 0, 0, 0]) };
+}

@@ -12,9 +12,10 @@ pub struct Permit {
     pub phases: &'static [Phase],
     /// Part of the name of the function that does it.
     pub by: &'static str,
-    /// Part of the name of what is called; nothing is called without it. Who is called never comes back: the walk has
-    /// looked.
+    /// Part of the name of what is called; nothing is called without it.
     pub calls: Option<&'static str>,
+    /// Who is called may come back. If not, it does not: the walk has looked.
+    pub comes_back: bool,
     pub reason: &'static str,
 }
 
@@ -26,6 +27,7 @@ pub const PERMITS: &[Permit] = &[
         phases: &[Phase::Entering, Phase::Exiting, Phase::Returning],
         by: "vestibule_arm64::",
         calls: Some("Checks>::broken"),
+        comes_back: false,
         reason: "a rule is broken: this kernel stops, and what it says is more use than how it was compiled",
     },
     Permit {
@@ -34,6 +36,7 @@ pub const PERMITS: &[Permit] = &[
         phases: &[Phase::Entering],
         by: "vestibule_arm64::el1::die",
         calls: Some("Bodies for kernel::reference::Reference>::die"),
+        comes_back: false,
         reason: "nobody can go on: counted as an NMI already, so watched, and never comes back",
     },
     Permit {
@@ -42,7 +45,26 @@ pub const PERMITS: &[Permit] = &[
         phases: &[Phase::Entering],
         by: "vestibule_arm64::entry::el1_sync",
         calls: Some("kernel::report::die"),
+        comes_back: false,
         reason: "the body of a BRK in the kernel, masked throughout: one that is a bug's ends the kernel",
+    },
+    Permit {
+        build: None,
+        rule: Rule::OrdinaryCode,
+        phases: &[Phase::Entering],
+        by: "vestibule_arm64::entry::el1_sync",
+        calls: Some("kernel::test_hooks::serrors::in_brk"),
+        comes_back: true,
+        reason: "in the same body a test sees that SErrors are masked: watched by then, and masked throughout",
+    },
+    Permit {
+        build: Some(Build::Checked),
+        rule: Rule::OrdinaryCode,
+        phases: &[Phase::Entering],
+        by: "vestibule_arm64::entry::el1_sync",
+        calls: Some("kernel::entries::note"),
+        comes_back: true,
+        reason: "the same body counts it: watched by then, and masked throughout",
     },
 ];
 
@@ -57,7 +79,7 @@ impl Permit {
     pub fn covers(&self, breach: &Breach, build: Build, code: &Code, seen: &Seen) -> bool {
         let called = match (self.calls, breach.to) {
             (None, None) => true,
-            (Some(name), Some(to)) => code.place(to).0.contains(name) && !seen.comes_back(to),
+            (Some(name), Some(to)) => code.place(to).0.contains(name) && (self.comes_back || !seen.comes_back(to)),
             _ => false,
         };
         called

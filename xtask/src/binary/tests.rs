@@ -107,6 +107,7 @@ fn only_what_never_comes_back_is_permitted() {
         phases: &[Phase::Entering],
         by: "handler",
         calls: Some("broken"),
+        comes_back: false,
         reason: "",
     };
     let covers = |ordinary: &[u32], build| {

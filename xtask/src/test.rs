@@ -213,7 +213,10 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     };
     let tests: Vec<_> = all(backend).filter(chosen).filter(|_| !options.mte).collect();
     let usual = all(backend).filter(|_| options.mte);
-    let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).collect();
+    // Where no backend is asked for, what needs NMIs on the other two: on `AllInt` by the kernel for tags, which is one more anyway.
+    let samples = options.backend.is_none() && !options.mte;
+    let nmi_tests: Vec<_> = NMI_TESTS.iter().filter(chosen).filter(|_| samples).collect();
+    let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).chain(nmi_tests.iter().copied()).collect();
     let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
     let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
     let none = tests.is_empty() && tagged_tests.is_empty() && minimal.is_none() && !interactive && !one_command;
@@ -241,7 +244,14 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
         .map(|(name, elf)| Kernel { name, elf, backend, mte: false, shim: shim.clone() });
         boot_kernels(&tests, &kernels, &toolchain, &qemu, limit, tally)?;
     }
+    if !nmi_tests.is_empty() {
+        let (backend, shim) = (Backend::Pmr, shim.clone());
+        let elf = build::kernel(&toolchain, "release", backend)?;
+        let kernel = Kernel { name: CHECKED, elf, backend, mte: false, shim };
+        boot_kernels(&nmi_tests, &[kernel], &toolchain, &qemu, limit, tally)?;
+    }
     if !tagged_tests.is_empty() {
+        let backend = if samples { Backend::Allint } else { backend };
         let mut kernels = vec![Kernel {
             name: CHECKED,
             elf: build::tagged_kernel(&toolchain, "release", backend)?,

@@ -8,6 +8,7 @@ pub use vestibule_arm64::classes::*;
 pub use vestibule_arm64::{AllInt, Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Hardware, Key, On, Pmr, Thread};
 
 use core::hint::black_box;
+use vestibule_arm64::breakpoints::{Kind, MOST, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
 
 /// A kernel that supplies nothing.
@@ -104,7 +105,9 @@ unsafe impl Hardware for NoCpu {
     unsafe fn set_elr(_: u64) {}
     unsafe fn set_spsr(_: u64) {}
     fn set_sp_el0(_: u64) {}
-    unsafe fn set_step<const ON: bool>() {}
+    unsafe fn change_mdscr(_: u64, _: u64) {}
+    unsafe fn set_point(_: Kind, _: usize, _: Point) {}
+    unsafe fn set_points(_: Kind, _: &[Point; MOST], _: &[Point; MOST]) {}
     fn current() -> *const Thread {
         black_box(core::ptr::null())
     }

@@ -6,9 +6,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_raw_sys::general as linux;
 use vestibule::{Cpu, Critical, Error, Hardirq, Inherit, NoIrq, NoNmi, Process, Resolved};
+use vestibule_arm64::breakpoints::{Hit, Kind};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined, El0Unhandled, El1Abort,
-    El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined,
+    El0Abort, El0Breakpoint, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined,
+    El0Unhandled, El0Watchpoint, El1Abort, El1Breakpoint, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Step,
+    El1Undefined, El1Watchpoint,
 };
 use vestibule_arm64::hardware::{A, DAIF_SHIFT};
 use vestibule_arm64::tags::KernelFault;
@@ -21,8 +23,8 @@ use crate::serrors::{self, Described};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::task::Task;
 use crate::{
-    faults, interrupts, layout, mte, nmi, percpu, println, report, scheduler, syscalls, test_hooks, user_copy,
-    user_exceptions,
+    breakpoints, faults, interrupts, layout, mte, nmi, percpu, println, report, scheduler, syscalls, test_hooks,
+    user_copy, user_exceptions,
 };
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
@@ -117,6 +119,52 @@ impl Bodies for Reference {
         if Task::current(&cpu).traced.is_stepped() {
             raise(&mut cpu, at(Signal::SIGTRAP, linux::TRAP_TRACE, frame), "single step", frame);
         }
+        cpu
+    }
+
+    #[inline(never)]
+    fn user_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        entered::<El0Breakpoint>(frame);
+        let hit = breakpoints::hit(&cpu, Kind::Breakpoint, frame);
+        (cpu, hit)
+    }
+
+    #[inline(never)]
+    fn user_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        entered::<El0Watchpoint>(frame);
+        let hit = breakpoints::hit(&cpu, Kind::Watchpoint, frame);
+        (cpu, hit)
+    }
+
+    #[inline(never)]
+    fn user_hit(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        const WATCHPOINT: u64 = 0x34;
+        let (address, what) = match frame.syndrome >> 26 {
+            WATCHPOINT => (frame.fault_address, "watchpoint"),
+            _ => (frame.pc, "breakpoint"),
+        };
+        let origin = Origin::Fault { address };
+        raise(&mut cpu, Info { signal: Signal::SIGTRAP, code: linux::TRAP_HWBKPT as i32, origin }, what, frame);
+        cpu
+    }
+
+    #[inline(never)]
+    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        entered::<El1Breakpoint>(frame);
+        breakpoints::hit_in_kernel(&cpu, Kind::Breakpoint, frame);
+        cpu
+    }
+
+    #[inline(never)]
+    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        entered::<El1Watchpoint>(frame);
+        breakpoints::hit_in_kernel(&cpu, Kind::Watchpoint, frame);
+        cpu
+    }
+
+    #[inline(never)]
+    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        entered::<El1Step>(frame);
         cpu
     }
 

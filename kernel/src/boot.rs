@@ -217,7 +217,8 @@ boot_translation_on:
     mov     x2, #(3 << 20)
     msr     cpacr_el1, x2
     msr     tpidr_el1, xzr
-    msr     mdscr_el1, xzr
+    mov     x2, #(1 << 12)              // TDCC: user mode has no debug communication channel
+    msr     mdscr_el1, x2
     msr     osdlr_el1, xzr              // locked, they would keep software steps away
     msr     oslar_el1, xzr
     adrp    x2, boot_identity_table

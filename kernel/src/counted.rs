@@ -1,5 +1,6 @@
 //! The CPU, with its mask writes counted: what the checked build runs on.
 
+use vestibule_arm64::breakpoints::{Kind, MOST, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{Hardware, Real, Thread};
 
@@ -100,9 +101,19 @@ unsafe impl Hardware for Counted {
         Real::set_sp_el0(sp);
     }
     #[inline(always)]
-    unsafe fn set_step<const ON: bool>() {
+    unsafe fn change_mdscr(changed: u64, to: u64) {
         // SAFETY: the caller's.
-        unsafe { Real::set_step::<ON>() }
+        unsafe { Real::change_mdscr(changed, to) }
+    }
+    #[inline(always)]
+    unsafe fn set_point(kind: Kind, number: usize, point: Point) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_point(kind, number, point) }
+    }
+    #[inline(always)]
+    unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
+        // SAFETY: the caller's.
+        unsafe { Real::set_points(kind, before, after) }
     }
     #[inline(always)]
     fn current() -> *const Thread {

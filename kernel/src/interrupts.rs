@@ -6,8 +6,8 @@ use vestibule_arm64::{Frame, this_cpu};
 use crate::reference::Cpu;
 use crate::statistics::FIQS;
 use crate::{
-    cpu_time, fault_hooks, gic, nmi, nmi_work, println, profile, rcu, sampling, scheduler, softirqs, terminal,
-    test_hooks, timer, timers,
+    breakpoints, cpu_time, fault_hooks, gic, nmi, nmi_work, println, profile, rcu, sampling, scheduler, softirqs,
+    terminal, test_hooks, timer, timers,
 };
 
 /// The SGI that makes another CPU look at its reschedule flag. Its handler does nothing: the exit looks.
@@ -24,6 +24,8 @@ pub fn handle(cpu: Cpu<Hardirq>, interrupt: u32, frame: &Frame) -> Cpu<Hardirq> 
         terminal::handle(&cpu);
     } else if interrupt == nmi_work::INTERRUPT {
         nmi_work::run(&cpu);
+    } else if interrupt == breakpoints::INTERRUPT {
+        breakpoints::set_here(&cpu);
     } else if interrupt == profile::INTERRUPT {
         sampling::begin();
     } else if interrupt == FIQ {
@@ -45,6 +47,7 @@ fn handle_timer(cpu: &Cpu<Hardirq>, frame: &Frame) {
         test_hooks::ask_if_told(number);
         test_hooks::send_fiq(number);
         fault_hooks::in_handler(cpu);
+        breakpoints::check::in_handler();
     }
     if timers::any_due(cpu) {
         softirqs::raise_timer(cpu);

@@ -11,6 +11,8 @@ extern crate alloc;
 #[cfg(any(test, target_os = "none"))]
 mod bitmap;
 #[cfg(any(test, target_os = "none"))]
+mod debug_registers;
+#[cfg(any(test, target_os = "none"))]
 mod elf;
 #[cfg(any(test, target_os = "none"))]
 mod errno;
@@ -54,6 +56,8 @@ mod backtrace;
 mod bodies;
 #[cfg(target_os = "none")]
 mod boot;
+#[cfg(target_os = "none")]
+mod breakpoints;
 #[cfg(target_os = "none")]
 mod bring_up;
 #[cfg(target_os = "none")]

@@ -35,6 +35,10 @@ pub enum Bug {
     SerrorSpares,
     /// The kernel may read the memory of programs as if it were its own.
     NoPan,
+    /// The kernel's breakpoints are on the first CPU alone.
+    DeafCpu,
+    /// A task's breakpoints stay when another program begins in it.
+    KeptBreakpoints,
 }
 
 /// Every so many times is now and then.
@@ -44,7 +48,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 14] = [
+    const NAMES: [(&str, Bug); 16] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -59,6 +63,8 @@ impl Bug {
         ("serror-masks", Bug::SerrorMasks),
         ("serror-spares", Bug::SerrorSpares),
         ("no-pan", Bug::NoPan),
+        ("deaf-cpu", Bug::DeafCpu),
+        ("kept-breakpoints", Bug::KeptBreakpoints),
     ];
 
     /// By its name on the command line.

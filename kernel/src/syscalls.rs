@@ -26,7 +26,8 @@ use crate::process::{Memory, Process};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
 use crate::{
-    fault_hooks, frames, heap, mte, out_of_memory, paging, println, ptrace, rcu, stacks, statistics, test_hooks,
+    breakpoints, fault_hooks, frames, heap, mte, out_of_memory, paging, println, ptrace, rcu, stacks, statistics,
+    test_hooks,
 };
 
 /// What a system call works on: the CPU, the task's process, the arguments.
@@ -176,6 +177,8 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::HEAP_BYTES => Ok(heap::bytes()),
         test_hooks::TASKS => Ok(stacks::count()),
         test_hooks::OPEN_FILES => Ok(open::count()),
+        test_hooks::COUNT_HITS => test_hooks::count_hits(call.cpu, call.argument(0), call.argument(1)),
+        test_hooks::OWN_BREAKPOINTS => breakpoints::check::call(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),
         fault_hooks::FIRST..=fault_hooks::LAST => fault_hooks::run(call.cpu, call.frame, number - fault_hooks::FIRST),
         test_hooks::serrors::SERROR => {

@@ -17,8 +17,8 @@ use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
 use crate::task::{Start, Task};
 use crate::{
-    cpu_time, device_tree, gic, interrupts, lockup, nmi, nmi_work, percpu, println, profile, rcu, sampling, scheduler,
-    self_check, stacks, terminal, test_hooks, timer,
+    breakpoints, cpu_time, device_tree, gic, interrupts, lockup, nmi, nmi_work, percpu, println, profile, rcu,
+    sampling, scheduler, self_check, stacks, terminal, test_hooks, timer,
 };
 
 type Failure = Box<dyn Display>;
@@ -89,7 +89,14 @@ fn stack_for_ever() -> u64 {
 fn live(cpu: Cpu<NoIrq>) -> ! {
     let number = vestibule_arm64::this_cpu(&cpu).number();
     let tests = test_hooks::serrors::INTERRUPT;
-    for interrupt in [interrupts::RESCHEDULE, nmi_work::INTERRUPT, profile::INTERRUPT, timer::interrupt(), tests] {
+    for interrupt in [
+        interrupts::RESCHEDULE,
+        nmi_work::INTERRUPT,
+        profile::INTERRUPT,
+        breakpoints::INTERRUPT,
+        timer::interrupt(),
+        tests,
+    ] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }
     gic::enable_fiq(number, interrupts::FIQ);

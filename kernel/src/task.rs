@@ -17,7 +17,7 @@ use crate::restart::Restart;
 use crate::signals::TaskSignals;
 use crate::stacks::Stack;
 use crate::user_copy::write_user;
-use crate::{futex, scheduler, user_tables};
+use crate::{breakpoints, futex, scheduler, user_tables};
 
 /// A task. The port's part comes first: the current task is found through it.
 #[repr(C)]
@@ -49,6 +49,8 @@ pub struct Task {
     pub signals: TaskSignals,
     /// Who traces it, and where it stopped for that.
     pub traced: Traced,
+    /// What it wants counted of where it goes.
+    pub counted: breakpoints::Counted,
     /// It ends, and does without its process's memory.
     has_left_memory: AtomicBool,
     process: Option<Arc<Process>>,
@@ -119,6 +121,7 @@ impl Task {
             restart: IrqLock::new(None),
             signals: TaskSignals::new(),
             traced: Traced::new(),
+            counted: breakpoints::Counted::new(),
             has_left_memory: AtomicBool::new(false),
             process,
             start: IrqLock::new(None),

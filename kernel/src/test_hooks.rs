@@ -5,12 +5,13 @@ pub mod serrors;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use vestibule::{Context, Inherit, Process};
+use vestibule_arm64::breakpoints::Kind;
 
 use crate::errno::Errno;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::copy_to_user;
-use crate::{gic, interrupts, nmi, percpu, scheduler, statistics, timer};
+use crate::{breakpoints, gic, interrupts, nmi, percpu, scheduler, statistics, timer};
 
 /// Spins in the kernel for X0 milliseconds, with nothing masked.
 pub const SPIN: u32 = 0x1000;
@@ -53,6 +54,10 @@ pub const RCU_IN_TICKS: u32 = 0x100d;
 pub const STORE_MISTAGGED: u32 = 0x1030;
 /// How many such accesses X0 has noticed.
 pub const KERNEL_TAG_FAULTS: u32 = 0x1031;
+/// What is counted of the caller: of kind X0, breakpoint 0 or watchpoint 1, at address X1; how many there were.
+pub const COUNT_HITS: u32 = 0x1060;
+/// The kernel's own breakpoints and watchpoints: X0 is what to do, [`breakpoints::check`](crate::breakpoints::check) says.
+pub const OWN_BREAKPOINTS: u32 = 0x1061;
 
 /// What [`FIQS`] asked for.
 static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
@@ -61,6 +66,10 @@ static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
 static COPYING: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn count_hits(cpu: &mut Cpu<Process>, kind: usize, address: usize) -> Result<usize, Errno> {
+    breakpoints::count(cpu, if kind == 0 { Kind::Breakpoint } else { Kind::Watchpoint }, address)
+}
 
 pub(crate) fn spin(_: &mut Cpu<Process>, milliseconds: usize) -> Result<usize, Errno> {
     let end = timer::nanoseconds().saturating_add((milliseconds as u64).saturating_mul(1_000_000));

@@ -54,11 +54,19 @@ unsafe extern "C" {
 
 /// Where to go on after a fault at `instruction`, if it is one that is allowed to fault.
 pub fn fixup(instruction: usize) -> Option<usize> {
+    table().iter().find(|[first, last, _]| (*first..=*last).contains(&instruction)).map(|[_, _, landing]| *landing)
+}
+
+/// One that is, for a test.
+pub fn first_that_may_fault() -> usize {
+    table()[0][0]
+}
+
+fn table() -> &'static [[usize; 3]] {
     let start = &raw const __fixup_table_start;
     let count = (&raw const __fixup_table_end as usize - start as usize) / size_of::<[usize; 3]>();
     // SAFETY: the linker script puts the table of triples between the two symbols, aligned to eight.
-    let table = unsafe { slice::from_raw_parts(start, count) };
-    table.iter().find(|[first, last, _]| (*first..=*last).contains(&instruction)).map(|[_, _, landing]| *landing)
+    unsafe { slice::from_raw_parts(start, count) }
 }
 
 /// Fills `to` from user memory at `from`, up to where that cannot be read; how many bytes.

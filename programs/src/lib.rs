@@ -68,6 +68,7 @@ target_only! {
     processes;
     trace;
     debug;
+    breakpoints;
     signals;
     fuzz;
 }

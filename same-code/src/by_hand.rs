@@ -3,6 +3,7 @@
 //!
 //! What is done, and in which order, is the library's; that the compiler is told the same of what is likely, too.
 
+mod breakpoints;
 mod cpu;
 mod from_kernel;
 mod from_user;
@@ -66,7 +67,12 @@ mod exception_class {
     pub const INSTRUCTION_ABORT_CURRENT: u64 = 0x21;
     pub const DATA_ABORT_LOWER: u64 = 0x24;
     pub const DATA_ABORT_CURRENT: u64 = 0x25;
+    pub const BREAKPOINT_LOWER: u64 = 0x30;
+    pub const BREAKPOINT_CURRENT: u64 = 0x31;
     pub const SOFTWARE_STEP_LOWER: u64 = 0x32;
+    pub const SOFTWARE_STEP_CURRENT: u64 = 0x33;
+    pub const WATCHPOINT_LOWER: u64 = 0x34;
+    pub const WATCHPOINT_CURRENT: u64 = 0x35;
     pub const BRK: u64 = 0x3c;
 }
 

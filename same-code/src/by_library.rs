@@ -6,6 +6,7 @@ use vestibule::{
     Atomic, Call, Cause, ContextTracking, Cpu, Critical, Error, Hardirq, Inherit, IrqTracing, Kernel, NoIrq, NoNmi,
     Process, Scheduler, Softirqs, Step, SyscallWork, UserWork,
 };
+use vestibule_arm64::breakpoints::Hit;
 use vestibule_arm64::{AllInt, Arm64, Backend, Bodies, Daif, Frame, GicV3, On, Pmr, Real, entry};
 
 /// The kernel with that tracking, on that backend.
@@ -107,6 +108,34 @@ macro_rules! kernel {
             #[inline(always)]
             fn user_step(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
                 hooks::body_user_step(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn user_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+                (cpu, hooks::body_user_breakpoint(frame))
+            }
+            #[inline(always)]
+            fn user_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+                (cpu, hooks::body_user_watchpoint(frame))
+            }
+            #[inline(always)]
+            fn user_hit(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+                hooks::body_user_hit(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+                hooks::body_kernel_breakpoint(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+                hooks::body_kernel_watchpoint(frame);
+                cpu
+            }
+            #[inline(always)]
+            fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+                hooks::body_kernel_step(frame);
                 cpu
             }
             #[inline(always)]

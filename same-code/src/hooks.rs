@@ -2,6 +2,7 @@
 
 use vestibule::{Call, Why};
 use vestibule_arm64::Frame;
+use vestibule_arm64::breakpoints::Hit;
 
 unsafe extern "Rust" {
     pub safe fn schedule(why: Why);
@@ -27,7 +28,13 @@ unsafe extern "Rust" {
     pub safe fn body_kernel_abort(frame: &mut Frame);
     pub safe fn body_user_brk(frame: &mut Frame);
     pub safe fn body_user_step(frame: &mut Frame);
+    pub safe fn body_user_breakpoint(frame: &mut Frame) -> Hit;
+    pub safe fn body_user_watchpoint(frame: &mut Frame) -> Hit;
+    pub safe fn body_user_hit(frame: &mut Frame);
     pub safe fn body_kernel_brk(frame: &mut Frame);
+    pub safe fn body_kernel_breakpoint(frame: &mut Frame);
+    pub safe fn body_kernel_watchpoint(frame: &mut Frame);
+    pub safe fn body_kernel_step(frame: &mut Frame);
     pub safe fn body_user_undefined(frame: &mut Frame);
     pub safe fn body_kernel_undefined(frame: &mut Frame);
     pub safe fn body_interrupt(interrupt: u32, frame: &mut Frame);

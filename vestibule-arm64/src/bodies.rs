@@ -1,9 +1,10 @@
 //! What exceptions are taken for: the kernel's half of every handler.
 
+use crate::breakpoints::{self, Hit, Kind};
 use crate::controller::Line;
 use crate::serror::{Goes, Severity};
 use crate::tags::KernelFault;
-use crate::{Arm64, Backend, Frame, Hardware, InterruptController, syndrome};
+use crate::{Arm64, Backend, Frame, Hardware, InterruptController, step, syndrome};
 use core::marker::PhantomData;
 use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process};
 
@@ -63,6 +64,31 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     /// stepped, unless that is asked for again.
     fn user_step(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         Self::die("software step in user mode", frame)
+    }
+    /// A breakpoint of user mode came before its instruction, with everything masked and preemption off; which one it is,
+    /// [`hit`](crate::breakpoints::hit) says. If somebody is told, that is [`user_hit`](Bodies::user_hit).
+    fn user_breakpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        Self::die("breakpoint in user mode", frame)
+    }
+    /// A watchpoint, before the access. [`Frame::fault_address`] is valid.
+    fn user_watchpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        Self::die("watchpoint in user mode", frame)
+    }
+    /// A breakpoint or a watchpoint that somebody is to be told of: what is left to do, with everything open.
+    fn user_hit(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        Self::die("breakpoint in user mode", frame)
+    }
+    /// A breakpoint of the kernel came before its instruction, with everything masked throughout. The instruction is executed next.
+    fn kernel_breakpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        Self::die("breakpoint in the kernel", frame)
+    }
+    /// A watchpoint, before the access. [`Frame::fault_address`] is valid.
+    fn kernel_watchpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        Self::die("watchpoint in the kernel", frame)
+    }
+    /// The kernel's instruction has been executed that one of those came before.
+    fn kernel_step(cpu: Cpu<Self, Critical>, _frame: &mut Frame) -> Cpu<Self, Critical> {
+        cpu
     }
     /// BRK in the kernel, with everything masked throughout.
     fn kernel_brk(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
@@ -145,6 +171,55 @@ pub(crate) fn only_nmi<K: Bodies, L: Line>(cpu: Cpu<K, NoNmi>, frame: &mut Frame
     nmi::<K, L>(cpu, interrupt, frame)
 }
 
+/// What becomes of a point of user mode that was hit.
+#[inline(always)]
+pub(crate) fn user_point<K: Bodies>(
+    (cpu, hit): (Cpu<K, Critical>, Hit),
+    kind: Kind,
+    frame: &mut Frame,
+) -> (Cpu<K, Critical>, Hit) {
+    if matches!(hit, Hit::Passed) {
+        step::suspend(&cpu, kind, frame);
+    }
+    (cpu, hit)
+}
+
+/// Somebody is told of it.
+#[inline(always)]
+pub(crate) fn user_hit<K: Bodies>(cpu: Cpu<K, Process>, hit: Hit, frame: &mut Frame) -> Cpu<K, Process> {
+    if matches!(hit, Hit::Told) { K::user_hit(cpu, frame) } else { cpu }
+}
+
+/// A step that a suspended breakpoint alone wanted is nobody's.
+#[inline(always)]
+pub(crate) fn user_step<K: Bodies>(cpu: Cpu<K, Process>, is_told: bool, frame: &mut Frame) -> Cpu<K, Process> {
+    if is_told { K::user_step(cpu, frame) } else { cpu }
+}
+
+/// A breakpoint or a watchpoint of the kernel has had its body: over it.
+#[inline(always)]
+pub(crate) fn kernel_point<K: Bodies>(cpu: Cpu<K, Critical>, kind: Kind, frame: &mut Frame) -> Cpu<K, Critical> {
+    breakpoints::suspend_in_kernel(&cpu, kind, frame);
+    cpu
+}
+
+/// A step of the kernel is the way over one of those, or nobody's.
+#[inline(always)]
+pub(crate) fn kernel_step<K: Bodies>(cpu: Cpu<K, Critical>, frame: &Frame) -> Cpu<K, Critical> {
+    if !breakpoints::is_stepped_in_kernel(&cpu) {
+        K::die("software step in the kernel, which nobody asked for", frame)
+    }
+    cpu
+}
+
+/// And its end.
+#[inline(always)]
+pub(crate) fn kernel_stepped<K: Bodies>(cpu: Cpu<K, Critical>, frame: &mut Frame) -> Cpu<K, Critical> {
+    breakpoints::resume_in_kernel(&cpu, frame);
+    cpu
+}
+
+/// The second half of what is over with its first.
 /// A system call that is not run, but made again (C62).
 #[inline(always)]
 pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {

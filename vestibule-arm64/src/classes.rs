@@ -41,6 +41,10 @@ classes! {
     El0Brk "el0_brk", body Process, counts User, handler el0::brk;
     /// Software steps of user mode: one instruction was executed.
     El0Step "el0_step", body Process, counts User, handler el0::step;
+    /// Breakpoints of user mode, before the instruction: the breakpoint's body, then what user mode means.
+    El0Breakpoint "el0_breakpoint", body Then<Critical, Process>, counts User, handler el0::breakpoint;
+    /// Watchpoints of user mode, before the access.
+    El0Watchpoint "el0_watchpoint", body Then<Critical, Process>, counts User, handler el0::watchpoint;
     /// Undefined instructions of user mode.
     El0Undefined "el0_undefined", body Process, counts User, handler el0::undefined;
     /// Interrupts from user mode: which one it is, and if it is an NMI its body; then any other's body.
@@ -63,6 +67,12 @@ classes! {
     El1Nmi "el1_nmi", body NoNmi, counts Nmi, handler el1::nmi;
     /// BRK in the kernel.
     El1Brk "el1_brk", body Critical, counts Debug, handler el1::brk;
+    /// Breakpoints of the kernel, before the instruction.
+    El1Breakpoint "el1_breakpoint", body Critical, counts Debug, handler el1::breakpoint;
+    /// Watchpoints of the kernel, before the access.
+    El1Watchpoint "el1_watchpoint", body Critical, counts Debug, handler el1::watchpoint;
+    /// Software steps of the kernel: the instruction was executed that one of those came before.
+    El1Step "el1_step", body Critical, counts Debug, handler el1::step;
     /// SError in the kernel.
     El1Serror "el1_serror", body Error, counts NmiLike, handler el1::serror;
 }

@@ -2,12 +2,14 @@
 //! what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
+use crate::breakpoints::{Hit, Kind};
 use crate::classes::{
-    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined, El0Unhandled,
+    El0Abort, El0Breakpoint, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0SvcAgain, El0Undefined,
+    El0Unhandled, El0Watchpoint,
 };
 use crate::controller::{Fiq, Irq, Line};
 use crate::{Frame, Key, fpsimd, noinstr, step, tags};
-use vestibule::{Class, Cpu, Exception, Hardirq, NoNmi, Process, Restored, Taken, Then, User};
+use vestibule::{Class, Cpu, Critical, Exception, Hardirq, NoNmi, Process, Restored, Taken, Then, User};
 
 noinstr! {
     pub(crate) fn svc<P: Arm64Port>(taken: Taken<'_, P, El0Svc>) -> Restored<'_, P, El0Svc> {
@@ -61,12 +63,43 @@ noinstr! {
         x.restore()
     }
 
+    #[inline(never)]
     pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El0Step>) -> Restored<'_, P, El0Step> {
         let x = taken.enter();
         tags::on(&x);
-        step::done(&x);
+        let is_told = step::done(&x);
         let x = x.open();
-        let x = x.run(P::Kernel::user_step);
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::user_step(cpu, is_told, frame));
+        let x = x.mask();
+        let x = x.prepare();
+        fpsimd::check(&x);
+        tags::check(&x);
+        x.restore()
+    }
+
+    #[inline(never)]
+    pub(crate) fn breakpoint<P: Arm64Port>(taken: Taken<'_, P, El0Breakpoint>) -> Restored<'_, P, El0Breakpoint> {
+        point(taken, P::Kernel::user_breakpoint, Kind::Breakpoint)
+    }
+
+    #[inline(never)]
+    pub(crate) fn watchpoint<P: Arm64Port>(taken: Taken<'_, P, El0Watchpoint>) -> Restored<'_, P, El0Watchpoint> {
+        point(taken, P::Kernel::user_watchpoint, Kind::Watchpoint)
+    }
+
+    /// Everything is masked and preemption off for its body (C11); all else comes after that.
+    #[inline(always)]
+    fn point<P: Arm64Port, X: Class<Body = Then<Critical, Process>, Counts = User>>(
+        taken: Taken<'_, P, X>,
+        body: impl FnOnce(Cpu<P::Kernel, Critical>, &mut Frame) -> (Cpu<P::Kernel, Critical>, Hit),
+        kind: Kind,
+    ) -> Restored<'_, P, X> {
+        let x = taken.enter();
+        tags::on(&x);
+        let x = x.open();
+        let (x, hit) = x.run_debug(#[inline(always)] |cpu, frame| bodies::user_point(body(cpu, frame), kind, frame));
+        let x = x.then();
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::user_hit(cpu, hit, frame));
         let x = x.mask();
         let x = x.prepare();
         fpsimd::check(&x);

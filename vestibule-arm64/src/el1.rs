@@ -1,7 +1,10 @@
 //! Handlers of what comes from the kernel. Each shows in one place what is opened and what is closed.
 
 use crate::bodies::{self, Arm64Port, Bodies};
-use crate::classes::{El1Abort, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Undefined, Fatal};
+use crate::breakpoints::Kind;
+use crate::classes::{
+    El1Abort, El1Breakpoint, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Step, El1Undefined, El1Watchpoint, Fatal,
+};
 use crate::controller::{Fiq, Irq, Line};
 use crate::{noinstr, tags};
 use vestibule::{Class, Hardirq, NoNmi, Port, Regular, Restored, Taken, Then};
@@ -83,6 +86,33 @@ noinstr! {
         let x = taken.enter();
         let x = x.open();
         let x = x.run(P::Kernel::kernel_brk);
+        let x = x.mask();
+        x.restore()
+    }
+
+    #[inline(never)]
+    pub(crate) fn breakpoint<P: Arm64Port>(taken: Taken<'_, P, El1Breakpoint>) -> Restored<'_, P, El1Breakpoint> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_point(P::Kernel::kernel_breakpoint(cpu, frame), Kind::Breakpoint, frame));
+        let x = x.mask();
+        x.restore()
+    }
+
+    #[inline(never)]
+    pub(crate) fn watchpoint<P: Arm64Port>(taken: Taken<'_, P, El1Watchpoint>) -> Restored<'_, P, El1Watchpoint> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_point(P::Kernel::kernel_watchpoint(cpu, frame), Kind::Watchpoint, frame));
+        let x = x.mask();
+        x.restore()
+    }
+
+    #[inline(never)]
+    pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El1Step>) -> Restored<'_, P, El1Step> {
+        let x = taken.enter();
+        let x = x.open();
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_stepped(P::Kernel::kernel_step(bodies::kernel_step(cpu, frame), frame), frame));
         let x = x.mask();
         x.restore()
     }

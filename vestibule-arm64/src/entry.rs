@@ -11,8 +11,9 @@ use crate::hardware::{DAIF_SHIFT, I};
 use crate::machine::Key;
 use crate::pmr::priority;
 use crate::syndrome::{
-    BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT, INSTRUCTION_ABORT_LOWER,
-    SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, exception_class,
+    BREAKPOINT_CURRENT, BREAKPOINT_LOWER, BRK64, DATA_ABORT_CURRENT, DATA_ABORT_LOWER, INSTRUCTION_ABORT_CURRENT,
+    INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_CURRENT, SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, WATCHPOINT_CURRENT,
+    WATCHPOINT_LOWER, exception_class,
 };
 use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, step, tags};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
@@ -33,6 +34,12 @@ noinstr! {
                 take(frame, el1::abort::<P>);
             }
             BRK64 => take(frame, el1::brk::<P>),
+            BREAKPOINT_CURRENT => take(frame, el1::breakpoint::<P>),
+            WATCHPOINT_CURRENT => {
+                frame.capture_fault_address::<HardwareOf<P>>();
+                take(frame, el1::watchpoint::<P>);
+            }
+            SOFTWARE_STEP_CURRENT => take(frame, el1::step::<P>),
             UNKNOWN => take(frame, el1::undefined::<P>),
             _ => {
                 frame.capture_fault_address::<HardwareOf<P>>();
@@ -98,6 +105,11 @@ noinstr! {
                         take(frame, el0::abort::<P>);
                     }
                     BRK64 => take(frame, el0::brk::<P>),
+                    BREAKPOINT_LOWER => take(frame, el0::breakpoint::<P>),
+                    WATCHPOINT_LOWER => {
+                        frame.capture_fault_address::<HardwareOf<P>>();
+                        take(frame, el0::watchpoint::<P>);
+                    }
                     SOFTWARE_STEP_LOWER => take(frame, el0::step::<P>),
                     UNKNOWN => take(frame, el0::undefined::<P>),
                     _ => take(frame, el0::unhandled::<P>),

@@ -9,6 +9,7 @@
 //! Associated functions without `self`: an access always means the CPU that executes it, before and after a migration.
 
 use crate::Thread;
+use crate::breakpoints::{Kind, MOST, Point};
 use crate::fpsimd::Fpsimd;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +25,12 @@ pub const D: u32 = 8;
 pub const DAIF_SHIFT: u32 = 6;
 /// Where ALLINT lies in SPSR.
 pub const ALLINT: u64 = 1 << 13;
+/// MDSCR_EL1.SS: software steps.
+pub const MDSCR_SS: u64 = 1;
+/// MDSCR_EL1.KDE: breakpoints, watchpoints and steps of the kernel, too.
+pub const KDE: u64 = 1 << 13;
+/// MDSCR_EL1.MDE: breakpoints and watchpoints.
+pub const MDE: u64 = 1 << 15;
 /// ISR_EL1.IS: an interrupt that is pending has superpriority.
 pub const ISR_IS: u64 = 1 << 10;
 
@@ -101,12 +108,22 @@ pub unsafe trait Hardware: 'static {
     /// The user's stack pointer.
     fn set_sp_el0(sp: u64);
 
-    /// Sets or clears MDSCR_EL1.SS, and leaves the rest of it. In effect after the next context synchronization event: an
-    /// [`isb`](Hardware::isb), an exception, ERET.
+    /// Makes `changed` of MDSCR_EL1 what they are in `to`, and leaves the rest of it. In effect after the next context
+    /// synchronization event: an [`isb`](Hardware::isb), an exception, ERET.
     ///
     /// # Safety
-    /// Everything is masked, and if it is set, user mode is next.
-    unsafe fn set_step<const ON: bool>();
+    /// If SS changes, everything is masked, and if it is set, the code that is stepped is next.
+    unsafe fn change_mdscr(changed: u64, to: u64);
+    /// DBGBVR and DBGBCR of that number, or DBGWVR and DBGWCR. In effect as above.
+    ///
+    /// # Safety
+    /// There is one of that number, and what it hits is meant to be.
+    unsafe fn set_point(kind: Kind, number: usize, point: Point);
+    /// Where one of the two arrays has one, what the second has.
+    ///
+    /// # Safety
+    /// As [`set_point`](Hardware::set_point); everything is masked.
+    unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]);
 
     /// The current task's part of the port. May be cached across a task switch: it is the task's, whatever CPU runs it.
     fn current() -> *const Thread;

@@ -75,12 +75,14 @@
 //! | [`fpsimd`] | the FP/SIMD registers |
 //! | [`step`] | single-stepping of user mode |
 //! | [`tags`] | tag checks (MTE) of user mode's accesses, and of the kernel's |
+//! | [`breakpoints`] | hardware breakpoints and watchpoints, and how to get over them |
 //! | [`switch`](mod@switch) | the task switch, the first token |
 //!
 //! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
 //! `examples/minimal-kernel` shows all of it.
 #![no_std]
 
+pub mod breakpoints;
 pub mod classes;
 pub mod entry;
 pub mod fpsimd;

@@ -1,8 +1,9 @@
 //! The CPU itself.
 
+use crate::breakpoints::{ENABLED, Kind, MOST, Point};
 use crate::fpsimd::Fpsimd;
 use crate::thread::offsets;
-use crate::{Frame, Hardware, Thread};
+use crate::{Frame, Hardware, Thread, noinstr};
 use core::arch::{asm, naked_asm};
 use core::mem::{MaybeUninit, offset_of};
 
@@ -22,6 +23,26 @@ macro_rules! read {
 macro_rules! write {
     ($register:literal, $value:expr) => {
         asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack, preserves_flags))
+    };
+}
+
+/// Off while its address changes.
+macro_rules! set_point {
+    ($value:literal, $control:literal, $number:expr, $point:expr) => {
+        set_point!(@ $value, $control, $number, $point, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    (@ $value:literal, $control:literal, $number:expr, $point:expr, $($one:literal)*) => {
+        match $number {
+            $($one => asm!(
+                concat!("msr ", $control, $one, "_el1, xzr"),
+                concat!("msr ", $value, $one, "_el1, {address}"),
+                concat!("msr ", $control, $one, "_el1, {control}"),
+                address = in(reg) $point.address,
+                control = in(reg) $point.control,
+                options(nostack, preserves_flags)
+            ),)*
+            _ => {}
+        }
     };
 }
 
@@ -165,11 +186,20 @@ unsafe impl Hardware for Real {
     }
 
     #[inline(always)]
-    unsafe fn set_step<const ON: bool>() {
-        const SS: u64 = 1;
-        let others = read!("mdscr_el1") & !SS;
+    unsafe fn change_mdscr(changed: u64, to: u64) {
+        let others = read!("mdscr_el1") & !changed;
         // SAFETY: the caller's.
-        unsafe { write!("mdscr_el1", others | u64::from(ON)) }
+        unsafe { write!("mdscr_el1", others | to) }
+    }
+    #[inline(always)]
+    unsafe fn set_point(kind: Kind, number: usize, point: Point) {
+        // SAFETY: the caller's.
+        unsafe { set_point(kind, number, point) }
+    }
+    #[inline(always)]
+    unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
+        // SAFETY: the caller's.
+        unsafe { set_points(kind, before, after) }
     }
 
     #[inline(always)]
@@ -355,6 +385,38 @@ unsafe impl Hardware for Real {
     fn wait_for_interrupt() {
         // SAFETY: waits. The barrier: who sends the interrupt sees what was written before the wait.
         unsafe { asm!("dsb sy", "wfi", options(nostack, preserves_flags)) }
+    }
+}
+
+noinstr! {
+    /// # Safety
+    /// As [`Hardware::set_point`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn set_point(kind: Kind, number: usize, point: Point) {
+        // SAFETY: the caller's.
+        unsafe {
+            match kind {
+                Kind::Breakpoint => set_point!("dbgbvr", "dbgbcr", number, point),
+                Kind::Watchpoint => set_point!("dbgwvr", "dbgwcr", number, point),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Hardware::set_points`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
+        // By number: what iterators are made of is not entry text.
+        let mut number = 0;
+        while number < MOST {
+            if (before[number].control | after[number].control) & ENABLED != 0 {
+                // SAFETY: the caller's.
+                unsafe { set_point(kind, number, after[number]) }
+            }
+            number += 1;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 #[cfg(target_os = "none")]
 use crate::Frame;
 use crate::bodies::CpuOf;
-use crate::{Bodies, Hardware, fpsimd, step, tags};
+use crate::{Bodies, Hardware, breakpoints, fpsimd, step, tags};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use vestibule::{Context, Cpu, CpuState, Pinned, TaskWord};
 
@@ -25,9 +25,10 @@ pub struct Thread {
     /// Saved by the task switch.
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
-    pub(crate) step: step::Stepped,
+    pub(crate) armed: step::Armed,
     pub(crate) tags: tags::Checks,
     pub(crate) fpsimd: fpsimd::Saved,
+    pub(crate) points: breakpoints::OfTask,
 }
 
 /// The port's part of a CPU.
@@ -39,6 +40,7 @@ pub struct CpuLocal {
     number: usize,
     /// The task whose FP/SIMD registers it loaded last, by the address of its part of the port.
     pub(crate) fpsimd_of: AtomicU64,
+    pub(crate) points: breakpoints::OfCpu,
 }
 
 impl Thread {
@@ -49,9 +51,10 @@ impl Thread {
             cpu: AtomicPtr::new(core::ptr::null_mut()),
             stack_pointer: AtomicU64::new(0),
             stack_top: AtomicU64::new(0),
-            step: step::Stepped::new(),
+            armed: step::Armed::new(),
             tags: tags::Checks::new(),
             fpsimd: fpsimd::Saved::new(),
+            points: breakpoints::OfTask::new(),
         }
     }
 
@@ -125,6 +128,7 @@ impl CpuLocal {
             state: CpuState::new(),
             number,
             fpsimd_of: AtomicU64::new(0),
+            points: breakpoints::OfCpu::new(),
         }
     }
 

@@ -17,6 +17,8 @@ mod alternatives;
 #[cfg(vestibule_forge)]
 mod body;
 #[cfg(vestibule_forge)]
+mod debug;
+#[cfg(vestibule_forge)]
 mod entry;
 #[cfg(vestibule_forge)]
 mod exit;
@@ -86,6 +88,7 @@ pub fn variants() -> &'static [Variant] {
                 fpsimd::VARIANTS,
                 syscall::VARIANTS,
                 step::VARIANTS,
+                debug::VARIANTS,
                 tasks::VARIANTS,
                 tags::VARIANTS,
             ]

@@ -152,6 +152,18 @@ impl Pstate {
     }
 }
 
+/// Whose a breakpoint or a watchpoint is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Owner {
+    /// It is none.
+    #[default]
+    Nobody,
+    /// The task's.
+    User,
+    /// The kernel's.
+    Kernel,
+}
+
 /// The registers of one CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cpu {
@@ -182,6 +194,12 @@ pub struct Cpu {
     pub synchronised: bool,
     /// MDSCR_EL1.SS.
     pub step: bool,
+    /// MDSCR_EL1.MDE: breakpoints and watchpoints.
+    pub monitors: bool,
+    /// MDSCR_EL1.KDE: they, and steps, of the kernel too.
+    pub of_kernel: bool,
+    /// Whose its first breakpoint and its first watchpoint are.
+    pub points: [Owner; 2],
     /// What of that is in effect: as it was at the last context synchronization event.
     pub step_in_effect: bool,
 }
@@ -203,6 +221,9 @@ impl Cpu {
             nmi: false,
             synchronised: true,
             step: false,
+            monitors: false,
+            of_kernel: false,
+            points: [Owner::Nobody; 2],
             step_in_effect: false,
         }
     }
@@ -247,8 +268,10 @@ impl Cpu {
         let spsr = if self.nmi { self.spsr } else { self.spsr & !ALLINT };
         match Pstate::from_spsr(spsr) {
             Some(pstate) => {
-                // Where MDSCR_EL1.SS is clear, or says nothing (of the kernel, because KDE is clear), there is no step.
-                let stepped = self.step && pstate.level == Level::El0;
+                // Where MDSCR_EL1.SS is clear, or says nothing (of the kernel, because KDE is clear or D masks it), there is no
+                // step; nor from where it says something. Arm ARM D2.12.4.
+                let kernel = |pstate: Pstate| self.of_kernel && pstate.level == Level::El1 && pstate.daif & D == 0;
+                let stepped = self.step && !kernel(self.pstate) && (pstate.level == Level::El0 || kernel(pstate));
                 self.pstate = Pstate { ss: pstate.ss && stepped, ..pstate };
                 true
             }
@@ -265,6 +288,21 @@ impl Cpu {
     pub fn isb(&mut self) {
         self.synchronised = true;
         self.step_in_effect = self.step;
+    }
+
+    /// The breakpoint, 0, or the watchpoint, 1, hits where the CPU is.
+    pub fn hits(&self, kind: usize) -> bool {
+        let here = match self.points[kind] {
+            Owner::Nobody => false,
+            Owner::User => self.pstate.level == Level::El0,
+            Owner::Kernel => self.of_kernel && self.pstate.level == Level::El1 && self.pstate.daif & D == 0,
+        };
+        self.monitors && here
+    }
+
+    /// The kernel's instruction is stepped.
+    pub fn steps_kernel(&self) -> bool {
+        self.step && self.of_kernel && self.pstate.level == Level::El1 && self.pstate.daif & D == 0
     }
 
     /// MSR DAIFSet.

@@ -28,6 +28,10 @@ pub enum Exception {
     Fiq,
     /// A software step.
     Step,
+    /// A breakpoint.
+    Breakpoint,
+    /// A watchpoint.
+    Watchpoint,
     /// An NMI where ordinary interrupts do not come, or one of those that was withdrawn.
     Nmi,
     /// The same, of group 0.
@@ -64,6 +68,8 @@ impl Exception {
             Exception::Brk => 0x3c,
             Exception::Svc => 0x15,
             Exception::Step => 0x33 - from_user as u64,
+            Exception::Breakpoint => 0x31 - from_user as u64,
+            Exception::Watchpoint => 0x35 - from_user as u64,
             Exception::Unhandled => 0x07,
             // Corrected; restartable.
             Exception::CorrectedError => {
@@ -86,12 +92,22 @@ impl Exception {
 
     /// Whether FAR_EL1 says where.
     pub const fn has_address(self) -> bool {
-        matches!(self, Exception::DataAbort | Exception::InstructionAbort)
+        matches!(self, Exception::DataAbort | Exception::InstructionAbort | Exception::Watchpoint)
+    }
+
+    /// In the kernel, a debug exception.
+    pub const fn is_debug(self) -> bool {
+        matches!(self, Exception::Brk | Exception::Step) || self.is_point()
+    }
+
+    /// A breakpoint or a watchpoint.
+    pub const fn is_point(self) -> bool {
+        matches!(self, Exception::Breakpoint | Exception::Watchpoint)
     }
 
     /// Goes on as if nothing had been: NMI-like and debug exceptions.
     pub const fn leaves_no_trace(self) -> bool {
-        matches!(self, Exception::Brk | Exception::CorrectedError | Exception::UncorrectedError) || self.is_nmi()
+        matches!(self, Exception::CorrectedError | Exception::UncorrectedError) || self.is_debug() || self.is_nmi()
     }
 
     /// It came where only NMIs come.
@@ -120,6 +136,8 @@ impl std::fmt::Display for Exception {
             Exception::UncorrectedError => "SError (uncorrected)",
             Exception::Fiq => "FIQ",
             Exception::Step => "software step",
+            Exception::Breakpoint => "breakpoint",
+            Exception::Watchpoint => "watchpoint",
             Exception::Nmi => "IRQ (NMI)",
             Exception::FiqNmi => "FIQ (NMI)",
         })
@@ -155,11 +173,13 @@ pub enum Event {
     Fiq,
     /// An SError of user mode that its task alone cannot go on after.
     ContainedError,
+    /// A breakpoint or a watchpoint of the kernel's own, and the step over it.
+    Breakpoint,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 12] = [
+    pub const ALL: [Event; 13] = [
         Event::Irq,
         Event::Ipi,
         Event::Error,
@@ -172,6 +192,7 @@ impl Event {
         Event::Nmi,
         Event::Fiq,
         Event::ContainedError,
+        Event::Breakpoint,
     ];
 
     /// What of PSTATE.DAIF masks it. An NMI is masked by I only where it is one by its priority.
@@ -199,6 +220,7 @@ impl Event {
             Event::Choice => "kernel",
             Event::Nmi => "nmi",
             Event::Fiq => "fiq",
+            Event::Breakpoint => "breakpoint",
         }
     }
 }

@@ -189,6 +189,7 @@ fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
 where
     P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
+    stepping::set_kernels(&mut cpu);
     match family {
         Family::User | Family::Copy | Family::Call => {
             first::<P>(cpu);

@@ -2,10 +2,12 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use vestibule_arm64::breakpoints::{ENABLED, Kind, MOST, OF_KERNEL, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
-use vestibule_arm64::hardware::ALLINT;
+use vestibule_arm64::hardware::{ALLINT, KDE, MDE, MDSCR_SS};
 use vestibule_arm64::{Hardware, Thread};
 
+use crate::cpu::Owner;
 use crate::fibers;
 use crate::machine::{self, GROUP_0, GROUP_1, Register};
 use crate::op::{Bank, Cell, Op, Stack};
@@ -163,9 +165,35 @@ unsafe impl Hardware for Simulated {
         write_bank(Bank::SpEl0, sp);
     }
 
-    unsafe fn set_step<const ON: bool>() {
-        with(|world| world.cpu.step = ON);
-        step(Op::SetStep(ON), 0);
+    unsafe fn change_mdscr(changed: u64, to: u64) {
+        with(|world| {
+            for (bit, of) in
+                [(MDSCR_SS, &mut world.cpu.step), (MDE, &mut world.cpu.monitors), (KDE, &mut world.cpu.of_kernel)]
+            {
+                if changed & bit != 0 {
+                    *of = to & bit != 0;
+                }
+            }
+        });
+        step(Op::ChangeMdscr(changed as u16, to as u16), 0);
+    }
+    unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
+        for (number, (before, after)) in before.iter().zip(after).enumerate() {
+            if (before.control | after.control) & ENABLED != 0 {
+                // SAFETY: the caller's.
+                unsafe { Self::set_point(kind, number, *after) }
+            }
+        }
+    }
+    unsafe fn set_point(kind: Kind, number: usize, point: Point) {
+        assert_eq!(number, 0, "nobody here has more than one of a kind");
+        let owner = match (point.control & ENABLED != 0, point.control & OF_KERNEL != 0) {
+            (false, _) => Owner::Nobody,
+            (true, false) => Owner::User,
+            (true, true) => Owner::Kernel,
+        };
+        with(|world| world.cpu.points[kind as usize] = owner);
+        step(Op::SetPoint(kind, owner), 0);
     }
 
     // No step: the port may keep what it gave before.

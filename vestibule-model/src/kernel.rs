@@ -8,6 +8,7 @@ use vestibule::{
     IrqsSaved, Kernel, NoIrq, NoNmi, Process, Resolved, Scheduler, Softirqs, SyscallWork, Tracked, TrackedIrqs,
     UserWork, Why,
 };
+use vestibule_arm64::breakpoints::{Hit, Kind};
 use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3, Interrupted, On, Thread, current, fpsimd, switch};
 
@@ -237,7 +238,19 @@ impl<F: Flavour> Bodies for Reference<F> {
         within("user BRK", Promise::User, frame, || works(cpu))
     }
     fn user_step(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        with(World::tell_step);
         within("user step", Promise::User, frame, || works(cpu))
+    }
+    fn user_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        let hit = within("user breakpoint", Promise::Critical, frame, || stepping::hit(Kind::Breakpoint));
+        (cpu, hit)
+    }
+    fn user_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        let hit = within("user watchpoint", Promise::Critical, frame, || stepping::hit(Kind::Watchpoint));
+        (cpu, hit)
+    }
+    fn user_hit(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
+        within("told of it", Promise::User, frame, || works(cpu))
     }
     fn user_undefined(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         within("user undefined", Promise::User, frame, || works(cpu))
@@ -273,6 +286,15 @@ impl<F: Flavour> Bodies for Reference<F> {
     }
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel breakpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel watchpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel step", Promise::Critical, frame, || cpu)
     }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         with(|world| world.check_serror(Exception::CorrectedError));

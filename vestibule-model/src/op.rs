@@ -1,9 +1,11 @@
 //! What the code under test does, one step each: every call of the port's hardware trait, and every place where the
 //! kernel's own code runs.
 
+use vestibule_arm64::breakpoints::Kind;
+use vestibule_arm64::hardware::{KDE, MDE, MDSCR_SS};
 use vestibule_arm64::priority::{OFF, OPEN};
 
-use crate::cpu::DAIF;
+use crate::cpu::{DAIF, Owner};
 use crate::event::Exception;
 
 /// A register that the next exception overwrites, or that belongs to the interrupted user.
@@ -106,8 +108,6 @@ pub enum Op {
     StoreFpsimd,
     /// And from there.
     LoadFpsimd,
-    /// MDSCR_EL1.SS is written.
-    SetStep(bool),
     /// TFSRE0_EL1 (0) or TFSR_EL1 (1) is read.
     ReadFaults(usize),
     /// And cleared.
@@ -118,6 +118,10 @@ pub enum Op {
     SetTagChecks(u64),
     /// DSB.
     Dsb,
+    /// These of MDSCR_EL1 become those.
+    ChangeMdscr(u16, u16),
+    /// A breakpoint or a watchpoint becomes somebody's.
+    SetPoint(Kind, Owner),
     /// ISB.
     Isb,
     /// WFI is over.
@@ -192,12 +196,13 @@ impl Op {
             Op::StoreFpsimd => (22, 0),
             Op::LoadFpsimd => (23, 0),
             Op::Isb => (24, 0),
-            Op::SetStep(on) => (31, on as u64),
             Op::ReadFaults(register) => (32, register as u64),
             Op::ClearFaults(register) => (33, register as u64),
             Op::SetTco(masked) => (34, masked as u64),
             Op::SetTagChecks(checks) => (35, checks),
             Op::Dsb => (36, 0),
+            Op::ChangeMdscr(changed, to) => (31, u64::from(changed) << 16 | u64::from(to)),
+            Op::SetPoint(kind, owner) => (40, (kind as u64) << 8 | owner as u64),
             Op::ReadPmr => (25, 0),
             Op::SetPmr(priority) => (26, u64::from(priority)),
             Op::ReadAllInt => (27, 0),
@@ -213,6 +218,12 @@ impl Op {
 fn name_code(name: &str) -> u64 {
     let mix = |code: u64, byte: u8| (code ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     name.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 8
+}
+
+fn mdscr(changed: u16, to: u16) -> String {
+    let names = [(MDSCR_SS, "SS"), (MDE, "MDE"), (KDE, "KDE")].map(|(bit, name)| (bit as u16, name));
+    let changes = names.iter().filter(|(bit, _)| changed & bit != 0);
+    changes.map(|(bit, name)| format!("{name} := {}", u8::from(to & bit != 0))).collect::<Vec<_>>().join(", ")
 }
 
 /// D, A, I, F as letters, a dot for each that is open.
@@ -244,8 +255,8 @@ fn cell(of: Cell) -> String {
     match of {
         Cell::Word(task) => format!("{}.word", crate::world::TASK_NAMES[task]),
         Cell::ThreadCpu => "task.cpu".into(),
-        Cell::Step(task) => format!("{}.step", crate::world::TASK_NAMES[task]),
         Cell::Tags(task) => format!("{}.tags", crate::world::TASK_NAMES[task]),
+        Cell::Step(task) => format!("{}.armed", crate::world::TASK_NAMES[task]),
         Cell::LoadedBy(task) => format!("{}.fpsimd", crate::world::TASK_NAMES[task]),
         Cell::FpsimdOf => "cpu.fpsimd".into(),
         Cell::Watching => "watching".into(),
@@ -271,6 +282,13 @@ fn counts(added: u64) -> String {
     named.map(|(name, ..)| format!("{sign}{name}")).collect::<Vec<_>>().join(" ")
 }
 
+fn armed(value: u64) -> String {
+    let names = ["stepped", "breakpoints", "watchpoints", "breakpoints suspended", "watchpoints suspended"];
+    let set: Vec<_> =
+        names.iter().enumerate().filter(|(bit, _)| value >> bit & 1 != 0).map(|(_, name)| *name).collect();
+    if set.is_empty() { "nothing".into() } else { set.join(" + ") }
+}
+
 fn stored(of: Cell, value: u64) -> String {
     match of {
         Cell::Belief => ["off", "prepared", "on"].get(value as usize).copied().unwrap_or("?").into(),
@@ -279,7 +297,7 @@ fn stored(of: Cell, value: u64) -> String {
             Some(nested) => format!("kernel+{nested}"),
             None => value.to_string(),
         },
-        Cell::Step(_) => if value == 0 { "no" } else { "yes" }.into(),
+        Cell::Step(_) => armed(value),
         Cell::LoadedBy(_) => "loaded here".into(),
         Cell::FpsimdOf => "this task".into(),
         _ => format!("{value:#x}"),
@@ -314,12 +332,13 @@ impl std::fmt::Display for Op {
             Op::Switched(task) => write!(f, "{} runs", crate::world::TASK_NAMES[task]),
             Op::StoreFpsimd => write!(f, "stores V0 to V31"),
             Op::LoadFpsimd => write!(f, "loads V0 to V31"),
-            Op::SetStep(on) => write!(f, "MDSCR.SS := {}", u8::from(on)),
             Op::ReadFaults(register) => write!(f, "read {}", FAULTS[register]),
             Op::ClearFaults(register) => write!(f, "{} := 0", FAULTS[register]),
             Op::SetTco(masked) => write!(f, "TCO := {}", u8::from(masked)),
             Op::SetTagChecks(checks) => write!(f, "TCF0 := {checks}"),
             Op::Dsb => write!(f, "DSB"),
+            Op::ChangeMdscr(changed, to) => write!(f, "MDSCR.{}", mdscr(changed, to)),
+            Op::SetPoint(kind, owner) => write!(f, "{kind:?} := {owner:?}"),
             Op::Isb => write!(f, "ISB"),
             Op::Wait => write!(f, "WFI"),
             Op::Kernel(what) => write!(f, "{what}"),

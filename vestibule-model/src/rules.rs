@@ -136,8 +136,11 @@ impl World {
                 let saved = 1 << Bank::Elr as u8 | 1 << Bank::Spsr as u8;
                 self.check(4, ghost.read & saved == saved, "opens before the return state is saved");
                 self.check(22, ghost.tracked || !self.design.tracked, "opens before the entry step");
-                let kernel_brk = exception == Some(Exception::Brk) && was.level == Level::El1;
-                self.check(10, !kernel_brk, "opens in a debug exception of the kernel");
+                let debug = exception.is_some_and(Exception::is_debug);
+                self.check(10, !debug || was.level == Level::El0, "opens in a debug exception of the kernel");
+                if exception == Some(Exception::Step) && was.level == Level::El0 && !ghost.body {
+                    self.check_consumed();
+                }
             }
             if opens_irqs {
                 self.check(23, self.believes(BELIEF_ON), "interrupts open before tracking hears of it");
@@ -201,7 +204,7 @@ impl World {
                         "a full stack does not count as NMI-like first",
                     );
                 }
-                Some(Exception::Brk) => {
+                Some(exception) if exception.is_debug() => {
                     self.check(72, counts == was.counts + PREEMPT, "a debug exception does not count first");
                 }
                 _ if top.leaves_no_trace() => {

@@ -36,7 +36,7 @@ enum Question {
 }
 
 /// What may come after a step, and as what.
-const MENU: [(Event, Exception); 9] = [
+const MENU: [(Event, Exception); 11] = [
     (Event::Irq, Exception::Irq),
     (Event::Ipi, Exception::Irq),
     (Event::Error, Exception::CorrectedError),
@@ -46,9 +46,11 @@ const MENU: [(Event, Exception); 9] = [
     (Event::Fiq, Exception::FiqNmi),
     (Event::Fiq, Exception::Fiq),
     (Event::ContainedError, Exception::ContainedError),
+    (Event::Breakpoint, Exception::Breakpoint),
+    (Event::Breakpoint, Exception::Watchpoint),
 ];
 /// Of these, the answers that leave no trace.
-const TRACELESS: u16 = 0b111_1100;
+const TRACELESS: u16 = 0b110_0111_1100;
 
 /// The last of the kernel's own flags.
 const OTHER: u64 = Flags::other(11).bits();
@@ -189,6 +191,7 @@ impl World {
             }
             // From the kernel it is like any that nobody goes on after.
             Event::ContainedError => self.cpu.pstate.level == Level::El0,
+            Event::Breakpoint => self.comes_to_a_point(exception),
             Event::Fiq if exception.is_nmi() => self.cpu.masks().irqs(),
             // An FIQ goes the ways of an IRQ: once is enough, from the kernel and from user mode.
             Event::Fiq => {

@@ -3,7 +3,7 @@
 use crate::event::Exception;
 use crate::ghost::{Ghost, Snapshot};
 use crate::shadow::Shadow;
-use crate::stepping::Stepped;
+use crate::stepping::Expected;
 
 /// An exception that has not returned yet, or the task's own program below all of them.
 pub struct Activation {
@@ -48,8 +48,8 @@ pub struct Task {
     pub start: Option<Start>,
     /// A user's task gave the CPU away by itself: what is written to it meanwhile, it finds.
     pub slept: bool,
-    /// What its tracer expects.
-    pub stepped: Stepped,
+    /// What is expected of its steps and breakpoints.
+    pub expected: Expected,
 }
 
 impl Task {

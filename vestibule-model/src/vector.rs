@@ -15,6 +15,13 @@ const FRAME: u64 = size_of::<Frame>() as u64;
 
 /// Takes an exception now, runs its handler, and returns from it.
 pub fn take(exception: Exception) {
+    handle(exception);
+    while with(World::steps_over) {
+        handle(Exception::Step);
+    }
+}
+
+fn handle(exception: Exception) {
     let mut frame = Frame::default();
     let address = core::ptr::from_ref(&frame).addr();
     let vector = with(|world| world.take(exception, &mut frame, address));
@@ -49,6 +56,8 @@ impl World {
         let from_user = self.cpu.pstate.level == Level::El0;
         if from_user {
             self.leave_user_mode(exception);
+        } else {
+            self.note_stepped_over(exception);
         }
         let apart = self.limits.reduced && !from_user && exception.leaves_no_trace();
         let interrupted = if apart { self.snapshot().told(Shadow::of(0xa9a7)) } else { self.innermost().shadow };
@@ -97,6 +106,9 @@ impl World {
             self.tasks[self.current].stack_pointer += FRAME;
         }
         self.check_returned(&left);
+        if left.exception == Some(Exception::Step) {
+            self.stepped_over = None;
+        }
         self.write_down(Op::Return);
     }
 

@@ -1,7 +1,7 @@
 //! How an execution ends, and which checks were asked on the way.
 
 /// Constraints that there are.
-pub const CONSTRAINTS: usize = 130;
+pub const CONSTRAINTS: usize = 131;
 
 /// A constraint of `docs/constraints.md` that did not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -17,7 +17,7 @@ use crate::op::{Cell, Op, Stack};
 use crate::oracle::Oracle;
 use crate::record::Step;
 use crate::shadow::Shadow;
-use crate::stepping::Stepped;
+use crate::stepping::Expected;
 use crate::tagging::Tagging;
 use crate::task::{Activation, Task};
 use crate::verdict::{End, Fired};
@@ -82,6 +82,8 @@ pub struct World {
     pub tagging: Tagging,
     /// The rest of the machine.
     pub environment: Environment,
+    /// What the kernel's breakpoint came to, over which it is stepped.
+    pub(crate) stepped_over: Option<crate::cpu::Pstate>,
     /// Steps count, and events come.
     pub live: bool,
     /// Decides what comes.
@@ -141,6 +143,7 @@ impl World {
             fpsimd: Registers::default(),
             tagging: Tagging::default(),
             environment: Environment::default(),
+            stepped_over: None,
             live: false,
             oracle,
             end: None,
@@ -164,6 +167,7 @@ impl World {
         self.environment = Environment::default();
         self.fpsimd = Registers::default();
         self.tagging.reset(self.design.family == crate::family::Family::OwnTags);
+        self.stepped_over = None;
         self.live = false;
         self.end = None;
         self.own_steps = 0;
@@ -177,7 +181,7 @@ impl World {
             task.runnable = number != IDLE;
             task.start = None;
             task.slept = false;
-            task.stepped = Stepped::No;
+            task.expected = Expected::default();
         }
         for number in 0..TASKS {
             let thread = self.thread(number);

@@ -48,10 +48,10 @@ pub trait Pinned: Context {}
 pub trait IrqsMasked: Pinned {}
 
 /// Contexts whose bodies an exception that counts as `Counts` simply runs. Any other body counts as what its exception does
-/// not: an interrupt's, an NMI's in an interrupt, an SError's of user mode.
+/// not: an interrupt's, an NMI's in an interrupt, an SError's or a breakpoint's of user mode.
 #[diagnostic::on_unimplemented(
     message = "a body in `{Self}` is not simply run in a `{Counts}` exception",
-    label = "it counts: `run_hardirq`, `acknowledge`, `run_nmi`"
+    label = "it counts: `run_hardirq`, `acknowledge`, `run_nmi`, `run_debug`"
 )]
 pub trait Uncounted<Counts>: Context {}
 impl<Counts> Uncounted<Counts> for Process {}

@@ -262,6 +262,23 @@ impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Ope
     }
 }
 
+impl<'f, P: Port, X: Class<Counts: FromUser + Untraced>> Exception<'f, P, X, Open<Critical>> {
+    /// A body with everything masked and preemption off inside an exception that is neither: a breakpoint of user mode (C11).
+    /// What it comes to is for the second half.
+    #[inline(always)]
+    pub fn run_debug<R>(
+        self,
+        body: impl FnOnce(Cpu<P::Kernel, Critical>, &mut FrameOf<P::Kernel>) -> (Cpu<P::Kernel, Critical>, R),
+    ) -> (Exception<'f, P, X, Ran<Critical>>, R) {
+        let Exception { frame, noted, cpu, unrestored } = self;
+        cpu.task_word().add::<MachineOf<P>>(PREEMPT);
+        let (cpu, what) = body(cpu, frame);
+        check_context::<P::Kernel, Critical>(13, X::NAME);
+        cpu.task_word().sub::<MachineOf<P>>(PREEMPT);
+        (Exception { frame, noted, cpu, unrestored }, what)
+    }
+}
+
 impl<'f, P: Port, X: Class, C: Opens> Exception<'f, P, X, Ran<C>> {
     /// To the second of the contexts that the row names, before its body.
     #[inline(always)]

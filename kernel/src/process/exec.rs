@@ -4,13 +4,14 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use vestibule::Process as ProcessContext;
-use vestibule_arm64::Frame;
 use vestibule_arm64::fpsimd::{self, Fpsimd};
+use vestibule_arm64::{Frame, breakpoints};
 
 use super::{Memory, Process, Program};
 use crate::address_space::{AddressSpace, Start};
 use crate::errno::{Errno, Result};
 use crate::mte;
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::signals::{self, AlternateStack};
 use crate::task::Task;
@@ -80,8 +81,11 @@ impl Process {
 
 impl Task {
     /// A new program begins in it.
-    fn begin_program(&self, _: &Cpu<ProcessContext>) {
+    fn begin_program(&self, cpu: &Cpu<ProcessContext>) {
         self.signals.alternate.set(AlternateStack::NONE);
         self.reset_user_registers();
+        if !Bug::KeptBreakpoints.is_planted() {
+            breakpoints::clear(cpu);
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! A stopped task's registers, as a tracer reads and writes them: sets of them, laid out as Linux has them.
 
+use vestibule_arm64::breakpoints::Kind;
 use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::pstate::sanitise;
 use vestibule_arm64::{Frame, Thread};
 
 use crate::errno::{Errno, Result};
+use crate::{breakpoints, debug_registers};
 
 /// A set of registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +17,8 @@ pub enum Set {
     Fpsimd,
     /// The system call's number.
     SystemCall,
+    /// Breakpoints, or watchpoints.
+    Debug(Kind),
 }
 
 /// Bytes in the largest, to whole words.
@@ -30,6 +34,8 @@ impl Set {
         match kind {
             1 => Ok(Set::General),
             2 => Ok(Set::Fpsimd),
+            0x402 => Ok(Set::Debug(Kind::Breakpoint)),
+            0x403 => Ok(Set::Debug(Kind::Watchpoint)),
             0x404 => Ok(Set::SystemCall),
             _ => Err(Errno::EINVAL),
         }
@@ -41,6 +47,15 @@ impl Set {
             Set::General => GENERAL_WORDS * 8,
             Set::Fpsimd => size_of::<Fpsimd>(),
             Set::SystemCall => 4,
+            Set::Debug(_) => debug_registers::SIZE,
+        }
+    }
+
+    /// Only so many bytes, or a multiple of that, are read or written.
+    pub const fn granule(self) -> usize {
+        match self {
+            Set::General | Set::Fpsimd => 8,
+            Set::SystemCall | Set::Debug(_) => 4,
         }
     }
 
@@ -62,6 +77,11 @@ impl Set {
                 put(&mut bytes[size_of_val(&vectors)..], [status, control].iter().map(|word| word.to_le_bytes()));
             }
             Set::SystemCall => put(&mut bytes, [(frame.syscall as u32).to_le_bytes()].into_iter()),
+            Set::Debug(kind) => {
+                // SAFETY: the caller's.
+                let state = breakpoints::registers(kind).read(|number| unsafe { thread.point(kind, number) });
+                bytes[..state.len()].copy_from_slice(&state);
+            }
         }
         bytes
     }
@@ -75,6 +95,13 @@ impl Set {
         let mut whole = unsafe { self.read(frame, thread) };
         whole[..bytes.len()].copy_from_slice(bytes);
         match self {
+            Set::Debug(kind) => breakpoints::registers(kind).write(
+                bytes,
+                // SAFETY: the caller's.
+                |number| unsafe { thread.point(kind, number) },
+                // SAFETY: the caller's; there are so many, and they are user mode's.
+                |number, point| unsafe { thread.set_point(kind, number, point) },
+            )?,
             Set::General => general(&whole, frame)?,
             // SAFETY: the caller's.
             Set::Fpsimd => unsafe { thread.set_fpsimd(&fpsimd(&whole)) },

@@ -138,8 +138,7 @@ fn with_registers<R>(
 /// The `iovec` at `place`: where, and how much of the set.
 fn wanted(set: Set, place: usize) -> Result<(usize, usize)> {
     let [address, size]: [usize; 2] = read_user(place)?;
-    let whole_words = if set == Set::SystemCall { 4 } else { 8 };
-    if size % whole_words != 0 {
+    if size % set.granule() != 0 {
         return Err(Errno::EINVAL);
     }
     Ok((address, size.min(set.size())))

@@ -69,6 +69,46 @@ impl Set for Number {
     const KIND: usize = 0x404;
 }
 
+/// Breakpoints or watchpoints: Linux's `user_hwdebug_state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Debug {
+    /// The architecture's version, and how many there are.
+    pub info: u32,
+    /// Nothing.
+    pub pad: u32,
+    /// Each of them.
+    pub registers: [Register; 16],
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Register {
+    /// DBGBVR or DBGWVR.
+    pub address: u64,
+    /// DBGBCR or DBGWCR.
+    pub control: u32,
+    /// Nothing.
+    pub pad: u32,
+}
+
+impl Register {
+    /// Both of it.
+    pub const fn new(address: u64, control: u32) -> Register {
+        Register { address, control, pad: 0 }
+    }
+}
+
+impl Debug {
+    /// The first is that.
+    pub fn one(address: u64, control: u32) -> Debug {
+        let mut state = Debug::default();
+        state.registers[0] = Register::new(address, control);
+        state
+    }
+}
+
 /// A process that this one traces, by its number.
 #[derive(Clone, Copy)]
 pub struct Traced(pub usize);
@@ -137,6 +177,25 @@ impl Traced {
         request(SETREGSET, self.0, S::KIND, from_ref(&place) as usize)
     }
 
+    /// All of one kind.
+    pub fn debug<const KIND: usize>(self) -> Result<Debug> {
+        let mut state = Debug::default();
+        let place = [from_mut(&mut state) as usize, size_of::<Debug>()];
+        request(GETREGSET, self.0, KIND, from_ref(&place) as usize)?;
+        Ok(state)
+    }
+
+    /// Gives it the first `count` of one kind.
+    pub fn set_debug<const KIND: usize>(self, state: &Debug, count: usize) -> Result<()> {
+        self.set_part::<KIND>(state, 8 + 16 * count)
+    }
+
+    /// Gives it so many bytes of the state.
+    pub fn set_part<const KIND: usize>(self, state: &Debug, bytes: usize) -> Result<()> {
+        let place = [from_ref(state) as usize, bytes];
+        request(SETREGSET, self.0, KIND, from_ref(&place) as usize)
+    }
+
     /// The word at `address` in its memory.
     pub fn read(self, address: usize) -> Result<usize> {
         let mut word = 0;
@@ -147,6 +206,13 @@ impl Traced {
     /// Writes one there.
     pub fn write(self, address: usize, word: usize) -> Result<()> {
         request(POKEDATA, self.0, address, word)
+    }
+
+    /// The address that came with what it stopped for.
+    pub fn place(self) -> Result<u64> {
+        let mut info = [0_u64; 16];
+        request(GETSIGINFO, self.0, 0, from_mut(&mut info) as usize)?;
+        Ok(info[2])
     }
 
     /// Signal and code of what it stopped for.

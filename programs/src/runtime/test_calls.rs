@@ -24,6 +24,8 @@ const KERNEL_TAG_FAULTS: u32 = 0x1031;
 const SERROR: u32 = 0x1100;
 const SERROR_OUTCOME: u32 = 0x1101;
 const SERROR_COUNT: u32 = 0x1102;
+const COUNT_HITS: u32 = 0x1060;
+const OWN_BREAKPOINTS: u32 = 0x1061;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -216,4 +218,27 @@ pub enum KernelFault {
 pub fn fault(kind: KernelFault, argument: usize) {
     // SAFETY: nobody comes back, but from the tick's, which touches no memory.
     unsafe { call(KERNEL_FAULTS + kind as u32, [argument, 0, 0, 0, 0, 0]) };
+}
+
+/// What [`count_hits`] counts.
+#[derive(Clone, Copy)]
+pub enum Counts {
+    /// How often the caller comes to an instruction.
+    Instruction,
+    /// How often it loads from eight bytes, or stores to them.
+    Accesses,
+}
+
+/// `count_hits(what, address)`, number 0x1060: from now on that is counted there, by a breakpoint or a watchpoint that nobody is
+/// told of; with address 0 no longer. Result: how many were counted since the last such call.
+pub fn count_hits(what: Counts, address: usize) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(COUNT_HITS, [what as usize, address, 0, 0, 0, 0]) })
+}
+
+/// `own_breakpoints(what, times)`, number 0x1061: 0 sets breakpoints and a watchpoint in the kernel, 1 has the kernel come to them
+/// so many times, 2 removes them, 3 has it come there without. Result: how much was wrong; of 2: how many hits were missed.
+pub fn own_breakpoints(what: usize, times: usize) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(OWN_BREAKPOINTS, [what, times, 0, 0, 0, 0]) })
 }

@@ -1,8 +1,11 @@
 //! Registers, the current task and this CPU.
 
+use super::breakpoints::{self, ANY_SUSPENDED, OfCpu, STEPPED};
 use core::arch::asm;
+use core::cell::UnsafeCell;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
+use vestibule_arm64::breakpoints::{MOST, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{Frame, Hardware, Real, STACK_SHIFT};
 
@@ -21,28 +24,30 @@ macro_rules! write {
         unsafe { asm!(concat!("msr ", $register, ", {}"), in(reg) value, options(nostack, preserves_flags)) }
     }};
 }
-const MDSCR_SS: u64 = 1;
 
 /// What TPIDR_EL1 points to. As `vestibule_arm64::Thread`.
 #[repr(C)]
 pub struct Thread {
     word: AtomicU64,
-    cpu: AtomicU64,
+    pub(super) cpu: AtomicU64,
     stack_pointer: AtomicU64,
     stack_top: AtomicU64,
-    stepped: AtomicU64,
+    pub(super) armed: AtomicU64,
     fpsimd: Fpsimd,
     fpsimd_loaded_by: AtomicU64,
+    _rounded_up: u64,
+    pub(super) points: UnsafeCell<[[Point; MOST]; 2]>,
 }
 
 /// As `vestibule_arm64::CpuLocal`.
 #[repr(C)]
-struct CpuLocal {
+pub struct CpuLocal {
     overflow_stack_top: AtomicU64,
     irq_stack_top: AtomicU64,
     state: [AtomicU64; 3],
     number: usize,
     fpsimd_of: AtomicU64,
+    pub(super) points: OfCpu,
 }
 
 #[inline(always)]
@@ -72,17 +77,25 @@ pub fn capture(frame: &mut Frame) {
 pub fn capture_user(frame: &mut Frame) {
     capture(frame);
     frame.sp = read!("sp_el0");
-    if current().stepped.load(Relaxed) != 0 {
+    let armed = current().armed.load(Relaxed);
+    if armed != 0 {
         core::hint::cold_path();
-        write!("mdscr_el1", read!("mdscr_el1") & !MDSCR_SS);
-        isb();
+        breakpoints::disarm(current(), armed);
     }
 }
 
-/// The instruction that was stepped has been executed.
+/// These of MDSCR_EL1 become those.
 #[inline(always)]
-pub fn step_is_over() {
-    current().stepped.store(0, Relaxed);
+pub fn change_mdscr(changed: u64, to: u64) {
+    write!("mdscr_el1", read!("mdscr_el1") & !changed | to);
+}
+
+/// The instruction that was stepped has been executed. Whether that is told.
+#[inline(always)]
+pub fn step_is_over() -> bool {
+    let armed = current().armed.load(Relaxed);
+    current().armed.store(armed & !(STEPPED | ANY_SUSPENDED), Relaxed);
+    armed & STEPPED != 0 || armed & ANY_SUSPENDED == 0
 }
 
 /// Why, as an exception class.
@@ -106,9 +119,10 @@ pub fn put_back(frame: &Frame) {
 
 #[inline(always)]
 pub fn put_back_user(frame: &Frame) {
-    if current().stepped.load(Relaxed) != 0 {
+    let armed = current().armed.load(Relaxed);
+    if armed != 0 {
         core::hint::cold_path();
-        write!("mdscr_el1", read!("mdscr_el1") & !MDSCR_SS | MDSCR_SS);
+        breakpoints::arm(current(), armed);
     }
     write!("sp_el0", frame.sp);
     put_back(frame);
@@ -207,7 +221,7 @@ pub fn irq_stack_top() -> u64 {
 }
 
 #[inline(always)]
-fn this_cpu() -> &'static CpuLocal {
+pub fn this_cpu() -> &'static CpuLocal {
     // SAFETY: set before the task first ran.
     unsafe { &*(current().cpu.load(Relaxed) as *const CpuLocal) }
 }

@@ -1,7 +1,11 @@
 //! Exceptions from the kernel.
 
+use super::breakpoints;
 use super::cpu::{capture, capture_fault_address, capture_syndrome, free_irq_stack, put_back};
-use super::exception_class::{BRK, DATA_ABORT_CURRENT, INSTRUCTION_ABORT_CURRENT, UNKNOWN};
+use super::exception_class::{
+    BREAKPOINT_CURRENT, BRK, DATA_ABORT_CURRENT, INSTRUCTION_ABORT_CURRENT, SOFTWARE_STEP_CURRENT, UNKNOWN,
+    WATCHPOINT_CURRENT,
+};
 use super::interrupts::{interrupt_here, interrupt_on_irq_stack, is_nmi, nmi_here, nmi_on_irq_stack};
 use super::masks::{inherit, irqs_were_on, mask, mask_from_nmis_masked, open_to_serror_masked};
 use super::serror_body;
@@ -12,6 +16,7 @@ use super::steps::{
 use crate::hooks;
 use vestibule::Why;
 use vestibule_arm64::Frame;
+use vestibule_arm64::breakpoints::Kind;
 
 #[unsafe(link_section = ".noinstr.text")]
 pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
@@ -22,6 +27,12 @@ pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mu
             abort::<TRACKED, BACKEND>(frame);
         }
         BRK => brk::<TRACKED, BACKEND>(frame),
+        BREAKPOINT_CURRENT => breakpoint::<TRACKED, BACKEND>(frame),
+        WATCHPOINT_CURRENT => {
+            capture_fault_address(frame);
+            watchpoint::<TRACKED, BACKEND>(frame);
+        }
+        SOFTWARE_STEP_CURRENT => step::<TRACKED, BACKEND>(frame),
         UNKNOWN => undefined::<TRACKED, BACKEND>(frame),
         _ => {
             capture_fault_address(frame);
@@ -67,6 +78,36 @@ fn undefined<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 fn brk<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
     hooks::body_kernel_brk(frame);
+    leave_anywhere::<TRACKED>(believed_on, PREEMPT);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[inline(never)]
+fn breakpoint<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
+    hooks::body_kernel_breakpoint(frame);
+    breakpoints::suspend_in_kernel::<BACKEND>(Kind::Breakpoint, frame);
+    leave_anywhere::<TRACKED>(believed_on, PREEMPT);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[inline(never)]
+fn watchpoint<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
+    hooks::body_kernel_watchpoint(frame);
+    breakpoints::suspend_in_kernel::<BACKEND>(Kind::Watchpoint, frame);
+    leave_anywhere::<TRACKED>(believed_on, PREEMPT);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[inline(never)]
+fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
+    if !breakpoints::is_stepped_in_kernel() {
+        hooks::die("software step in the kernel, which nobody asked for", frame);
+    }
+    hooks::body_kernel_step(frame);
+    breakpoints::resume_in_kernel(frame);
     leave_anywhere::<TRACKED>(believed_on, PREEMPT);
 }
 

@@ -1,20 +1,26 @@
 //! Exceptions from user mode.
 
+use super::breakpoints;
 use super::cpu::{
     capture_fault_address, capture_syndrome, capture_user, irq_stack_top, load_first_fpsimd, put_back_user,
-    step_is_over,
+    step_is_over, word,
 };
-use super::exception_class::{BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_LOWER, SVC, UNKNOWN};
+use super::exception_class::{
+    BREAKPOINT_LOWER, BRK, DATA_ABORT_LOWER, INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_LOWER, SVC, UNKNOWN,
+    WATCHPOINT_LOWER,
+};
 use super::interrupts::interrupt_on_irq_stack;
 use super::masks::{mask, open, open_after_serror, open_to_serror_masked};
 use super::steps::{
-    AS_NMI, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced, leave_anywhere,
-    leave_to_user, prepare_for_user,
+    AS_NMI, PREEMPT, SYSCALL_ENTRY, SYSCALL_EXIT, enter_anywhere, enter_from_user, irqs_off, irqs_on, is_traced,
+    leave_anywhere, leave_to_user, prepare_for_user,
 };
 use super::{user_serror_body, user_serror_opened_body};
 use crate::hooks;
 use core::hint::cold_path;
+use core::sync::atomic::Ordering::Relaxed;
 use vestibule::Call;
+use vestibule_arm64::breakpoints::{Hit, Kind};
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 #[unsafe(link_section = ".noinstr.text")]
@@ -30,6 +36,11 @@ pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mu
                     abort::<TRACKED, BACKEND>(frame);
                 }
                 BRK => brk::<TRACKED, BACKEND>(frame),
+                BREAKPOINT_LOWER => breakpoint::<TRACKED, BACKEND>(frame),
+                WATCHPOINT_LOWER => {
+                    capture_fault_address(frame);
+                    watchpoint::<TRACKED, BACKEND>(frame);
+                }
                 SOFTWARE_STEP_LOWER => step::<TRACKED, BACKEND>(frame),
                 UNKNOWN => undefined::<TRACKED, BACKEND>(frame),
                 _ => unhandled::<TRACKED, BACKEND>(frame),
@@ -71,12 +82,11 @@ fn call(frame: &mut Frame) {
 }
 
 macro_rules! handlers {
-    ($($name:ident, $body:ident $(, $first:ident)?;)*) => {$(
+    ($($name:ident, $body:ident;)*) => {$(
         #[unsafe(link_section = ".noinstr.text")]
         fn $name<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
             enter_from_user::<TRACKED>();
             frame.syscall = NO_SYSCALL;
-            $($first();)?
             irqs_on::<TRACKED>();
             open::<BACKEND>();
             hooks::$body(frame);
@@ -92,7 +102,53 @@ handlers! {
     brk, body_user_brk;
     undefined, body_user_undefined;
     unhandled, body_user_unhandled;
-    step, body_user_step, step_is_over;
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[inline(never)]
+fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+    enter_from_user::<TRACKED>();
+    frame.syscall = NO_SYSCALL;
+    let is_told = step_is_over();
+    irqs_on::<TRACKED>();
+    open::<BACKEND>();
+    if is_told {
+        hooks::body_user_step(frame);
+    }
+    mask::<BACKEND>();
+    irqs_off::<TRACKED>();
+    prepare_for_user::<TRACKED, BACKEND>(frame);
+    leave_to_user::<TRACKED>();
+}
+
+macro_rules! points {
+    ($($name:ident, $body:ident, $kind:ident;)*) => {$(
+        #[unsafe(link_section = ".noinstr.text")]
+        #[inline(never)]
+        fn $name<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
+            enter_from_user::<TRACKED>();
+            frame.syscall = NO_SYSCALL;
+            word().fetch_add(PREEMPT, Relaxed);
+            let hit = hooks::$body(frame);
+            if hit == Hit::Passed {
+                breakpoints::suspend(Kind::$kind, frame);
+            }
+            word().fetch_add(PREEMPT.wrapping_neg(), Relaxed);
+            irqs_on::<TRACKED>();
+            open::<BACKEND>();
+            if hit == Hit::Told {
+                hooks::body_user_hit(frame);
+            }
+            mask::<BACKEND>();
+            irqs_off::<TRACKED>();
+            prepare_for_user::<TRACKED, BACKEND>(frame);
+            leave_to_user::<TRACKED>();
+        }
+    )*};
+}
+points! {
+    breakpoint, body_user_breakpoint, Breakpoint;
+    watchpoint, body_user_watchpoint, Watchpoint;
 }
 
 #[unsafe(link_section = ".noinstr.text")]

@@ -5,8 +5,9 @@
 
 use super::*;
 use crate::Bodies;
+use crate::breakpoints::{Hit, Kind};
 use core::marker::PhantomData;
-use vestibule::{Acknowledged, Error, Hardirq, Masks, NoNmi, Port};
+use vestibule::{Acknowledged, Critical, Error, Hardirq, Masks, NoNmi, Port};
 
 /// A kernel's port whose handlers have other masks than its backend: `B` in place of them.
 pub struct Mixed<B, K>(PhantomData<(B, K)>);
@@ -91,4 +92,19 @@ pub fn user_serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, E
 /// And its second.
 pub fn user_serror_opened<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {
     crate::bodies::user_serror_opened(cpu, frame)
+}
+
+/// What becomes of a point of user mode that was hit.
+pub fn user_point<K: Bodies>((cpu, hit): (Cpu<K, Critical>, Hit), kind: Kind, frame: &mut Frame) -> Hit {
+    crate::bodies::user_point((cpu, hit), kind, frame).1
+}
+
+/// The way over a point of the kernel.
+pub fn kernel_point<K: Bodies>(cpu: Cpu<K, Critical>, kind: Kind, frame: &mut Frame) -> Cpu<K, Critical> {
+    crate::bodies::kernel_point(cpu, kind, frame)
+}
+
+/// And its end.
+pub fn kernel_stepped<K: Bodies>(cpu: Cpu<K, Critical>, frame: &mut Frame) -> Cpu<K, Critical> {
+    crate::bodies::kernel_stepped(cpu, frame)
 }

@@ -5,5 +5,21 @@ use super::*;
 
 /// The running task is stepped.
 pub fn is_stepped<H: Hardware>() -> bool {
-    running::<H>().is_stepped::<H>()
+    running::<H>().armed::<H>() & STEPPED != 0
+}
+
+/// Its instruction has been executed: whether that is told.
+pub fn done<H: Hardware>() -> bool {
+    over_with::<H>()
+}
+
+/// What of it is suspended.
+pub fn suspended<H: Hardware>() -> u64 {
+    running::<H>().armed::<H>() & ANY_SUSPENDED
+}
+
+/// And is so still.
+pub fn suspend_again<H: Hardware>(suspended: u64) {
+    let armed = &running::<H>().armed.0;
+    H::store(armed, H::load(armed) | suspended);
 }

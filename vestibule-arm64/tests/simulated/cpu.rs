@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use vestibule::{Broken, CpuState};
+use vestibule_arm64::breakpoints::Point;
 use vestibule_arm64::{CpuLocal, Nmis, Thread, priority};
 
 /// The hardware that the port runs on here.
@@ -120,6 +121,17 @@ pub struct Running {
     pub exceptions: Vec<(usize, usize)>,
 }
 
+/// MDSCR_EL1.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Mdscr {
+    /// SS.
+    pub stepping: bool,
+    /// MDE.
+    pub monitors: bool,
+    /// KDE.
+    pub of_kernel: bool,
+}
+
 #[derive(Default)]
 pub struct State {
     pub user: bool,
@@ -137,9 +149,10 @@ pub struct State {
     pub esr: u64,
     pub far: u64,
     pub sp_el0: u64,
-    /// MDSCR_EL1.SS.
-    pub stepping: bool,
-    /// What of that is in effect.
+    pub mdscr: Mdscr,
+    /// The breakpoints and watchpoints that are in the CPU: kind and number, and which.
+    pub points: Vec<((usize, usize), Point)>,
+    /// What of MDSCR_EL1.SS is in effect.
     pub stepping_seen: bool,
     /// PSTATE.SS in user mode: the instruction that is stepped is still to be executed.
     pub unexecuted: bool,
@@ -293,8 +306,8 @@ impl State {
     /// A context synchronization event.
     pub fn synchronise(&mut self) {
         self.synchronised = true;
-        self.stepping_seen = self.stepping;
         self.tags.synchronise(false);
+        self.stepping_seen = self.mdscr.stepping;
     }
 
     /// What the hardware requires of whoever uses it.

@@ -16,8 +16,10 @@ pub enum Exception {
     InstructionAbort,
     Undefined,
     Brk,
-    /// A software step of user mode.
+    /// A software step.
     Step,
+    Breakpoint,
+    Watchpoint,
     Svc,
     /// A synchronous exception that no class is for: floating point.
     Unhandled,
@@ -60,7 +62,9 @@ impl Exception {
             Exception::OnSpEl0 => 0,
             Exception::Irq | Exception::Fiq | Exception::Nmi => unreachable!("an interrupt has no syndrome"),
             Exception::Brk => 0x3c << 26,
-            Exception::Step => 0x32 << 26,
+            Exception::Step => class(0x32),
+            Exception::Breakpoint => class(0x30),
+            Exception::Watchpoint => class(0x34),
             Exception::Svc => 0x15 << 26,
             Exception::Unhandled => 0x07 << 26,
             Exception::Other(class) => class << 26,
@@ -161,7 +165,8 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     // A system call counts as executed when it comes.
     state.unexecuted &= exception != Exception::Svc;
     let ss = u64::from(state.unexecuted) * SS;
-    state.spsr = if state.user { EL0T | ss } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
+    state.spsr = ss | if state.user { EL0T } else { EL1H | u64::from(state.daif) << DAIF_SHIFT };
+    state.unexecuted = false;
     if state.allint && !state.user {
         state.spsr |= ALLINT;
     }
@@ -172,7 +177,7 @@ fn enter(state: &mut State, exception: Exception, frame: &mut Frame) -> (Vector,
     if !is_interrupt {
         state.esr = exception.syndrome(state.user);
     }
-    if matches!(exception, Exception::DataAbort | Exception::InstructionAbort) {
+    if matches!(exception, Exception::DataAbort | Exception::InstructionAbort | Exception::Watchpoint) {
         state.far = FAULT_ADDRESS;
     }
     state.daif = ALL & !state.faults.entry_leaves_open;
@@ -215,8 +220,12 @@ fn exception_return(state: &mut State, frame: &Frame) {
     state.user = state.spsr & 0x1f == EL0T;
     state.tags.masked = state.spsr & TCO != 0;
     state.require(!state.user || state.sp_el0 == frame.sp, "SP_EL0 is another task's");
-    state.require(state.user || !state.stepping, "MDSCR.SS is set for the kernel");
-    state.unexecuted = state.stepping && state.spsr & SS != 0;
+    let stepped = state.mdscr.stepping;
+    state.require(
+        state.user || !stepped || state.daif == IRQS | A,
+        "the kernel is stepped with other masks than all but D",
+    );
+    state.unexecuted = stepped && state.spsr & SS != 0;
     state.require(!state.user || state.pmr == priority::OPEN, "user mode with a priority masked");
 }
 

@@ -1,13 +1,14 @@
 //! The port's hardware trait, on the simulated CPU.
 
-use crate::cpu::{Simulated, State, give_to, spawn, step, step_of, with};
+use crate::cpu::{Mdscr, Simulated, State, give_to, spawn, step, step_of, with};
 use crate::exceptions::Exception;
 use crate::memory::{Cell, counts, daif, flags, masks};
 use crate::steps::Kind;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
+use vestibule_arm64::breakpoints::{ENABLED, Kind as PointKind, MOST, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
-use vestibule_arm64::hardware::{ALLINT, D, DAIF_SHIFT, ISR_IS};
+use vestibule_arm64::hardware::{ALLINT, D, DAIF_SHIFT, ISR_IS, KDE, MDE, MDSCR_SS};
 use vestibule_arm64::{Frame, Hardware, Nmis, Thread, priority};
 
 /// Registers that an exception overwrites.
@@ -87,7 +88,7 @@ fn end_of_interrupt(how: &str, interrupt: u64) {
 impl State {
     /// The kernel opens these: with D among them, nothing is stepped.
     fn open(&mut self, bits: u32) -> &mut State {
-        let stepped = bits & D != 0 && (self.stepping || self.stepping_seen);
+        let stepped = bits & D != 0 && (self.mdscr.stepping || self.stepping_seen);
         self.require(!stepped, "the kernel opens debug exceptions with MDSCR.SS set");
         self
     }
@@ -169,12 +170,43 @@ unsafe impl Hardware for Simulated {
         set_banked("SP_EL0", |state| state.sp_el0 = sp);
     }
 
-    unsafe fn set_step<const ON: bool>() {
+    unsafe fn change_mdscr(changed: u64, to: u64) {
+        let mut named = Vec::new();
         with(|state| {
-            state.require(state.is_closed(), "MDSCR.SS is written with something open");
-            state.stepping = ON;
+            let ss = changed & MDSCR_SS != 0;
+            state.require(!ss || state.is_closed(), "MDSCR.SS is written with something open");
+            let Mdscr { stepping, monitors, of_kernel } = state.mdscr;
+            let become_ = |bit: u64, was: bool| if changed & bit != 0 { to & bit != 0 } else { was };
+            state.mdscr = Mdscr {
+                stepping: become_(MDSCR_SS, stepping),
+                monitors: become_(MDE, monitors),
+                of_kernel: become_(KDE, of_kernel),
+            };
         });
-        step(format!("MDSCR.SS := {}", u8::from(ON)));
+        for (bit, name) in [(MDSCR_SS, "SS"), (MDE, "MDE"), (KDE, "KDE")] {
+            if changed & bit != 0 {
+                named.push(format!("{name} := {}", u8::from(to & bit != 0)));
+            }
+        }
+        step(format!("MDSCR.{}", named.join(", ")));
+    }
+    unsafe fn set_points(kind: PointKind, before: &[Point; MOST], after: &[Point; MOST]) {
+        for (number, (before, after)) in before.iter().zip(after).enumerate() {
+            if (before.control | after.control) & ENABLED != 0 {
+                // SAFETY: the caller's.
+                unsafe { Self::set_point(kind, number, *after) }
+            }
+        }
+    }
+    unsafe fn set_point(kind: PointKind, number: usize, point: Point) {
+        with(|state| {
+            state.points.retain(|(which, _)| *which != (kind as usize, number));
+            if point.control & 1 != 0 {
+                state.points.push(((kind as usize, number), point));
+            }
+        });
+        let what = if point.control & 1 != 0 { format!("{:#x}", point.address) } else { "none".into() };
+        step(format!("{kind:?} {number} := {what}"));
     }
 
     // No step: the port may keep what it gave before.

@@ -8,6 +8,7 @@ use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
     Kernel, Machine, NoIrq, NoNmi, Process, Scheduler, Softirqs, SyscallWork, UserWork,
 };
+use vestibule_arm64::breakpoints::Hit;
 use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3};
 
@@ -24,6 +25,8 @@ pub trait Flavour: Sized + 'static {
     type SyscallWork: SyscallWork<Test<Self>>;
     type Softirqs: Softirqs<Test<Self>>;
     type Checks: Checks;
+    /// What becomes of breakpoints and watchpoints of user mode.
+    const HIT: Hit = Hit::Told;
 
     /// There are tag checks; of the kernel's accesses, too.
     const TAG_CHECKS: bool = false;
@@ -116,12 +119,26 @@ impl<F: Flavour> Bodies for Test<F> {
         kernel_abort: Inherit => kernel_abort;
         user_brk: Process;
         user_step: Process => user_step;
+        user_hit: Process;
         kernel_brk: Critical;
+        kernel_breakpoint: Critical;
+        kernel_watchpoint: Critical;
+        kernel_step: Critical;
         user_undefined: Process;
         kernel_undefined: Inherit;
         serror_corrected: Error;
         user_serror: Process;
         user_unhandled: Process;
+    }
+
+    fn user_breakpoint(cpu: Cpu<Self, Critical>, _: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        runs("body user_breakpoint");
+        (cpu, F::HIT)
+    }
+
+    fn user_watchpoint(cpu: Cpu<Self, Critical>, _: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
+        runs("body user_watchpoint");
+        (cpu, F::HIT)
     }
 
     fn interrupt(cpu: Cpu<Self, Hardirq>, interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {

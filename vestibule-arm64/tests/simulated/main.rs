@@ -23,6 +23,7 @@ mod memory;
 mod scenario;
 mod steps;
 
+mod breakpoints;
 mod broken_rules;
 mod fatal;
 mod from_kernel;

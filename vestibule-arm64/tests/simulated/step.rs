@@ -24,7 +24,7 @@ watched!(Steps {
 
 /// In user mode: is it stepped, and is its instruction still to be executed?
 fn state() -> (bool, bool) {
-    with(|state| (state.stepping, state.unexecuted))
+    with(|state| (state.mdscr.stepping, state.unexecuted))
 }
 
 const UNEXECUTED: (bool, bool) = (true, true);
@@ -73,6 +73,7 @@ fn c12_the_whole_of_a_step() {
           nesting := kernel
           load watching
           write frame.syscall
+          load thread.step
           thread.step := no
           load watching
           belief := prepared

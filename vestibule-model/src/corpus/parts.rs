@@ -5,7 +5,10 @@ use vestibule::{
     Accounting, Class, Cpu, Critical, Entered, Exception, Flags, Hardirq, Inherit, NoIrq, NoNmi, Open, Port, Prepares,
     Process, Ran, Ready, Restored, Scheduler, Stage, Taken, Then, Untraced, UserWork, Why, Word, forge,
 };
-use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
+use vestibule_arm64::classes::{
+    El0Breakpoint, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El1Abort, El1Breakpoint, El1Brk, El1Irq, El1Nmi,
+    El1Serror, El1Step,
+};
 use vestibule_arm64::entry::{self, forge as port};
 use vestibule_arm64::{Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Irq};
 
@@ -99,12 +102,18 @@ vectors! {
     el1_abort, kernel_abort, El1Abort, el1[0], ABORTS, else el1_sync,
         capture capture_syndrome capture_fault_address, put_back;
     el1_brk, kernel_brk, El1Brk, el1[0], &[Kind::Brk], else el1_sync, capture capture_syndrome, put_back;
+    el1_breakpoint, kernel_breakpoint, El1Breakpoint, el1[0], &[Kind::Breakpoint], else el1_sync,
+        capture capture_syndrome, put_back;
+    el1_step, kernel_step, El1Step, el1[0], &[Kind::Step], else el1_sync, capture capture_syndrome, put_back;
     el1_irq, kernel_irq, El1Irq, el1[1], &[Kind::Irq], else el1_irq, capture, put_back;
     el1_nmi, kernel_nmi, El1Nmi, el1[1], &[Kind::Nmi], else el1_irq, capture, put_back;
     el1_serror, kernel_serror, El1Serror, el1[3], ERRORS, else el1_serror, capture capture_syndrome, put_back;
     el0_svc, user_svc, El0Svc, el0[0], &[Kind::Svc], else el0_sync, capture_user capture_syndrome, put_back_user;
     el0_undefined, user_undefined, El0Undefined, el0[0], &[Kind::Undefined], else el0_sync,
         capture_user capture_syndrome, put_back_user;
+    el0_breakpoint, user_breakpoint, El0Breakpoint, el0[0], &[Kind::Breakpoint], else el0_sync,
+        capture_user capture_syndrome, put_back_user;
+    el0_step, user_step, El0Step, el0[0], &[Kind::Step], else el0_sync, capture_user capture_syndrome, put_back_user;
     el0_irq, user_irq, El0Irq, el0[1], &[Kind::Irq], else el0_irq, capture_user, put_back_user;
     el0_serror, user_serror, El0Serror, el0[3], ERRORS, else el0_serror, capture_user capture_syndrome, put_back_user;
 }

@@ -3,6 +3,7 @@
 use vestibule::Taken;
 use vestibule_arm64::classes::{El0Irq, El0Svc};
 use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::hardware::MDSCR_SS;
 use vestibule_arm64::step::forge::is_stepped;
 use vestibule_arm64::{Bodies, Frame, Hardware};
 
@@ -62,7 +63,7 @@ handlers! {
         let x = taken.enter().open().trace_entry().call(K::syscall).trace_exit().mask();
         if is_stepped::<Simulated>() {
             // SAFETY: of the simulated CPU only; what follows from it is what the model is to find.
-            unsafe { Simulated::set_step::<true>() }
+            unsafe { Simulated::change_mdscr(MDSCR_SS, MDSCR_SS) }
         }
         x.prepare().restore()
     };
@@ -104,7 +105,7 @@ fn saves_and_clears(frame: &mut Frame) {
     saves(frame);
     if is_stepped::<Simulated>() {
         // SAFETY: as above.
-        unsafe { Simulated::set_step::<false>() }
+        unsafe { Simulated::change_mdscr(MDSCR_SS, 0) }
     }
 }
 

@@ -22,7 +22,11 @@ impl World {
         if exception == Exception::Svc && promise == Promise::User && !in_round {
             self.check_call(&ghost);
         }
-        if ghost.ran && promise == Promise::User {
+        let told = exception.is_point() && promise == Promise::User && was.level == Level::El0 && !in_round;
+        if told {
+            // Its second body.
+            (self.top().ghost.ran, self.top().ghost.masked) = (false, false);
+        } else if ghost.ran && promise == Promise::User {
             return;
         }
         self.check(15, ghost.tracked || !self.design.tracked, "the body comes before the entry step");
@@ -116,8 +120,9 @@ impl World {
                 self.check(81, counts == was.counts + NMI + HARDIRQ, "an SError's body does not count as NMI-like");
             }
             Promise::Critical => {
-                self.check(10, self.is_in(Context::Critical), "a debug exception's body has something open");
-                self.check(72, counts == was.counts + PREEMPT, "a debug exception's body does not count");
+                let (masked, counted) = if from_user { (11, 11) } else { (10, 72) };
+                self.check(masked, self.is_in(Context::Critical), "a debug exception's body has something open");
+                self.check(counted, counts == was.counts + PREEMPT, "a debug exception's body does not count");
             }
         }
         if matches!(promise, Promise::Inherited | Promise::Hardirq) && !from_user && self.design.tracked {
@@ -202,11 +207,7 @@ impl World {
         let top = self.innermost();
         let (ghost, was) = (top.ghost, top.before);
         let traceless = self.task().activations.iter().find_map(|one| one.exception.filter(|_| one.leaves_no_trace()));
-        self.check(
-            84,
-            traceless.is_none_or(|exception| exception == Exception::Brk),
-            "the scheduler runs in an NMI-like exception",
-        );
+        self.check(84, traceless.is_none_or(Exception::is_debug), "the scheduler runs in an NMI-like exception");
         self.check(35, traceless.is_none(), "the scheduler runs in a debug exception");
         self.check(29, daif & (D | A) == 0, "the scheduler is entered with SError or debug exceptions masked");
         let nmis = self.design.backend.has_nmis() && self.design.backend.masks_nmis(self.masks());

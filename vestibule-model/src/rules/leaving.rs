@@ -3,13 +3,14 @@
 use vestibule::Level as Context;
 use vestibule::{Flags, Row};
 use vestibule_arm64::classes::{
-    El0Abort, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled, El1Abort, El1Brk, El1Fiq,
-    El1Irq, El1Nmi, El1Serror, El1Undefined,
+    El0Abort, El0Breakpoint, El0Brk, El0Fiq, El0Irq, El0Serror, El0Step, El0Svc, El0Undefined, El0Unhandled,
+    El0Watchpoint, El1Abort, El1Breakpoint, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Step, El1Undefined,
+    El1Watchpoint,
 };
 use vestibule_arm64::{Frame, NO_SYSCALL};
 
 use super::{BELIEF_ON, COUNT, NMI, RESCHED, WORK};
-use crate::cpu::{Level, Pstate};
+use crate::cpu::{Level, Masks, Pstate};
 use crate::event::Exception;
 use crate::ghost::{Ghost, Outcome, Snapshot};
 use crate::kernel::{EINTR, MADE, RESTART, SKIPPED};
@@ -31,7 +32,9 @@ impl World {
         self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
         self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
         let stepped = if to_user { SS } else { 0 };
-        let other = (self.cpu.spsr ^ was.pstate.to_spsr()) & !stepped;
+        self.check_kernels_points(self.innermost().exception.filter(|_| !to_user));
+        let returns_to = self.returns_to(self.innermost().exception, was.pstate);
+        let other = (self.cpu.spsr ^ returns_to.to_spsr()) & !stepped;
         self.check(40, other == 0, "returns to another state");
         self.check_outcome(ghost.outcome, &was, frame);
         let interrupted = if to_user { stack_top(self.current) } else { was.stack_pointer };
@@ -82,7 +85,7 @@ impl World {
 
     /// The exit does not look for work if the table says that its class prepares nothing.
     fn check_preparation(&mut self, ghost: &Ghost, was: &Snapshot) {
-        let constraint = if self.innermost().exception == Some(Exception::Brk) { 35 } else { 84 };
+        let constraint = if self.innermost().exception.is_some_and(Exception::is_debug) { 35 } else { 84 };
         let nmi = self.innermost().ghost.nmi;
         let prepares = !nmi && prepares(self.innermost().exception, was.level);
         self.check(constraint, prepares || !ghost.prepared, "an exit looks for work whose class prepares nothing");
@@ -132,13 +135,15 @@ impl World {
         let traceless = left.leaves_no_trace();
         let of = |regular: u16| match (traceless, left.exception) {
             (false, _) => regular,
-            (true, Some(Exception::Brk)) => 24,
+            (true, Some(exception)) if exception.is_debug() => 24,
             (true, _) => 85,
         };
         self.check(of(116), now.counts == was.counts, "counts other than were found");
         self.check(of(67), now.nesting == was.nesting, "tracking is at another depth than was found");
         self.check(of(42), now.belief == was.belief, "another belief than was found");
-        self.check(of(40), now.masks == was.masks && now.level == was.level, "other masks than were found");
+        let returned = self.returns_to(left.exception, was.pstate);
+        let masks = Masks { daif: returned.daif, allint: returned.allint, ..was.masks };
+        self.check(of(40), now.masks == masks && now.level == was.level, "other masks than were found");
         self.check(of(108), now.stack == was.stack, "another stack than was found");
         let kept = was.level == Level::El1 || now.sp_el0 == was.sp_el0;
         self.check(40, kept, "another user stack pointer than was found");
@@ -210,6 +215,8 @@ const fn prepares(exception: Option<Exception>, from: Level) -> bool {
         (Level::El0, Some(Exception::DataAbort | Exception::InstructionAbort)) => Row::of::<El0Abort>(),
         (Level::El0, Some(Exception::Brk)) => Row::of::<El0Brk>(),
         (Level::El0, Some(Exception::Step)) => Row::of::<El0Step>(),
+        (Level::El0, Some(Exception::Breakpoint)) => Row::of::<El0Breakpoint>(),
+        (Level::El0, Some(Exception::Watchpoint)) => Row::of::<El0Watchpoint>(),
         (Level::El0, Some(Exception::Undefined)) => Row::of::<El0Undefined>(),
         (Level::El0, Some(Exception::Irq)) => Row::of::<El0Irq>(),
         (Level::El0, Some(Exception::Fiq)) => Row::of::<El0Fiq>(),
@@ -222,6 +229,9 @@ const fn prepares(exception: Option<Exception>, from: Level) -> bool {
         (Level::El1, Some(Exception::Fiq)) => Row::of::<El1Fiq>(),
         (Level::El1, Some(Exception::Nmi | Exception::FiqNmi)) => Row::of::<El1Nmi>(),
         (Level::El1, Some(Exception::Brk)) => Row::of::<El1Brk>(),
+        (Level::El1, Some(Exception::Breakpoint)) => Row::of::<El1Breakpoint>(),
+        (Level::El1, Some(Exception::Watchpoint)) => Row::of::<El1Watchpoint>(),
+        (Level::El1, Some(Exception::Step)) => Row::of::<El1Step>(),
         (Level::El1, Some(Exception::CorrectedError | Exception::UncorrectedError)) => Row::of::<El1Serror>(),
         (Level::El1, _) => Row::of::<El1Undefined>(),
     };

@@ -1,33 +1,64 @@
 //! One boot test: what to boot, and what must come of it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
 use crate::backend::Backend;
-use crate::build::Programs;
+use crate::build::{self, Programs};
 use crate::machine::{Boot, End, Machine};
-use crate::new_cpu_boots;
 use crate::qemu::Qemu;
-use crate::shim_boots;
+use crate::toolchain::Toolchain;
 
-/// One build of the kernel.
-pub struct Kernel {
-    pub name: &'static str,
-    pub elf: PathBuf,
+/// A build of the kernel.
+#[derive(Clone, Copy)]
+pub struct Build {
+    /// Whether every check is on.
+    pub checked: bool,
     pub backend: Backend,
     /// Whether it is for memory with tags, and the machine has such.
     pub mte: bool,
-    /// What starts it, of tests that are behind it.
-    pub shim: PathBuf,
 }
 
-impl Kernel {
-    /// What tells kernels apart where one of each is booted: nothing of the usual one.
-    fn named(&self) -> String {
-        format!("{}{}", self.backend.named(), if self.mte { " with tags" } else { "" })
+impl Build {
+    /// What comes of it.
+    pub fn kernel(self, toolchain: &Toolchain) -> Result<Kernel> {
+        let elf = match (self.checked, self.mte) {
+            (true, false) => build::kernel(toolchain, "release", self.backend)?,
+            (true, true) => build::tagged_kernel(toolchain, "release", self.backend)?,
+            (false, false) => build::plain_kernel(toolchain, self.backend)?,
+            (false, true) => build::plain_tagged_kernel(toolchain, self.backend)?,
+        };
+        Ok(Kernel { build: self, elf, shim: build::shim(toolchain)? })
     }
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checks = if self.checked { "checked" } else { "plain" };
+        let tags = if self.mte { " with tags" } else { "" };
+        write!(f, "{checks} kernel{}{tags}", self.backend.named())
+    }
+}
+
+/// A kernel that tests boot.
+pub struct Kernel {
+    pub build: Build,
+    elf: PathBuf,
+    /// What starts it, of tests that are behind it.
+    shim: PathBuf,
+}
+
+/// The machine that a test wants, besides what its kernel wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum On {
+    Usual,
+    /// QEMU's newest CPU, whatever the backend. Its pointers are signed by a function that QEMU has made up for speed.
+    NewCpu,
+    /// With EL2, and the shim there.
+    BehindShim,
 }
 
 /// What tests are booted with.
@@ -40,9 +71,6 @@ pub struct Bench<'a> {
     /// How long a boot may take.
     pub limit: Duration,
 }
-
-/// The name of the build with every check on.
-pub const CHECKED: &str = "checked";
 
 /// A boot that must show certain lines and end with a certain status.
 pub struct BootTest {
@@ -58,27 +86,27 @@ pub struct BootTest {
 
 impl BootTest {
     /// Boots the kernel and compares; an error says what differs and shows what it said.
-    pub fn run(&self, bench: &Bench) -> Result<Boot> {
-        self.run_as(bench, self.command_line, self.cpus)
+    pub fn run(&self, on: On, bench: &Bench) -> Result<Boot> {
+        self.run_as(on, bench, self.command_line, self.cpus)
     }
 
     /// The same with another command line, and on so many CPUs.
-    pub fn run_as(&self, bench: &Bench, command_line: &str, cpus: u32) -> Result<Boot> {
+    pub fn run_as(&self, on: On, bench: &Bench, command_line: &str, cpus: u32) -> Result<Boot> {
         let kernel = bench.kernel;
         let machine = Machine {
             kernel: &kernel.elf,
-            shim: shim_boots::has(self).then_some(kernel.shim.as_path()),
+            shim: (on == On::BehindShim).then_some(kernel.shim.as_path()),
             initrd: bench.initrd,
             program: Some(bench.programs.find(self.program())?),
             command_line,
             cpus,
-            cpu: if new_cpu_boots::has(self) { new_cpu_boots::CPU } else { kernel.backend.cpu() },
-            mte: kernel.mte,
+            cpu: if on == On::NewCpu { "max,pauth-impdef=on" } else { kernel.build.backend.cpu() },
+            mte: kernel.build.mte,
             limit: Some(bench.limit),
         };
         let started = Instant::now();
         let boot = machine.boot(bench.qemu)?;
-        let name = format!("boot test {}, {} kernel{}", self.name, kernel.name, kernel.named());
+        let name = format!("boot test {}, {}", self.name, kernel.build);
         self.judge(&boot)
             .map_err(|why| anyhow!("{name}: {why}\nits log:\n{}its terminal:\n{}", boot.log, boot.terminal))?;
         println!("{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
@@ -86,8 +114,8 @@ impl BootTest {
     }
 
     /// Whether that build has what it needs: only the checked one has bugs planted.
-    pub fn is_for(&self, kernel: &Kernel) -> bool {
-        kernel.name == CHECKED || !self.command_line.contains("bug=")
+    pub fn is_for(&self, build: Build) -> bool {
+        build.checked || !self.command_line.contains("bug=")
     }
 
     /// The name of the program, which is its own first argument.

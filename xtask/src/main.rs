@@ -50,6 +50,7 @@ mod serial;
 mod shell_lines;
 mod shim_boots;
 mod standard_library;
+mod suites;
 mod symbols;
 mod table;
 mod test;

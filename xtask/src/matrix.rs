@@ -9,18 +9,15 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::backend::Backend;
-use crate::boot_test::{Bench, BootTest, CHECKED, Kernel};
-use crate::boots::{BOOT_TESTS, MTE_TESTS, NMI_TESTS};
-use crate::build::{self, Programs};
-use crate::c_library;
+use crate::boot_test::{Bench, BootTest, Build, On};
+use crate::build::Programs;
 use crate::entries::Entries;
 use crate::initrd::Root;
 use crate::machine::Boot;
-use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::progress::say;
 use crate::qemu::Qemu;
-use crate::shim_boots::SHIM_TESTS;
 use crate::toolchain::Toolchain;
+use crate::{c_library, suites};
 
 const PREEMPTION: [&str; 3] = ["none", "full", "lazy"];
 const CPUS: [u32; 2] = [1, 4];
@@ -40,34 +37,31 @@ pub struct Options {
 
 /// One kernel, and how it is booted.
 struct Cell {
-    backend: Backend,
-    mte: bool,
+    build: Build,
     preempt: &'static str,
     cpus: u32,
 }
 
 impl Cell {
     fn all() -> impl Iterator<Item = Cell> {
-        let kernels = Backend::value_variants().iter().flat_map(|&backend| [false, true].map(|mte| (backend, mte)));
-        kernels.flat_map(|(backend, mte)| {
+        let build = |backend| [false, true].map(|mte| Build { checked: true, backend, mte });
+        Backend::value_variants().iter().copied().flat_map(build).flat_map(|build| {
             let boots = PREEMPTION.iter().flat_map(|&preempt| CPUS.map(|cpus| (preempt, cpus)));
-            boots.map(move |(preempt, cpus)| Cell { backend, mte, preempt, cpus })
+            boots.map(move |(preempt, cpus)| Cell { build, preempt, cpus })
         })
     }
 
     fn name(&self) -> String {
-        let tags = if self.mte { "with tags" } else { "without tags" };
-        format!("{}, {tags}, preempt={}, CPUs: {}", self.backend, self.preempt, self.cpus)
+        let tags = if self.build.mte { "with tags" } else { "without tags" };
+        format!("{}, {tags}, preempt={}, CPUs: {}", self.build.backend, self.preempt, self.cpus)
     }
 
     /// The tests that this cell boots.
-    fn tests(&self) -> impl Iterator<Item = &'static BootTest> {
-        let nmis = if self.backend == Backend::Daif { &[][..] } else { NMI_TESTS };
-        let tags = if self.mte { MTE_TESTS } else { &[][..] };
+    fn tests(&self) -> impl Iterator<Item = (On, &'static BootTest)> {
         // One and the same program is there with several numbers of CPUs and several preemption models.
         let mut programs = BTreeSet::new();
-        let usual = BOOT_TESTS.iter().filter(move |test| programs.insert(test.arguments()));
-        usual.chain([SHIM_TESTS, NEW_CPU_TESTS, nmis, tags].into_iter().flatten()).filter(|test| self.can(test))
+        let new = move |(on, test): &(On, &BootTest)| programs.insert((*on == On::NewCpu, test.arguments()));
+        suites::tests_of(self.build).filter(|(_, test)| self.can(test)).filter(new)
     }
 
     fn can(&self, test: &BootTest) -> bool {
@@ -82,21 +76,10 @@ impl Cell {
             && (self.preempt == "full" || !begins(&["faulting-copy"]))
     }
 
-    fn boot(&self, test: &BootTest, bench: &Bench) -> Result<Boot> {
+    fn boot(&self, test: &BootTest, on: On, bench: &Bench) -> Result<Boot> {
         let options = test.options().filter(|option| !option.starts_with("preempt="));
         let options: String = options.flat_map(|option| [option, " "]).collect();
-        test.run_as(bench, &format!("preempt={} {options}-- {}", self.preempt, test.arguments()), self.cpus)
-    }
-
-    fn kernel(&self, toolchain: &Toolchain) -> Result<Kernel> {
-        let build = if self.mte { build::tagged_kernel } else { build::kernel };
-        Ok(Kernel {
-            name: CHECKED,
-            elf: build(toolchain, "release", self.backend)?,
-            backend: self.backend,
-            mte: self.mte,
-            shim: build::shim(toolchain)?,
-        })
+        test.run_as(on, bench, &format!("preempt={} {options}-- {}", self.preempt, test.arguments()), self.cpus)
     }
 }
 
@@ -110,10 +93,10 @@ pub fn matrix(options: &Options) -> Result<ExitCode> {
     for cell in Cell::all().filter(|cell| named(&cell.name(), &options.only)) {
         say(&cell.name());
         let limit = Duration::from_secs(options.timeout);
-        let bench =
-            Bench { kernel: &cell.kernel(&toolchain)?, programs: &programs, initrd: &initrd, qemu: &qemu, limit };
-        for test in cell.tests().filter(|test| named(test.name, &options.boot)) {
-            came.note(&cell, cell.boot(test, &bench))?;
+        let kernel = &cell.build.kernel(&toolchain)?;
+        let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu: &qemu, limit };
+        for (on, test) in cell.tests().filter(|(_, test)| named(test.name, &options.boot)) {
+            came.note(&cell, cell.boot(test, on, &bench))?;
         }
     }
     came.end(options.only.is_none() && options.boot.is_none())
@@ -137,7 +120,7 @@ impl Came {
         match boot {
             Ok(boot) => {
                 self.passed += 1;
-                self.entries.entry(cell.backend.name()).or_default().add(&boot.log)
+                self.entries.entry(cell.build.backend.name()).or_default().add(&boot.log)
             }
             Err(error) => {
                 self.failed += 1;

@@ -2,9 +2,6 @@
 
 use crate::boot_test::BootTest;
 
-/// Its pointers are signed by a function that QEMU has made up for speed.
-pub const CPU: &str = "max,pauth-impdef=on";
-
 /// In the order they run.
 pub const NEW_CPU_TESTS: &[BootTest] = &[BootTest {
     name: "faults are told as Linux tells them, on a new CPU",
@@ -13,8 +10,3 @@ pub const NEW_CPU_TESTS: &[BootTest] = &[BootTest {
     lines: &["faults: 81 checks, 0 failed"],
     status: 0,
 }];
-
-/// Whether a test is one of these.
-pub fn has(test: &BootTest) -> bool {
-    NEW_CPU_TESTS.iter().any(|other| other.name == test.name)
-}

@@ -68,8 +68,3 @@ pub const SHIM_TESTS: &[BootTest] = &[
         status: 1,
     },
 ];
-
-/// Whether `test` is one of them.
-pub fn has(test: &BootTest) -> bool {
-    SHIM_TESTS.iter().any(|other| other.name == test.name)
-}

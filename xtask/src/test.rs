@@ -9,20 +9,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::backend::Backend;
 use crate::binary;
-use crate::boot_test::{Bench, BootTest, CHECKED, Kernel};
-use crate::boots::{BLIND_TESTS, BOOT_TESTS, MTE_TESTS, NMI_TESTS};
+use crate::boot_test::{Bench, BootTest, Build, Kernel, On};
 use crate::build::{self, Programs};
 use crate::counter::Counter;
 use crate::initrd::Root;
-use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
-use crate::report_boots::REPORT_TESTS;
-use crate::shim_boots::SHIM_TESTS;
 use crate::toolchain::Toolchain;
 use crate::{
-    c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command, workspace,
+    c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command, suites,
+    workspace,
 };
 
 /// The packages that are compiled for the bare-metal target too.
@@ -202,96 +199,67 @@ fn counts(tally: &mut Tally) -> Result<()> {
     tally.note(count::check(&kernel, &programs, &qemu, &counter))
 }
 
-/// Boots the minimal kernel, and every boot test with both kernels, also after one has failed.
+/// Boots the minimal kernel, and every boot test with each kernel that is for it, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
     let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
-    let chosen = |test: &&BootTest| asked(test.name);
-    let backend = options.backend.unwrap_or_default();
-    // The usual kernel boots all the usual tests; one for tags besides boots its own.
-    let all = |backend: Backend| {
-        BOOT_TESTS.iter().chain(of_backend(backend)).chain(NEW_CPU_TESTS).chain(SHIM_TESTS).chain(REPORT_TESTS)
-    };
-    let tests: Vec<_> = all(backend).filter(chosen).filter(|_| !options.mte).collect();
-    let usual = all(backend).filter(|_| options.mte);
-    // Where no backend is asked for, what needs NMIs on the other two: on `AllInt` by the kernel for tags, which is one more anyway.
-    let samples = options.backend.is_none() && !options.mte;
-    let nmi_tests: Vec<_> = NMI_TESTS.iter().filter(chosen).filter(|_| samples).collect();
-    let tagged_tests: Vec<_> = MTE_TESTS.iter().chain(usual).filter(chosen).chain(nmi_tests.iter().copied()).collect();
-    let minimal = Some(minimal_kernel::TEST).filter(|test| chosen(&test));
-    let (interactive, one_command) = (asked(interactive::NAME), asked(one_command::NAME));
-    let none = tests.is_empty() && tagged_tests.is_empty() && minimal.is_none() && !interactive && !one_command;
-    if let (Some(name), true) = (&options.boot, none) {
-        bail!("no boot test has {name:?} in its name");
-    }
-    say("boot tests");
-    let before = tally.failed;
     let (toolchain, qemu, limit) = (Toolchain::ready()?, Qemu::ready()?, Duration::from_secs(options.timeout));
-    if minimal.is_some() {
+    let backend = options.backend.unwrap_or_default();
+    let Tally { passed, failed } = *tally;
+    say("boot tests");
+    if asked(minimal_kernel::TEST.name) {
         tally.note_and_show(minimal_kernel::check(&toolchain, &qemu, limit));
     }
-    if interactive {
+    if asked(interactive::NAME) {
         tally.note_and_show(interactive::check(&toolchain, &qemu, backend));
     }
-    if one_command {
+    if asked(one_command::NAME) {
         tally.note_and_show(one_command::check(&toolchain, &qemu, backend));
     }
-    let shim = build::shim(&toolchain)?;
-    if !tests.is_empty() {
-        let kernels = [
-            (CHECKED, build::kernel(&toolchain, "release", backend)?),
-            ("plain", build::plain_kernel(&toolchain, backend)?),
-        ]
-        .map(|(name, elf)| Kernel { name, elf, backend, mte: false, shim: shim.clone() });
-        boot_kernels(&tests, &kernels, &toolchain, &qemu, limit, tally)?;
-    }
-    if !nmi_tests.is_empty() {
-        let (backend, shim) = (Backend::Pmr, shim.clone());
-        let elf = build::kernel(&toolchain, "release", backend)?;
-        let kernel = Kernel { name: CHECKED, elf, backend, mte: false, shim };
-        boot_kernels(&nmi_tests, &[kernel], &toolchain, &qemu, limit, tally)?;
-    }
-    if !tagged_tests.is_empty() {
-        let backend = if samples { Backend::Allint } else { backend };
-        let mut kernels = vec![Kernel {
-            name: CHECKED,
-            elf: build::tagged_kernel(&toolchain, "release", backend)?,
-            backend,
-            mte: true,
-            shim: shim.clone(),
-        }];
-        if options.mte {
-            let elf = build::plain_tagged_kernel(&toolchain, backend)?;
-            kernels.push(Kernel { name: "plain", elf, backend, mte: true, shim });
+    for (build, tests) in boots(options) {
+        let tests: Vec<_> = tests.into_iter().filter(|(_, test)| asked(test.name)).collect();
+        if !tests.is_empty() {
+            boot_kernel(&build.kernel(&toolchain)?, &tests, &toolchain, &qemu, limit, tally)?;
         }
-        boot_kernels(&tagged_tests, &kernels, &toolchain, &qemu, limit, tally)?;
     }
-    match tally.failed - before {
-        0 => Ok(()),
-        failed => bail!("boot tests failed: {failed}"),
+    match (tally.passed - passed, tally.failed - failed) {
+        (0, 0) => bail!("no boot test has {:?} in its name", options.boot),
+        (_, 0) => Ok(()),
+        (_, failed) => bail!("boot tests failed: {failed}"),
     }
 }
 
-fn of_backend(backend: Backend) -> &'static [BootTest] {
-    if backend == Backend::Daif { BLIND_TESTS } else { NMI_TESTS }
+type Tests = Vec<(On, &'static BootTest)>;
+
+/// What is booted for which tests: both builds of the kernel that was asked for; without any, of others also what only they can do.
+fn boots(options: &Options) -> Vec<(Build, Tests)> {
+    let backend = options.backend.unwrap_or_default();
+    let both = [true, false].map(|checked| Build { checked, backend, mte: options.mte });
+    let mut boots: Vec<_> = both.into_iter().map(|build| (build, suites::tests_of(build).collect())).collect();
+    if options.backend.is_none() && !options.mte {
+        // Tags and NMIs in one, as each kernel takes as long to build as it boots.
+        let others = [(Backend::Pmr, false), (Backend::Allint, true)];
+        let others = others.map(|(backend, mte)| Build { checked: true, backend, mte });
+        boots.extend(others.into_iter().map(|build| (build, suites::special_tests_of(build).collect())));
+    }
+    boots
 }
 
-fn boot_kernels(
-    tests: &[&BootTest],
-    kernels: &[Kernel],
+fn boot_kernel(
+    kernel: &Kernel,
+    tests: &[(On, &BootTest)],
     toolchain: &Toolchain,
     qemu: &Qemu,
     limit: Duration,
     tally: &mut Tally,
 ) -> Result<()> {
     let mut programs = Programs::new(toolchain, "release")?;
-    if tests.iter().any(|test| c_library::is_one(test.program())) {
+    if tests.iter().any(|(_, test)| c_library::is_one(test.program())) {
         programs.add(c_library::programs()?);
     }
     let initrd = Root::of_programs(&programs)?.write("programs")?;
-    let pairs = kernels.iter().flat_map(|kernel| tests.iter().map(move |test| (kernel, test)));
-    for (kernel, test) in pairs.filter(|(kernel, test)| test.is_for(kernel)) {
-        let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu, limit };
-        tally.note_and_show(test.run(&bench).map(drop));
+    let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu, limit };
+    for (on, test) in tests {
+        tally.note_and_show(test.run(*on, &bench).map(drop));
     }
     Ok(())
 }
@@ -312,18 +280,5 @@ mod tests {
     #[test]
     fn ends_with_the_summary_that_readers_look_for() {
         assert_eq!(Tally { passed: 31, failed: 0 }.to_string(), "31 passed, 0 failed");
-    }
-
-    #[test]
-    fn names_boot_tests_apart_and_gives_each_a_program() {
-        let all: Vec<_> = [BOOT_TESTS, NMI_TESTS, BLIND_TESTS, NEW_CPU_TESTS, REPORT_TESTS, MTE_TESTS, SHIM_TESTS]
-            .into_iter()
-            .flatten()
-            .collect();
-        assert!(all.iter().all(|test| !test.program().is_empty()));
-        let mut names: Vec<_> = all.iter().map(|test| test.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all.len());
     }
 }

@@ -56,7 +56,7 @@ pub const STORE_MISTAGGED: u32 = 0x1030;
 pub const KERNEL_TAG_FAULTS: u32 = 0x1031;
 /// What is counted of the caller: of kind X0, breakpoint 0 or watchpoint 1, at address X1; how many there were.
 pub const COUNT_HITS: u32 = 0x1060;
-/// The kernel's own breakpoints and watchpoints: X0 is what to do, [`breakpoints::check`](crate::breakpoints::check) says.
+/// The kernel's own breakpoints and watchpoints: X0 is what to do, [`breakpoints::check`] says.
 pub const OWN_BREAKPOINTS: u32 = 0x1061;
 
 /// What [`FIQS`] asked for.

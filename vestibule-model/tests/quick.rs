@@ -137,6 +137,15 @@ impl Bodies for Bare {
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
     }
+    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel breakpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel watchpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel step", Promise::Critical, frame, || cpu)
+    }
     fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || cpu)
     }
@@ -182,6 +191,15 @@ impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
     }
     fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
         within("kernel BRK", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel breakpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel watchpoint", Promise::Critical, frame, || cpu)
+    }
+    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+        within("kernel step", Promise::Critical, frame, || cpu)
     }
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         let deeper = with(|world| world.depth()) < ERRORS;

@@ -4,7 +4,7 @@ use crate::breakpoints::{self, Hit, Kind};
 use crate::controller::Line;
 use crate::serror::{Goes, Severity};
 use crate::tags::KernelFault;
-use crate::{Arm64, Backend, Frame, Hardware, InterruptController, step, syndrome};
+use crate::{Arm64, Backend, Frame, Hardware, InterruptController, noinstr, step, syndrome};
 use core::marker::PhantomData;
 use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process};
 
@@ -207,9 +207,17 @@ pub(crate) fn kernel_point<K: Bodies>(cpu: Cpu<K, Critical>, kind: Kind, frame: 
 #[inline(always)]
 pub(crate) fn kernel_step<K: Bodies>(cpu: Cpu<K, Critical>, frame: &Frame) -> Cpu<K, Critical> {
     if !breakpoints::is_stepped_in_kernel(&cpu) {
-        K::die("software step in the kernel, which nobody asked for", frame)
+        not_asked_for::<K>(frame)
     }
     cpu
+}
+
+noinstr! {
+    #[cold]
+    #[inline(never)]
+    fn not_asked_for<K: Bodies>(frame: &Frame) -> ! {
+        K::die("software step in the kernel, which nobody asked for", frame)
+    }
 }
 
 /// And its end.

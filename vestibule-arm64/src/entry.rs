@@ -34,19 +34,27 @@ noinstr! {
                 take(frame, el1::abort::<P>);
             }
             BRK64 => take(frame, el1::brk::<P>),
-            BREAKPOINT_CURRENT => take(frame, el1::breakpoint::<P>),
-            WATCHPOINT_CURRENT => {
-                frame.capture_fault_address::<HardwareOf<P>>();
-                take(frame, el1::watchpoint::<P>);
-            }
-            SOFTWARE_STEP_CURRENT => take(frame, el1::step::<P>),
             UNKNOWN => take(frame, el1::undefined::<P>),
-            _ => {
-                frame.capture_fault_address::<HardwareOf<P>>();
-                die::<P>(frame, "unhandled synchronous exception in the kernel")
-            }
+            class => el1_rare::<P>(frame, class),
         }
         put_back::<P>(frame);
+    }
+
+    /// What of that a debugger asks for, or is a bug.
+    #[cold]
+    #[inline(never)]
+    fn el1_rare<P: Arm64Port>(frame: &mut Frame, class: u64) {
+        if class == BREAKPOINT_CURRENT {
+            take(frame, el1::breakpoint::<P>);
+        } else if class == SOFTWARE_STEP_CURRENT {
+            take(frame, el1::step::<P>);
+        } else {
+            frame.capture_fault_address::<HardwareOf<P>>();
+            if class != WATCHPOINT_CURRENT {
+                die::<P>(frame, "unhandled synchronous exception in the kernel")
+            }
+            take(frame, el1::watchpoint::<P>);
+        }
     }
 
     /// IRQ, from the kernel.

@@ -26,23 +26,28 @@ macro_rules! write {
     };
 }
 
-/// Off while its address changes.
-macro_rules! set_point {
-    ($value:literal, $control:literal, $number:expr, $point:expr) => {
-        set_point!(@ $value, $control, $number, $point, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-    };
-    (@ $value:literal, $control:literal, $number:expr, $point:expr, $($one:literal)*) => {
-        match $number {
-            $($one => asm!(
-                concat!("msr ", $control, $one, "_el1, xzr"),
-                concat!("msr ", $value, $one, "_el1, {address}"),
-                concat!("msr ", $control, $one, "_el1, {control}"),
-                address = in(reg) $point.address,
-                control = in(reg) $point.control,
-                options(nostack, preserves_flags)
-            ),)*
-            _ => {}
-        }
+/// In: X0 a number, X1 an address, X2 a control. Out: the pair of registers of that number has both, and was off while its address
+/// changed. One after another is asked: entry text jumps to no address that it has to load.
+macro_rules! set_pair {
+    ($value:literal, $control:literal) => {
+        concat!(
+            ".irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+             cmp x0, \\number
+             b.ne 1f
+             msr ",
+            $control,
+            "\\number\\()_el1, xzr
+             msr ",
+            $value,
+            "\\number\\()_el1, x1
+             msr ",
+            $control,
+            "\\number\\()_el1, x2
+             ret
+             1:
+             .endr
+             ret"
+        )
     };
 }
 
@@ -391,14 +396,28 @@ unsafe impl Hardware for Real {
 noinstr! {
     /// # Safety
     /// As [`Hardware::set_point`].
+    #[unsafe(naked)]
+    unsafe extern "C" fn set_breakpoint(number: usize, address: u64, control: u64) {
+        naked_asm!(set_pair!("dbgbvr", "dbgbcr"))
+    }
+
+    /// # Safety
+    /// As [`Hardware::set_point`].
+    #[unsafe(naked)]
+    unsafe extern "C" fn set_watchpoint(number: usize, address: u64, control: u64) {
+        naked_asm!(set_pair!("dbgwvr", "dbgwcr"))
+    }
+
+    /// # Safety
+    /// As [`Hardware::set_point`].
     #[cold]
     #[inline(never)]
     unsafe fn set_point(kind: Kind, number: usize, point: Point) {
         // SAFETY: the caller's.
         unsafe {
             match kind {
-                Kind::Breakpoint => set_point!("dbgbvr", "dbgbcr", number, point),
-                Kind::Watchpoint => set_point!("dbgwvr", "dbgwcr", number, point),
+                Kind::Breakpoint => set_breakpoint(number, point.address, point.control),
+                Kind::Watchpoint => set_watchpoint(number, point.address, point.control),
             }
         }
     }

@@ -27,19 +27,27 @@ pub unsafe extern "C" fn sync<const TRACKED: bool, const BACKEND: u8>(frame: &mu
             abort::<TRACKED, BACKEND>(frame);
         }
         BRK => brk::<TRACKED, BACKEND>(frame),
-        BREAKPOINT_CURRENT => breakpoint::<TRACKED, BACKEND>(frame),
-        WATCHPOINT_CURRENT => {
-            capture_fault_address(frame);
-            watchpoint::<TRACKED, BACKEND>(frame);
-        }
-        SOFTWARE_STEP_CURRENT => step::<TRACKED, BACKEND>(frame),
         UNKNOWN => undefined::<TRACKED, BACKEND>(frame),
-        _ => {
-            capture_fault_address(frame);
-            die::<TRACKED, BACKEND>(frame, "unhandled synchronous exception in the kernel")
-        }
+        class => rare::<TRACKED, BACKEND>(frame, class),
     }
     put_back(frame);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[cold]
+#[inline(never)]
+fn rare<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame, class: u64) {
+    if class == BREAKPOINT_CURRENT {
+        breakpoint::<TRACKED, BACKEND>(frame);
+    } else if class == SOFTWARE_STEP_CURRENT {
+        step::<TRACKED, BACKEND>(frame);
+    } else {
+        capture_fault_address(frame);
+        if class != WATCHPOINT_CURRENT {
+            die::<TRACKED, BACKEND>(frame, "unhandled synchronous exception in the kernel")
+        }
+        watchpoint::<TRACKED, BACKEND>(frame);
+    }
 }
 
 #[unsafe(link_section = ".noinstr.text")]
@@ -104,11 +112,18 @@ fn watchpoint<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
     if !breakpoints::is_stepped_in_kernel() {
-        hooks::die("software step in the kernel, which nobody asked for", frame);
+        not_asked_for(frame);
     }
     hooks::body_kernel_step(frame);
     breakpoints::resume_in_kernel(frame);
     leave_anywhere::<TRACKED>(believed_on, PREEMPT);
+}
+
+#[unsafe(link_section = ".noinstr.text")]
+#[cold]
+#[inline(never)]
+fn not_asked_for(frame: &Frame) -> ! {
+    hooks::die("software step in the kernel, which nobody asked for", frame)
 }
 
 #[unsafe(link_section = ".noinstr.text")]

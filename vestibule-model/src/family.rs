@@ -128,7 +128,9 @@ where
 pub(crate) fn boot<K: Bodies<Backend: Backend<Hardware = Simulated>>>() -> Cpu<K, Process> {
     let thread = with(|world| world.thread(world.current));
     // SAFETY: everything is masked, there is no token yet, and the thread lives as long as the machine; outside every exception.
-    unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) }
+    let mut cpu = unsafe { switch::open_first::<K, K::Backend>(switch::boot::<K>(thread)) };
+    stepping::set_kernels(&mut cpu);
+    cpu
 }
 
 /// The tasks that do not begin.
@@ -189,7 +191,6 @@ fn program<P>(family: Family, mut cpu: Cpu<P::Kernel, Process>)
 where
     P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>,
 {
-    stepping::set_kernels(&mut cpu);
     match family {
         Family::User | Family::Copy | Family::Call => {
             first::<P>(cpu);

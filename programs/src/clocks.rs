@@ -157,7 +157,9 @@ fn interrupted_sleep() -> Result<bool> {
     let ended = plain(abi::__NR_nanosleep, [from_ref(&time) as usize, &raw mut left as usize]);
     let left = Duration::new(left[0], left[1] as u32);
     let in_time = soon(monotonic()? - start, sleep - Duration::from_millis(50));
-    Ok(in_time && ended == Err(Errno(errno::EINTR)) && left > Duration::from_millis(50) && left <= sleep - alarm)
+    // More is left only if the sleep began late after the alarm was set.
+    let slept_all = soon(left, sleep - alarm + Duration::from_nanos(1));
+    Ok(in_time && ended == Err(Errno(errno::EINTR)) && left > Duration::from_millis(50) && slept_all)
 }
 
 /// A child stops its parent, and has it go on a while later.

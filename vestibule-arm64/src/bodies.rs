@@ -205,11 +205,11 @@ pub(crate) fn kernel_point<K: Bodies>(cpu: Cpu<K, Critical>, kind: Kind, frame: 
 
 /// A step of the kernel is the way over one of those, or nobody's.
 #[inline(always)]
-pub(crate) fn kernel_step<K: Bodies>(cpu: Cpu<K, Critical>, frame: &Frame) -> Cpu<K, Critical> {
+pub(crate) fn kernel_step<K: Bodies>(cpu: Cpu<K, Critical>, frame: &mut Frame) -> Cpu<K, Critical> {
     if !breakpoints::is_stepped_in_kernel(&cpu) {
         not_asked_for::<K>(frame)
     }
-    cpu
+    kernel_stepped(K::kernel_step(cpu, frame), frame)
 }
 
 noinstr! {
@@ -227,7 +227,6 @@ pub(crate) fn kernel_stepped<K: Bodies>(cpu: Cpu<K, Critical>, frame: &mut Frame
     cpu
 }
 
-/// The second half of what is over with its first.
 /// A system call that is not run, but made again (C62).
 #[inline(always)]
 pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) -> Cpu<K, Process> {

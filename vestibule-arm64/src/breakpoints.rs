@@ -15,7 +15,7 @@
 
 use crate::bodies::CpuOf;
 use crate::hardware::{A, ALLINT, D, DAIF_SHIFT, F, I, KDE, MDE, MDSCR_SS};
-use crate::thread::{current, this_cpu};
+use crate::thread::{current, running, this_cpu};
 use crate::{Backend, Bodies, Frame, Hardware, Nmis, Thread, noinstr, pstate, step};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -301,8 +301,7 @@ const MASK_D: u64 = (D as u64) << DAIF_SHIFT;
 /// This CPU's. Before: everything masked.
 #[inline(always)]
 fn here<'cpu, H: Hardware>() -> &'cpu OfCpu {
-    // SAFETY: the current task lives, and nothing moves it.
-    unsafe { &(*H::current()).cpu::<H>().points }
+    &running::<H>().cpu::<H>().points
 }
 
 /// The kernel's instruction that was interrupted is executed next, with those of this kind suspended and all else masked.

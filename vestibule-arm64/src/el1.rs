@@ -6,8 +6,8 @@ use crate::classes::{
     El1Abort, El1Breakpoint, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Step, El1Undefined, El1Watchpoint, Fatal,
 };
 use crate::controller::{Fiq, Irq, Line};
-use crate::{noinstr, tags};
-use vestibule::{Class, Hardirq, NoNmi, Port, Regular, Restored, Taken, Then};
+use crate::{Frame, noinstr, tags};
+use vestibule::{Class, Cpu, Critical, Debug, Hardirq, NoNmi, Port, Regular, Restored, Taken, Then};
 
 noinstr! {
     pub(crate) fn abort<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {
@@ -92,18 +92,23 @@ noinstr! {
 
     #[inline(never)]
     pub(crate) fn breakpoint<P: Arm64Port>(taken: Taken<'_, P, El1Breakpoint>) -> Restored<'_, P, El1Breakpoint> {
-        let x = taken.enter();
-        let x = x.open();
-        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_point(P::Kernel::kernel_breakpoint(cpu, frame), Kind::Breakpoint, frame));
-        let x = x.mask();
-        x.restore()
+        point(taken, P::Kernel::kernel_breakpoint, Kind::Breakpoint)
     }
 
     #[inline(never)]
     pub(crate) fn watchpoint<P: Arm64Port>(taken: Taken<'_, P, El1Watchpoint>) -> Restored<'_, P, El1Watchpoint> {
+        point(taken, P::Kernel::kernel_watchpoint, Kind::Watchpoint)
+    }
+
+    #[inline(always)]
+    fn point<P: Arm64Port, X: Class<Body = Critical, Counts = Debug>>(
+        taken: Taken<'_, P, X>,
+        body: impl FnOnce(Cpu<P::Kernel, Critical>, &mut Frame) -> Cpu<P::Kernel, Critical>,
+        kind: Kind,
+    ) -> Restored<'_, P, X> {
         let x = taken.enter();
         let x = x.open();
-        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_point(P::Kernel::kernel_watchpoint(cpu, frame), Kind::Watchpoint, frame));
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_point(body(cpu, frame), kind, frame));
         let x = x.mask();
         x.restore()
     }
@@ -112,7 +117,7 @@ noinstr! {
     pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El1Step>) -> Restored<'_, P, El1Step> {
         let x = taken.enter();
         let x = x.open();
-        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_stepped(P::Kernel::kernel_step(bodies::kernel_step(cpu, frame), frame), frame));
+        let x = x.run(#[inline(always)] |cpu, frame| bodies::kernel_step(cpu, frame));
         let x = x.mask();
         x.restore()
     }

@@ -10,7 +10,7 @@
 //! word would not do: the task may have run elsewhere meanwhile, or another one here.
 
 use crate::bodies::{CpuOf, HardwareOf};
-use crate::thread::current;
+use crate::thread::{current, running};
 use crate::{Arm64Port, Bodies, Hardware, Thread};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -153,8 +153,7 @@ pub(crate) fn switch<H: Hardware>(from: &Thread, to: &Thread) {
 /// A task goes to user mode for the first time: what another left in the registers is gone (C127).
 #[inline(always)]
 pub(crate) fn first<P: Arm64Port, X: Class>(_: &Exception<'_, P, X, Ready>) {
-    // SAFETY: the current task lives.
-    let thread = unsafe { &*HardwareOf::<P>::current() };
+    let thread = running::<HardwareOf<P>>();
     if !thread.has_fpsimd::<HardwareOf<P>>() {
         thread.load_fpsimd::<HardwareOf<P>>();
     }
@@ -163,8 +162,7 @@ pub(crate) fn first<P: Arm64Port, X: Class>(_: &Exception<'_, P, X, Ready>) {
 /// User mode gets its own (C127).
 #[inline(always)]
 pub(crate) fn check<P: Arm64Port, X: Class>(_: &Exception<'_, P, X, Ready>) {
-    // SAFETY: as above.
-    let is_loaded = || unsafe { (*HardwareOf::<P>::current()).is_loaded::<HardwareOf<P>>() };
+    let is_loaded = || running::<HardwareOf<P>>().is_loaded::<HardwareOf<P>>();
     if <P::Kernel as Kernel>::Checks::ON && !is_loaded() {
         core::hint::cold_path();
         <P::Kernel as Kernel>::Checks::broken(Broken { constraint: 127, at: X::NAME });

@@ -1,5 +1,6 @@
 //! The port's side of the generic half: the CPU as bodies see it.
 
+use crate::thread::running;
 use crate::{Backend, Frame, Hardware, NO_SYSCALL, noinstr};
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU64;
@@ -81,24 +82,20 @@ impl<B: Backend> Machine for Arm64<B> {
 
     #[inline(always)]
     fn task_word(_: Step<Self>) -> &'static TaskWord {
-        // SAFETY: `set_current` promised that the current task lives; the generic half keeps this no longer than the
-        // token of the task that asks.
-        unsafe { (*B::Hardware::current()).word() }
+        // The generic half keeps this no longer than the token of the task that asks.
+        running::<B::Hardware>().word()
     }
     #[inline(always)]
     fn cpu_state(_: Step<Self>) -> &'static CpuState {
-        // SAFETY: as above.
-        unsafe { (*B::Hardware::current()).cpu::<B::Hardware>().state() }
+        running::<B::Hardware>().cpu::<B::Hardware>().state()
     }
     #[inline(always)]
     fn on_task_stack() -> bool {
-        // SAFETY: as above.
-        unsafe { (*B::Hardware::current()).is_own_stack(B::Hardware::stack_pointer()) }
+        running::<B::Hardware>().is_own_stack(B::Hardware::stack_pointer())
     }
     #[inline(always)]
     fn on_irq_stack(f: impl FnOnce(), from_user: bool, _: Step<Self>) {
-        // SAFETY: as above.
-        let thread = unsafe { &*B::Hardware::current() };
+        let thread = running::<B::Hardware>();
         if from_user || thread.is_own_stack(B::Hardware::stack_pointer()) {
             // SAFETY: what comes from user mode comes on the task's stack. Whoever runs there is not on the interrupt stack,
             // and all that ever was on that has come back from it before it scheduled; a `Step` for this comes with `Critical`.

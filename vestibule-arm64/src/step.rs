@@ -18,7 +18,7 @@
 use crate::bodies::{CpuOf, HardwareOf};
 use crate::breakpoints::{self, Kind};
 use crate::hardware::MDSCR_SS;
-use crate::thread::current;
+use crate::thread::{current, running};
 use crate::{Arm64Port, Bodies, Frame, Hardware, Thread, pstate};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vestibule::{Class, Cpu, Critical, Entered, Exception, Process};
@@ -114,13 +114,6 @@ impl Thread {
     }
 }
 
-/// The task that runs.
-#[inline(always)]
-fn running<'task, H: Hardware>() -> &'task Thread {
-    // SAFETY: the current task lives, and the caller's borrow ends before it could change.
-    unsafe { &*H::current() }
-}
-
 /// On the way to user mode, when nothing can open any more (C12). ERET synchronises it. Before and after: everything masked.
 #[inline(always)]
 pub(crate) fn arm<H: Hardware>() {
@@ -141,8 +134,8 @@ pub(crate) fn disarm<H: Hardware>() {
     }
 }
 
-/// The instruction has been executed: whether that is told, which it is unless only a breakpoint wanted it. What was suspended for it is there again
-/// from the next return on, before anything opens (C11).
+/// The instruction has been executed: whether that is told, which it is unless only a breakpoint wanted it. What was suspended
+/// for it is there again from the next return on, before anything opens (C11).
 #[inline(always)]
 pub(crate) fn done<P: Arm64Port, X: Class>(_: &Exception<'_, P, X, Entered>) -> bool {
     over_with::<HardwareOf<P>>()

@@ -15,7 +15,7 @@
 //! All of this is nothing unless [`Bodies::TAG_CHECKS`] says that there is something.
 
 use crate::bodies::{BackendOf, CpuOf, HardwareOf};
-use crate::thread::current;
+use crate::thread::{current, running};
 use crate::{Arm64, Arm64Port, Bodies, Frame, Hardware, Thread};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vestibule::{Class, Cpu, Entered, Exception, Flags, Process, Ready};
@@ -94,13 +94,6 @@ impl Thread {
     }
 }
 
-/// The task that runs.
-#[inline(always)]
-fn running<'task, H: Hardware>() -> &'task Thread {
-    // SAFETY: the current task lives, and the caller's borrow ends before it could change.
-    unsafe { &*H::current() }
-}
-
 fn use_checks<H: Hardware>(checks: u64) {
     let included = (checks >> INCLUDED_SHIFT) as u16;
     // SAFETY: they are the current task's, or the next one's; the callers'.
@@ -115,14 +108,19 @@ pub(crate) fn capture<P: Arm64Port>() -> bool {
         return false;
     }
     let task = running::<HardwareOf<P>>();
-    // The exception has waited for them.
-    if task.tag_checks::<HardwareOf<P>>() & SOME_ASYNC == 0 || HardwareOf::<P>::tfsre0() == 0 {
+    if !has_failed::<HardwareOf<P>>(task) {
         return false;
     }
     core::hint::cold_path();
     HardwareOf::<P>::set_tfsre0(0);
     task.word().set::<Arm64<BackendOf<P>>>(FAULT);
     true
+}
+
+/// An asynchronous check of this task's has failed, and nobody has asked yet. Before: it runs, and an exception has waited for them.
+#[inline(always)]
+fn has_failed<H: Hardware>(task: &Thread) -> bool {
+    task.tag_checks::<H>() & SOME_ASYNC != 0 && H::tfsre0() != 0
 }
 
 /// On the way to user mode, when nothing can fail any more: what the kernel did as the user is not the user's (C106). Before
@@ -139,7 +137,14 @@ pub(crate) fn forget<P: Arm64Port>() {
 /// Watched now, and nothing open yet: tags are checked from here on, if a check that failed would be seen (C20, C49).
 #[inline(always)]
 pub(crate) fn on<P: Arm64Port, X: Class>(_: &Exception<'_, P, X, Entered>) {
-    if P::Kernel::TAG_CHECKS && wants_checks::<P::Kernel>(running::<HardwareOf<P>>()) {
+    if P::Kernel::TAG_CHECKS {
+        open::<P>();
+    }
+}
+
+#[inline(always)]
+fn open<P: Arm64Port>() {
+    if wants_checks::<P::Kernel>(running::<HardwareOf<P>>()) {
         HardwareOf::<P>::set_tco::<false>();
     }
 }

@@ -156,6 +156,13 @@ pub fn current<K: Bodies, C: Context>(_: &Cpu<K, C>) -> &Thread {
     unsafe { &*CpuOf::<K>::current() }
 }
 
+/// The same for entry, exit and the machine, which have no token to show. Nobody keeps it past a switch.
+#[inline(always)]
+pub(crate) fn running<'task, H: Hardware>() -> &'task Thread {
+    // SAFETY: as above; the caller's borrow ends before it could change.
+    unsafe { &*H::current() }
+}
+
 /// The CPU that this code stays on.
 #[inline(always)]
 pub fn this_cpu<K: Bodies, C: Pinned>(cpu: &Cpu<K, C>) -> &CpuLocal {

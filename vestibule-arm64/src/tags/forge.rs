@@ -5,7 +5,7 @@ use super::*;
 
 /// An asynchronous check of user mode has failed, and nobody has asked yet.
 pub fn has_failed<P: Arm64Port>() -> bool {
-    running::<HardwareOf<P>>().tag_checks::<HardwareOf<P>>() & SOME_ASYNC != 0 && HardwareOf::<P>::tfsre0() != 0
+    super::has_failed::<HardwareOf<P>>(running::<HardwareOf<P>>())
 }
 
 /// The running task's word.
@@ -16,9 +16,7 @@ pub fn word<P: Arm64Port>() -> &'static core::sync::atomic::AtomicU64 {
 
 /// Checks are open from here on, if they are to be.
 pub fn on<P: Arm64Port>() {
-    if wants_checks::<P::Kernel>(running::<HardwareOf<P>>()) {
-        HardwareOf::<P>::set_tco::<false>();
-    }
+    super::open::<P>();
 }
 
 /// Asks whose fault it is.

@@ -114,6 +114,7 @@ noinstr! {
     }
 
     #[inline(never)]
+    #[expect(clippy::redundant_closure, reason = "by its name alone it is called through ordinary code")]
     pub(crate) fn step<P: Arm64Port>(taken: Taken<'_, P, El1Step>) -> Restored<'_, P, El1Step> {
         let x = taken.enter();
         let x = x.open();

@@ -2,6 +2,8 @@
 
 pub mod control;
 
+use control::MaskWrite;
+
 /// What one instruction adds to the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
@@ -33,7 +35,7 @@ const ROUND_HINT: u32 = 97;
 
 pub fn effects(word: u32) -> Effects {
     let (load, store) = memory_access(word);
-    Effects { mask_write: mask_write(word), barrier: is_barrier(word), load, store }
+    Effects { mask_write: control::mask_write(word).map(MaskWrite::mask), barrier: is_barrier(word), load, store }
 }
 
 /// ERET, ERETAA, ERETAB.
@@ -49,20 +51,6 @@ pub fn mark(word: u32) -> Option<Mark> {
         END_PHASE_HINT => Some(Mark::End),
         ROUND_HINT => Some(Mark::Round),
         hint @ FIRST_PHASE_HINT..END_PHASE_HINT => Some(Mark::Begin((hint - FIRST_PHASE_HINT) as u8)),
-        _ => None,
-    }
-}
-
-fn mask_write(word: u32) -> Option<Mask> {
-    match word & 0xffff_f0ff {
-        0xd503_40df | 0xd503_40ff => return Some(Mask::Daif), // MSR DAIFSet, #imm; MSR DAIFClr, #imm
-        0xd501_401f => return Some(Mask::Allint),             // MSR ALLINT, #imm
-        _ => {}
-    }
-    match word & 0xffff_ffe0 {
-        0xd51b_4220 => Some(Mask::Daif),   // MSR DAIF, Xt
-        0xd518_4300 => Some(Mask::Allint), // MSR ALLINT, Xt
-        0xd518_4600 => Some(Mask::Pmr),    // MSR ICC_PMR_EL1, Xt
         _ => None,
     }
 }

@@ -60,8 +60,7 @@ fn assert_disturbed(class: Class, disturbed: u64, total: Path) {
     let report = report();
     let sum = report.whole_run.iter().find(|sum| sum.class == class).expect("the class is there");
     assert_eq!(sum.events, Events { disturbed, ..Events::default() }, "{class}");
-    let seen = sum.sum.total;
-    let seen = all(seen);
+    let seen = all(sum.sum.total);
     assert_eq!(seen, total.map(|value| value * disturbed), "{class}");
 }
 

@@ -2,6 +2,8 @@
 //! group "Branches, Exception Generating and System instructions" is told apart completely: what is not known there is
 //! said to be unknown, not taken for harmless.
 
+use super::Mask;
+
 /// What may run after an instruction. Distances are in bytes, from the instruction itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -104,19 +106,31 @@ fn distance(word: u32, low: u32, width: u32) -> i64 {
 
 /// What the instruction `word` writes to the masks.
 pub fn mask_write(word: u32) -> Option<MaskWrite> {
-    super::mask_write(word)?;
     let bits = (word >> 8 & 0xf) as u8;
-    Some(match word & 0xffff_f0ff {
-        0xd503_40df => MaskWrite::Set(bits),
-        0xd503_40ff => MaskWrite::Clear(bits),
-        0xd501_401f if bits & 1 == 1 => MaskWrite::AllintSet,
-        0xd501_401f => MaskWrite::AllintClear,
-        _ => match word & 0xffff_ffe0 {
-            0xd51b_4220 => MaskWrite::Register,
-            0xd518_4300 => MaskWrite::AllintRegister,
-            _ => MaskWrite::Priority,
-        },
-    })
+    match word & 0xffff_f0ff {
+        0xd503_40df => return Some(MaskWrite::Set(bits)),   // MSR DAIFSet, #imm
+        0xd503_40ff => return Some(MaskWrite::Clear(bits)), // MSR DAIFClr, #imm
+        0xd501_401f if bits & 1 == 1 => return Some(MaskWrite::AllintSet), // MSR ALLINT, #imm
+        0xd501_401f => return Some(MaskWrite::AllintClear),
+        _ => {}
+    }
+    match word & 0xffff_ffe0 {
+        0xd51b_4220 => Some(MaskWrite::Register),       // MSR DAIF, Xt
+        0xd518_4300 => Some(MaskWrite::AllintRegister), // MSR ALLINT, Xt
+        0xd518_4600 => Some(MaskWrite::Priority),       // MSR ICC_PMR_EL1, Xt
+        _ => None,
+    }
+}
+
+impl MaskWrite {
+    /// Which mask.
+    pub fn mask(self) -> Mask {
+        match self {
+            MaskWrite::Set(_) | MaskWrite::Clear(_) | MaskWrite::Register => Mask::Daif,
+            MaskWrite::Priority => Mask::Pmr,
+            MaskWrite::AllintSet | MaskWrite::AllintClear | MaskWrite::AllintRegister => Mask::Allint,
+        }
+    }
 }
 
 /// Which of the registers that the next exception overwrites the instruction `word` reads.

@@ -10,11 +10,11 @@ macro_rules! read {
     }};
 }
 
-/// Writes one that only says how EL1 runs, or where it goes on: in effect when EL2 is left, or after an ISB.
+/// Writes one that only says how EL1 runs, where it goes on, or where it comes back to: in effect when EL2 is left, or after an ISB.
 macro_rules! write {
     ($register:literal, $value:expr) => {{
         let value: u64 = $value;
-        // SAFETY: it says nothing about EL2 itself, which has translation off and nothing enabled.
+        // SAFETY: how EL2 itself runs stays as it is, with translation off and nothing enabled.
         unsafe { core::arch::asm!(concat!("msr ", $register, ", {}"), in(reg) value, options(nostack, preserves_flags)) }
     }};
 }

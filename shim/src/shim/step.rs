@@ -6,7 +6,6 @@
 //! An exclusive load and store are not finished if each is stepped: who is counted is compiled without (LSE atomics).
 
 use core::arch::asm;
-use core::cell::UnsafeCell;
 
 use shim::Place;
 
@@ -113,13 +112,12 @@ pub fn access(cpu: &mut Cpu, frame: &mut Frame, syndrome: u64) {
 
 /// Executes an MSR or MRS with X0 as its register.
 fn execute(instruction: u64, x0: u64) -> u64 {
-    #[repr(C, align(64))]
-    struct Code(UnsafeCell<[u32; 2]>);
-    // SAFETY: each CPU's is its own, on its stack.
-    unsafe impl Sync for Code {}
+    /// In one line of any cache.
+    #[repr(align(64))]
+    struct Code([u32; 2]);
     const RET: u32 = 0xd65f_03c0;
 
-    let code = Code(UnsafeCell::new([instruction as u32, RET]));
+    let code = Code([instruction as u32, RET]);
     let result;
     // SAFETY: two instructions, which the barriers let the CPU see; what the first does is what EL1 was about to do.
     unsafe {
@@ -130,7 +128,7 @@ fn execute(instruction: u64, x0: u64) -> u64 {
             "dsb ish",
             "isb",
             "blr {code}",
-            code = in(reg) code.0.get(),
+            code = in(reg) &raw const code.0,
             inout("x0") x0 => result,
             out("x30") _,
         );

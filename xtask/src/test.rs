@@ -76,9 +76,7 @@ impl Tally {
         }
         check
     }
-}
 
-impl Tally {
     /// Counts one check after which others go on, and says what was wrong.
     fn note_and_show(&mut self, check: Result<()>) {
         if let Err(error) = self.note(check) {
@@ -222,7 +220,7 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
         }
     }
     match (tally.passed - passed, tally.failed - failed) {
-        (0, 0) => bail!("no boot test has {:?} in its name", options.boot),
+        (0, 0) => bail!("no boot test has {:?} in its name", options.boot.as_deref().unwrap_or_default()),
         (_, 0) => Ok(()),
         (_, failed) => bail!("boot tests failed: {failed}"),
     }

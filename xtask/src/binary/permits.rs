@@ -67,49 +67,30 @@ pub const PERMITS: &[Permit] = &[
         reason: "the same body counts it: watched by then, and masked throughout",
     },
     Permit {
-        build: None,
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
         by: "vestibule_arm64::el0::breakpoint",
         calls: Some("Bodies for kernel::reference::Reference>::user_breakpoint"),
-        comes_back: true,
-        reason: "a body, masked throughout: watched by then",
+        ..BODY
     },
     Permit {
-        build: None,
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
         by: "vestibule_arm64::el0::watchpoint",
         calls: Some("Bodies for kernel::reference::Reference>::user_watchpoint"),
-        comes_back: true,
-        reason: "a body, masked throughout: watched by then",
+        ..BODY
     },
     Permit {
-        build: None,
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
         by: "vestibule_arm64::el1::breakpoint",
         calls: Some("Bodies for kernel::reference::Reference>::kernel_breakpoint"),
-        comes_back: true,
-        reason: "a body, masked throughout: watched by then",
+        ..BODY
     },
     Permit {
-        build: None,
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
         by: "vestibule_arm64::el1::watchpoint",
         calls: Some("Bodies for kernel::reference::Reference>::kernel_watchpoint"),
-        comes_back: true,
-        reason: "a body, masked throughout: watched by then",
+        ..BODY
     },
     Permit {
         build: Some(Build::Checked),
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
         by: "vestibule_arm64::el1::step",
         calls: Some("Bodies for kernel::reference::Reference>::kernel_step"),
-        comes_back: true,
-        reason: "a body, masked throughout: watched by then",
+        ..BODY
     },
     Permit {
         build: None,
@@ -121,6 +102,17 @@ pub const PERMITS: &[Permit] = &[
         reason: "a step that nobody asked for: watched already, and never comes back",
     },
 ];
+
+/// Of an exception that is served masked throughout; who calls it, and what it is called, is to be named.
+const BODY: Permit = Permit {
+    build: None,
+    rule: Rule::OrdinaryCode,
+    phases: &[Phase::Entering],
+    by: "",
+    calls: None,
+    comes_back: true,
+    reason: "a body, masked throughout: watched by then",
+};
 
 /// Code in entry text that no vector leads to, by part of its name, with the reason why it is there.
 pub const UNREACHED: &[(&str, &str)] = &[

@@ -17,26 +17,16 @@ mod walk;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use crate::backend::Backend;
-use crate::build;
+use crate::build::{self, Build, Kind};
 use crate::toolchain::Toolchain;
 use code::Code;
 use permits::{PERMITS, UNREACHED};
 use walk::{Breach, Phase, Rule, Seen, walk};
-
-/// The two kernels that are built of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
-    /// With interrupt-state tracking, and every check.
-    Checked,
-    /// With neither.
-    Plain,
-}
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -74,25 +64,16 @@ fn all_is_right(wrong: &[String]) -> Result<()> {
 fn kernels(toolchain: &Toolchain, backend: Backend) -> Result<Vec<String>> {
     let mut used = vec![false; PERMITS.len()];
     let mut wrong = Vec::new();
-    for build in [Build::Checked, Build::Plain] {
-        let elf = build::kernel_elf(toolchain, build == Build::Checked, backend)?;
-        let code = Code::read(&elf).with_context(|| format!("cannot check the {build} kernel"))?;
+    for kind in [Kind::Checked, Kind::Plain] {
+        let elf = build::kernel_elf(toolchain, Build { kind, backend, mte: false })?;
+        let code = Code::read(&elf).with_context(|| format!("cannot check the {kind} kernel"))?;
         let seen = walk(&code, &roots(&code)?);
-        println!("{}", figures(build, &code, &seen));
-        wrong.extend(judge(build, &code, &seen, &mut used).into_iter().map(|text| format!("{build} kernel: {text}")));
+        println!("{}", figures(kind, &code, &seen));
+        wrong.extend(judge(kind, &code, &seen, &mut used).into_iter().map(|text| format!("{kind} kernel: {text}")));
     }
     let unused = PERMITS.iter().zip(used).filter(|(_, used)| !used);
     wrong.extend(unused.map(|(permit, _)| format!("this permit is for nothing, remove it: {}", permit.reason)));
     Ok(wrong)
-}
-
-impl fmt::Display for Build {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Checked => "checked",
-            Self::Plain => "plain",
-        })
-    }
 }
 
 const SLOTS: u64 = 16;
@@ -114,10 +95,10 @@ fn vectors(code: &Code) -> Vec<(u64, Phase)> {
 const FIRST_RETURN: &str = "vestibule_arm64::vectors::enter_user";
 
 /// What is wrong with this kernel, one line for each.
-fn judge(build: Build, code: &Code, seen: &Seen, used: &mut [bool]) -> Vec<String> {
+fn judge(kind: Kind, code: &Code, seen: &Seen, used: &mut [bool]) -> Vec<String> {
     let mut wrong = BTreeMap::<_, Breach>::new();
     for breach in &seen.breaches {
-        match PERMITS.iter().position(|permit| permit.covers(breach, build, code, seen)) {
+        match PERMITS.iter().position(|permit| permit.covers(breach, kind, code, seen)) {
             Some(permit) => used[permit] = true,
             None => {
                 let key = (breach.rule, breach.phase, code.place(breach.at).1, breach.to);
@@ -167,13 +148,13 @@ fn unreached(code: &Code, seen: &Seen) -> Vec<String> {
     new.chain(stale.map(|(known, _)| format!("{known} is reached or gone: it need not be excused"))).collect()
 }
 
-fn figures(build: Build, code: &Code, seen: &Seen) -> String {
+fn figures(kind: Kind, code: &Code, seen: &Seen) -> String {
     let size = code.entry().end - code.entry().start;
     let out = |wanted: Phase| seen.calls_out.iter().filter(|(phase, ..)| *phase == wanted).count();
     let phases = [Phase::Entering, Phase::Body, Phase::Exiting, Phase::Returning];
     let out: Vec<_> = phases.iter().map(|phase| format!("{phase:?} {}", out(*phase))).collect();
     format!(
-        "{build} kernel: entry text {size} bytes, {} instructions, {} of them between vector and ERET\n  \
+        "{kind} kernel: entry text {size} bytes, {} instructions, {} of them between vector and ERET\n  \
          calls {}, indirect branches {}, ERET {}\n  calls into ordinary code: {}",
         size / 4,
         seen.reached.len(),

@@ -1,54 +1,27 @@
 //! One boot test: what to boot, and what must come of it.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::backend::Backend;
-use crate::build::{self, Programs};
+use crate::build::{self, Build, Kind, Programs};
+use crate::initrd::Root;
 use crate::machine::{Boot, End, Machine};
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-
-/// A build of the kernel.
-#[derive(Clone, Copy)]
-pub struct Build {
-    /// Whether every check is on.
-    pub checked: bool,
-    pub backend: Backend,
-    /// Whether it is for memory with tags, and the machine has such.
-    pub mte: bool,
-}
-
-impl Build {
-    /// What comes of it.
-    pub fn kernel(self, toolchain: &Toolchain) -> Result<Kernel> {
-        let elf = match (self.checked, self.mte) {
-            (true, false) => build::kernel(toolchain, "release", self.backend)?,
-            (true, true) => build::tagged_kernel(toolchain, "release", self.backend)?,
-            (false, false) => build::plain_kernel(toolchain, self.backend)?,
-            (false, true) => build::plain_tagged_kernel(toolchain, self.backend)?,
-        };
-        Ok(Kernel { build: self, elf, shim: build::shim(toolchain)? })
-    }
-}
-
-impl fmt::Display for Build {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let checks = if self.checked { "checked" } else { "plain" };
-        let tags = if self.mte { " with tags" } else { "" };
-        write!(f, "{checks} kernel{}{tags}", self.backend.named())
-    }
-}
 
 /// A kernel that tests boot.
 pub struct Kernel {
     pub build: Build,
     elf: PathBuf,
-    /// What starts it, of tests that are behind it.
-    shim: PathBuf,
+}
+
+impl Kernel {
+    /// What comes of that build.
+    pub fn of(build: Build, toolchain: &Toolchain) -> Result<Self> {
+        Ok(Self { build, elf: build::kernel(toolchain, "release", build)? })
+    }
 }
 
 /// The machine that a test wants, besides what its kernel wants.
@@ -61,15 +34,23 @@ pub enum On {
     BehindShim,
 }
 
-/// What tests are booted with.
+/// What tests are booted with, besides a kernel.
 pub struct Bench<'a> {
-    pub kernel: &'a Kernel,
-    pub programs: &'a Programs,
+    programs: Programs,
     /// Has all of the programs.
-    pub initrd: &'a Path,
-    pub qemu: &'a Qemu,
+    initrd: PathBuf,
+    /// What starts the kernel, of tests that are behind it.
+    shim: PathBuf,
+    qemu: &'a Qemu,
     /// How long a boot may take.
-    pub limit: Duration,
+    limit: Duration,
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(toolchain: &Toolchain, programs: Programs, qemu: &'a Qemu, limit: Duration) -> Result<Self> {
+        let initrd = Root::of_programs(&programs)?.write("programs")?;
+        Ok(Self { programs, initrd, shim: build::shim(toolchain)?, qemu, limit })
+    }
 }
 
 /// A boot that must show certain lines and end with a certain status.
@@ -86,21 +67,20 @@ pub struct BootTest {
 
 impl BootTest {
     /// Boots the kernel and compares; an error says what differs and shows what it said.
-    pub fn run(&self, on: On, bench: &Bench) -> Result<Boot> {
-        self.run_as(on, bench, self.command_line, self.cpus)
+    pub fn run(&self, on: On, kernel: &Kernel, bench: &Bench) -> Result<Boot> {
+        self.run_as(on, kernel, bench, self.command_line, self.cpus)
     }
 
     /// The same with another command line, and on so many CPUs.
-    pub fn run_as(&self, on: On, bench: &Bench, command_line: &str, cpus: u32) -> Result<Boot> {
-        let kernel = bench.kernel;
+    pub fn run_as(&self, on: On, kernel: &Kernel, bench: &Bench, command_line: &str, cpus: u32) -> Result<Boot> {
         let machine = Machine {
             kernel: &kernel.elf,
-            shim: (on == On::BehindShim).then_some(kernel.shim.as_path()),
-            initrd: bench.initrd,
+            shim: (on == On::BehindShim).then_some(&bench.shim),
+            initrd: &bench.initrd,
             program: Some(bench.programs.find(self.program())?),
             command_line,
             cpus,
-            cpu: if on == On::NewCpu { "max,pauth-impdef=on" } else { kernel.build.backend.cpu() },
+            cpu: if on == On::NewCpu { "max,pauth-impdef=on" } else { kernel.build.cpu() },
             mte: kernel.build.mte,
             limit: Some(bench.limit),
         };
@@ -115,7 +95,7 @@ impl BootTest {
 
     /// Whether that build has what it needs: only the checked one has bugs planted.
     pub fn is_for(&self, build: Build) -> bool {
-        build.checked || !self.command_line.contains("bug=")
+        build.kind == Kind::Checked || !self.command_line.contains("bug=")
     }
 
     /// The name of the program, which is its own first argument.

@@ -1,5 +1,6 @@
 //! The bare-metal crates: how they are compiled, and where what came out lies.
 
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ const WITHOUT_CHECKS: &str = "--no-default-features";
 const PLAIN_FOLDER: &str = "target/plain";
 /// The kernel without interrupt-state tracking and checks. Both kernels at one path would be each other's end.
 pub const PLAIN: [&str; 3] = [WITHOUT_CHECKS, "--target-dir", PLAIN_FOLDER];
-/// The same of backends: what is compiled is shared, what comes out is not.
+/// The same of kernels with features: what is compiled is shared, what comes out is not.
 const BUILD_FOLDER: &str = "CARGO_BUILD_BUILD_DIR";
 
 const PROGRAMS: &str = "programs";
@@ -30,50 +31,76 @@ const MINIMAL_KERNEL: &str = "minimal-kernel";
 const CONFORMANCE: &str = "conformance";
 const SHIM: &str = "shim";
 
-/// Builds the kernel in the profile `release` or `dev` and returns its ELF file.
-pub fn kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
-    if backend == Backend::Daif {
-        return single(toolchain, KERNEL, profile, &[]);
+/// A build of the kernel.
+#[derive(Clone, Copy)]
+pub struct Build {
+    pub kind: Kind,
+    pub backend: Backend,
+    /// Whether it is for memory with tags, and the machine has such.
+    pub mte: bool,
+}
+
+/// The two kernels that are built of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// With interrupt-state tracking, and every check.
+    Checked,
+    /// With neither: the one that is measured.
+    Plain,
+}
+
+impl Build {
+    /// Without tags.
+    pub fn checked(backend: Backend) -> Self {
+        Self { kind: Kind::Checked, backend, mte: false }
     }
-    with_features(toolchain, profile, backend.name(), ("checked", "target"), &[])
-}
 
-/// The same for memory with tags.
-pub fn tagged_kernel(toolchain: &Toolchain, profile: &str, backend: Backend) -> Result<PathBuf> {
-    with_features(toolchain, profile, tagged(backend), ("checked", "target"), &[])
-}
+    /// Without tags.
+    pub fn plain(backend: Backend) -> Self {
+        Self { kind: Kind::Plain, backend, mte: false }
+    }
 
-/// The same as [`plain_kernel`], for memory with tags.
-pub fn plain_tagged_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> {
-    with_features(toolchain, "release", tagged(backend), ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
-}
+    /// QEMU's CPU for it: the only one with tags is its `max`, too.
+    pub fn cpu(self) -> &'static str {
+        if self.mte { "max" } else { self.backend.cpu() }
+    }
 
-fn tagged(backend: Backend) -> &'static str {
-    match backend {
-        Backend::Daif => "mte",
-        Backend::Pmr => "mte,pmr",
-        Backend::Allint => "mte,allint",
+    /// Those of the package that the usual kernel has not.
+    fn features(self) -> Vec<&'static str> {
+        let backend = (self.backend != Backend::Daif).then(|| self.backend.name());
+        self.mte.then_some("mte").into_iter().chain(backend).collect()
     }
 }
 
-/// Builds the release kernel without interrupt-state tracking and checks, the one that is measured, and returns its ELF file.
-pub fn plain_kernel(toolchain: &Toolchain, backend: Backend) -> Result<PathBuf> {
-    if backend == Backend::Daif {
-        return single(toolchain, KERNEL, "release", &PLAIN);
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tags = if self.mte { " with tags" } else { "" };
+        write!(f, "{} kernel{}{tags}", self.kind, self.backend.named())
     }
-    with_features(toolchain, "release", backend.name(), ("plain", PLAIN_FOLDER), &[WITHOUT_CHECKS])
 }
 
-/// A kernel of that name with features that the usual one has not; what is compiled for it stays in `shared`.
-fn with_features(
-    toolchain: &Toolchain,
-    profile: &str,
-    features: &str,
-    (name, shared): (&str, &str),
-    more: &[&str],
-) -> Result<PathBuf> {
-    let folder = format!("target/{}-{name}", features.replace(',', "-"));
-    let options = [&["--target-dir", &folder, "--features", features], more].concat();
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Checked => "checked",
+            Self::Plain => "plain",
+        })
+    }
+}
+
+/// Builds that kernel in the profile `release` or `dev` and returns its ELF file.
+pub fn kernel(toolchain: &Toolchain, profile: &str, build: Build) -> Result<PathBuf> {
+    let features = build.features();
+    if features.is_empty() {
+        let options: &[&str] = if build.kind == Kind::Plain { &PLAIN } else { &[] };
+        return single(toolchain, KERNEL, profile, options);
+    }
+    let (shared, checks): (_, &[&str]) = match build.kind {
+        Kind::Checked => ("target", &[]),
+        Kind::Plain => (PLAIN_FOLDER, &[WITHOUT_CHECKS]),
+    };
+    let (folder, features) = (format!("target/{}-{}", features.join("-"), build.kind), features.join(","));
+    let options = [&["--target-dir", &folder, "--features", &features], checks].concat();
     named(executables(toolchain, KERNEL, profile, &options, Some(&workspace::root().join(shared)))?, KERNEL)
 }
 
@@ -92,9 +119,9 @@ pub fn shim(toolchain: &Toolchain) -> Result<PathBuf> {
     single(toolchain, SHIM, "release", &[])
 }
 
-/// Builds the release kernel, with its checks or without, and returns the contents of its ELF file.
-pub fn kernel_elf(toolchain: &Toolchain, checked: bool, backend: Backend) -> Result<Vec<u8>> {
-    let path = if checked { kernel(toolchain, "release", backend) } else { plain_kernel(toolchain, backend) }?;
+/// Builds that release kernel and returns the contents of its ELF file.
+pub fn kernel_elf(toolchain: &Toolchain, build: Build) -> Result<Vec<u8>> {
+    let path = kernel(toolchain, "release", build)?;
     fs::read(&path).with_context(|| format!("cannot read the kernel {}", path.display()))
 }
 

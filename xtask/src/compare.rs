@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::backend::Backend;
-use crate::build;
+use crate::build::{self, Build};
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
@@ -61,7 +61,7 @@ pub fn compare(options: &Options) -> Result<ExitCode> {
         answers
     } else {
         let toolchain = Toolchain::ready()?;
-        let kernel = build::kernel(&toolchain, "release", Backend::default())?;
+        let kernel = build::kernel(&toolchain, "release", Build::checked(Backend::default()))?;
         ask(&kernel, &qemu, &busybox, &lines, options.cpus, &our_command_line(options.preempt))?
     };
     let differences = differences(&answers, &expected()?);

@@ -13,7 +13,7 @@ use vestibule_counter::report::{Measures, Report, Spread};
 
 use crate::backend::Backend;
 use crate::budget::Budgets;
-use crate::build::{self, Programs};
+use crate::build::{self, Build, Programs};
 use crate::counter::Counter;
 use crate::counter_test;
 use crate::initrd::Root;
@@ -47,7 +47,7 @@ pub fn count(options: &Options) -> Result<ExitCode> {
     }
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
-    let kernel = build::plain_kernel(&toolchain, Backend::default())?;
+    let kernel = build::kernel(&toolchain, "release", Build::plain(Backend::default()))?;
     let programs = Programs::new(&toolchain, "release")?;
     let counter = Counter::new()?;
     counter_test::check(&toolchain, &qemu, &counter)?;
@@ -59,7 +59,8 @@ fn count_backends() -> Result<ExitCode> {
     let (toolchain, qemu, counter) = (Toolchain::ready()?, Qemu::ready()?, Counter::new()?);
     let (programs, budgets) = (Programs::new(&toolchain, "release")?, Budgets::read()?);
     let counted = Counted { programs: &programs, qemu: &qemu, counter: &counter };
-    let kernels = Backend::value_variants().iter().map(|backend| build::plain_kernel(&toolchain, *backend));
+    let kernels =
+        Backend::value_variants().iter().map(|backend| build::kernel(&toolchain, "release", Build::plain(*backend)));
     let reports = kernels.map(|kernel| counted.twice(&kernel?, Backend::Allint.cpu())).collect::<Result<Vec<_>>>()?;
     let costs = reports.iter().map(|report| budgets.costs(report)).collect::<Result<Vec<_>>>()?;
     println!("in entry text: instructions; writes of DAIF, PMR, ALLINT{:9}daif             pmr          allint", "");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::backend::Backend;
-use crate::build;
+use crate::build::{self, Build};
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
@@ -233,7 +233,7 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()>
     let mut root = Root::new();
     root.add_busybox(&busybox)?;
     let machine = Machine {
-        kernel: &build::kernel(toolchain, "release", backend)?,
+        kernel: &build::kernel(toolchain, "release", Build::checked(backend))?,
         shim: None,
         initrd: &root.write("interactive")?,
         program: None,

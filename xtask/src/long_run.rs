@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::backend::Backend;
-use crate::build::{self, Programs};
+use crate::build::{self, Build, Programs};
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
 use crate::keyboard::Keyboard;
@@ -85,7 +85,7 @@ fn run(options: &Options, terminal: Terminal, words: &[&str], warns: fn(&str) ->
     let programs = Programs::new(&toolchain, "release")?;
     let nmis = options.nmis.map(|hertz| format!("nmis={hertz} ")).unwrap_or_default();
     let machine = Machine {
-        kernel: &build::kernel(&toolchain, "release", options.backend)?,
+        kernel: &build::kernel(&toolchain, "release", Build::checked(options.backend))?,
         shim: None,
         initrd: &Root::of_programs(&programs)?.write("programs")?,
         program: Some(programs.find(words[0])?),

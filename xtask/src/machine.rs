@@ -37,7 +37,7 @@ pub struct Machine<'a> {
     pub cpus: u32,
     /// QEMU's model of them.
     pub cpu: &'a str,
-    /// Whether its memory has tags; its CPUs are QEMU's `max` then.
+    /// Whether its memory has tags; its CPUs must have them, too.
     pub mte: bool,
     /// How long it may run; without a limit it runs until it ends.
     pub limit: Option<Duration>,
@@ -125,8 +125,7 @@ impl Machine<'_> {
 
     fn command(&self, qemu: &Qemu, socket: &Path) -> Result<Command> {
         let mut command = qemu.command();
-        let cpu = if self.mte { "max" } else { self.cpu };
-        command.args(["-M", &self.board(), "-cpu", cpu, "-m", "256M"]);
+        command.args(["-M", &self.board(), "-cpu", self.cpu, "-m", "256M"]);
         command.arg("-smp").arg(self.cpus.to_string());
         command.args(["-display", "none", "-nic", "none", "-no-reboot"]);
         serial::connect(&mut command);

@@ -9,10 +9,9 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::backend::Backend;
-use crate::boot_test::{Bench, BootTest, Build, On};
-use crate::build::Programs;
+use crate::boot_test::{Bench, BootTest, Kernel, On};
+use crate::build::{Build, Kind, Programs};
 use crate::entries::Entries;
-use crate::initrd::Root;
 use crate::machine::Boot;
 use crate::progress::say;
 use crate::qemu::Qemu;
@@ -44,7 +43,7 @@ struct Cell {
 
 impl Cell {
     fn all() -> impl Iterator<Item = Cell> {
-        let build = |backend| [false, true].map(|mte| Build { checked: true, backend, mte });
+        let build = |backend| [false, true].map(|mte| Build { kind: Kind::Checked, backend, mte });
         Backend::value_variants().iter().copied().flat_map(build).flat_map(|build| {
             let boots = PREEMPTION.iter().flat_map(|&preempt| CPUS.map(|cpus| (preempt, cpus)));
             boots.map(move |(preempt, cpus)| Cell { build, preempt, cpus })
@@ -76,10 +75,11 @@ impl Cell {
             && (self.preempt == "full" || !begins(&["faulting-copy"]))
     }
 
-    fn boot(&self, test: &BootTest, on: On, bench: &Bench) -> Result<Boot> {
+    fn boot(&self, test: &BootTest, on: On, kernel: &Kernel, bench: &Bench) -> Result<Boot> {
         let options = test.options().filter(|option| !option.starts_with("preempt="));
         let options: String = options.flat_map(|option| [option, " "]).collect();
-        test.run_as(on, bench, &format!("preempt={} {options}-- {}", self.preempt, test.arguments()), self.cpus)
+        let command_line = format!("preempt={} {options}-- {}", self.preempt, test.arguments());
+        test.run_as(on, kernel, bench, &command_line, self.cpus)
     }
 }
 
@@ -88,15 +88,13 @@ pub fn matrix(options: &Options) -> Result<ExitCode> {
     let (toolchain, qemu) = (Toolchain::ready()?, Qemu::ready()?);
     let mut programs = Programs::new(&toolchain, "release")?;
     programs.add(c_library::programs()?);
-    let initrd = Root::of_programs(&programs)?.write("programs")?;
+    let bench = Bench::new(&toolchain, programs, &qemu, Duration::from_secs(options.timeout))?;
     let mut came = Came::default();
     for cell in Cell::all().filter(|cell| named(&cell.name(), &options.only)) {
         say(&cell.name());
-        let limit = Duration::from_secs(options.timeout);
-        let kernel = &cell.build.kernel(&toolchain)?;
-        let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu: &qemu, limit };
+        let kernel = Kernel::of(cell.build, &toolchain)?;
         for (on, test) in cell.tests().filter(|(_, test)| named(test.name, &options.boot)) {
-            came.note(&cell, cell.boot(test, on, &bench))?;
+            came.note(&cell, cell.boot(test, on, &kernel, &bench))?;
         }
     }
     came.end(options.only.is_none() && options.boot.is_none())

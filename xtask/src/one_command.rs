@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 
 use crate::backend::Backend;
-use crate::build;
+use crate::build::{self, Build};
 use crate::busybox::Busybox;
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::Root;
@@ -40,7 +40,8 @@ pub fn check(toolchain: &Toolchain, qemu: &Qemu, backend: Backend) -> Result<()>
     };
     let mut root = Root::new();
     root.add_busybox(&busybox)?;
-    let (kernel, initrd) = (&build::kernel(toolchain, "release", backend)?, &root.write("one-command")?);
+    let (kernel, initrd) =
+        (&build::kernel(toolchain, "release", Build::checked(backend))?, &root.write("one-command")?);
     let started = Instant::now();
     for cpus in [1, 4] {
         for preempt in Preempt::value_variants() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::backend::Backend;
-use crate::build::{self, Programs};
+use crate::build::{self, Build, Kind, Programs};
 use crate::command_line::{Preempt, Terminal, command_line};
 use crate::initrd::{self, Root};
 use crate::keyboard::Keyboard;
@@ -67,11 +67,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
     let profile = if options.dev { "dev" } else { "release" };
-    let built = || match options.mte {
-        true => build::tagged_kernel(&toolchain, profile, options.backend),
-        false => build::kernel(&toolchain, profile, options.backend),
-    };
-    let kernel = options.kernel.clone().map_or_else(built, Ok)?;
+    let build = Build { kind: Kind::Checked, backend: options.backend, mte: options.mte };
+    let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile, build), Ok)?;
     let shim = options.shim.then(|| build::shim(&toolchain)).transpose()?;
     let programs = Programs::new(&toolchain, profile)?;
     let mut root = Root::with_shell(&programs)?;
@@ -93,7 +90,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         program: program.as_deref(),
         command_line: &command_line(options.preempt, terminal, &words),
         cpus: options.cpus,
-        cpu: options.backend.cpu(),
+        cpu: build.cpu(),
         mte: options.mte,
         limit: options.timeout.map(Duration::from_secs),
     };

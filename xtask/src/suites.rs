@@ -1,8 +1,9 @@
 //! Which boot tests there are for which kernel, and on what machine.
 
 use crate::backend::Backend;
-use crate::boot_test::{BootTest, Build, On};
+use crate::boot_test::{BootTest, On};
 use crate::boots::{BLIND_TESTS, BOOT_TESTS, MTE_TESTS, NMI_TESTS};
+use crate::build::Build;
 use crate::new_cpu_boots::NEW_CPU_TESTS;
 use crate::report_boots::REPORT_TESTS;
 use crate::shim_boots::SHIM_TESTS;

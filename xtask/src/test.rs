@@ -9,10 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::backend::Backend;
 use crate::binary;
-use crate::boot_test::{Bench, BootTest, Build, Kernel, On};
-use crate::build::{self, Programs};
+use crate::boot_test::{Bench, BootTest, Kernel, On};
+use crate::build::{self, Build, Kind, Programs};
 use crate::counter::Counter;
-use crate::initrd::Root;
 use crate::process;
 use crate::progress::say;
 use crate::qemu::Qemu;
@@ -45,6 +44,11 @@ pub struct Options {
 impl Options {
     fn boots_alone(&self) -> bool {
         self.boot.is_some() || self.backend.is_some() || self.mte
+    }
+
+    /// Whether the boot test of that name is among those that are asked for.
+    fn wants(&self, test: &str) -> bool {
+        self.boot.as_ref().is_none_or(|name| test.contains(name.as_str()))
     }
 }
 
@@ -105,7 +109,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     if !options.boots_alone() {
         say("busybox on our kernel and on Linux");
         tally.note(compare::check(
-            &build::kernel(&Toolchain::ready()?, "release", Backend::default())?,
+            &build::kernel(&Toolchain::ready()?, "release", Build::checked(Backend::default()))?,
             &Qemu::ready()?,
         ))?;
         say("conformance of the model's CPU");
@@ -189,7 +193,7 @@ fn test_result(line: &str) -> Option<(u32, u32)> {
 /// that has just passed the boot tests.
 fn counts(tally: &mut Tally) -> Result<()> {
     let (toolchain, qemu, counter) = (Toolchain::ready()?, Qemu::ready()?, Counter::new()?);
-    let kernel = build::plain_kernel(&toolchain, Backend::default())?;
+    let kernel = build::kernel(&toolchain, "release", Build::plain(Backend::default()))?;
     let programs = Programs::new(&toolchain, "release")?;
     say("counter");
     tally.note(counter_test::check(&toolchain, &qemu, &counter))?;
@@ -199,25 +203,22 @@ fn counts(tally: &mut Tally) -> Result<()> {
 
 /// Boots the minimal kernel, and every boot test with each kernel that is for it, also after one has failed.
 fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
-    let asked = |own: &str| options.boot.as_ref().is_none_or(|name| own.contains(name.as_str()));
     let (toolchain, qemu, limit) = (Toolchain::ready()?, Qemu::ready()?, Duration::from_secs(options.timeout));
     let backend = options.backend.unwrap_or_default();
     let Tally { passed, failed } = *tally;
     say("boot tests");
-    if asked(minimal_kernel::TEST.name) {
+    if options.wants(minimal_kernel::TEST.name) {
         tally.note_and_show(minimal_kernel::check(&toolchain, &qemu, limit));
     }
-    if asked(interactive::NAME) {
+    if options.wants(interactive::NAME) {
         tally.note_and_show(interactive::check(&toolchain, &qemu, backend));
     }
-    if asked(one_command::NAME) {
+    if options.wants(one_command::NAME) {
         tally.note_and_show(one_command::check(&toolchain, &qemu, backend));
     }
-    for (build, tests) in boots(options) {
-        let tests: Vec<_> = tests.into_iter().filter(|(_, test)| asked(test.name)).collect();
-        if !tests.is_empty() {
-            boot_kernel(&build.kernel(&toolchain)?, &tests, &toolchain, &qemu, limit, tally)?;
-        }
+    let boots = boots(options);
+    if !boots.is_empty() {
+        boot_kernels(&boots, &toolchain, &qemu, limit, tally)?;
     }
     match (tally.passed - passed, tally.failed - failed) {
         (0, 0) => bail!("no boot test has {:?} in its name", options.boot.as_deref().unwrap_or_default()),
@@ -228,36 +229,40 @@ fn boot_tests(options: &Options, tally: &mut Tally) -> Result<()> {
 
 type Tests = Vec<(On, &'static BootTest)>;
 
-/// What is booted for which tests: both builds of the kernel that was asked for; without any, of others also what only they can do.
+/// What is booted for which tests of those that are asked for: both builds of the kernel that was asked for; without any, of others
+/// also what only they can do.
 fn boots(options: &Options) -> Vec<(Build, Tests)> {
+    let Options { mte, .. } = *options;
     let backend = options.backend.unwrap_or_default();
-    let both = [true, false].map(|checked| Build { checked, backend, mte: options.mte });
-    let mut boots: Vec<_> = both.into_iter().map(|build| (build, suites::tests_of(build).collect())).collect();
-    if options.backend.is_none() && !options.mte {
+    let both = [Kind::Checked, Kind::Plain].map(|kind| Build { kind, backend, mte });
+    let mut boots: Vec<(_, Tests)> = both.map(|build| (build, suites::tests_of(build).collect())).into();
+    if options.backend.is_none() && !mte {
         // Tags and NMIs in one, as each kernel takes as long to build as it boots.
-        let others = [(Backend::Pmr, false), (Backend::Allint, true)];
-        let others = others.map(|(backend, mte)| Build { checked: true, backend, mte });
-        boots.extend(others.into_iter().map(|build| (build, suites::special_tests_of(build).collect())));
+        let others = [Build::checked(Backend::Pmr), Build { mte: true, ..Build::checked(Backend::Allint) }];
+        boots.extend(others.map(|build| (build, suites::special_tests_of(build).collect())));
     }
+    boots.iter_mut().for_each(|(_, tests)| tests.retain(|(_, test)| options.wants(test.name)));
+    boots.retain(|(_, tests)| !tests.is_empty());
     boots
 }
 
-fn boot_kernel(
-    kernel: &Kernel,
-    tests: &[(On, &BootTest)],
+fn boot_kernels(
+    boots: &[(Build, Tests)],
     toolchain: &Toolchain,
     qemu: &Qemu,
     limit: Duration,
     tally: &mut Tally,
 ) -> Result<()> {
     let mut programs = Programs::new(toolchain, "release")?;
-    if tests.iter().any(|(_, test)| c_library::is_one(test.program())) {
+    if boots.iter().flat_map(|(_, tests)| tests).any(|(_, test)| c_library::is_one(test.program())) {
         programs.add(c_library::programs()?);
     }
-    let initrd = Root::of_programs(&programs)?.write("programs")?;
-    let bench = Bench { kernel, programs: &programs, initrd: &initrd, qemu, limit };
-    for (on, test) in tests {
-        tally.note_and_show(test.run(*on, &bench).map(drop));
+    let bench = Bench::new(toolchain, programs, qemu, limit)?;
+    for (build, tests) in boots {
+        let kernel = Kernel::of(*build, toolchain)?;
+        for (on, test) in tests {
+            tally.note_and_show(test.run(*on, &kernel, &bench).map(drop));
+        }
     }
     Ok(())
 }

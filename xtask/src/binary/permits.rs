@@ -1,13 +1,13 @@
 //! What a rule says no to and is right all the same, each with its reason. Whatever is not used any more fails the check.
 
-use super::Build;
 use super::code::Code;
 use super::walk::{Breach, Phase, Rule, Seen};
+use crate::build::Kind;
 
 /// One thing that is right all the same.
 pub struct Permit {
-    /// In this build only, or in both.
-    pub build: Option<Build>,
+    /// In this kernel only, or in both.
+    pub kind: Option<Kind>,
     pub rule: Rule,
     pub phases: &'static [Phase],
     /// Part of the name of the function that does it.
@@ -22,7 +22,7 @@ pub struct Permit {
 /// All of them.
 pub const PERMITS: &[Permit] = &[
     Permit {
-        build: Some(Build::Checked),
+        kind: Some(Kind::Checked),
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering, Phase::Exiting, Phase::Returning],
         by: "vestibule_arm64::",
@@ -31,7 +31,7 @@ pub const PERMITS: &[Permit] = &[
         reason: "a rule is broken: this kernel stops, and what it says is more use than how it was compiled",
     },
     Permit {
-        build: None,
+        kind: None,
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "vestibule_arm64::el1::die",
@@ -40,7 +40,7 @@ pub const PERMITS: &[Permit] = &[
         reason: "nobody can go on: counted as an NMI already, so watched, and never comes back",
     },
     Permit {
-        build: None,
+        kind: None,
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "vestibule_arm64::entry::el1_sync",
@@ -49,7 +49,7 @@ pub const PERMITS: &[Permit] = &[
         reason: "the body of a BRK in the kernel, masked throughout: one that is a bug's ends the kernel",
     },
     Permit {
-        build: None,
+        kind: None,
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "vestibule_arm64::entry::el1_sync",
@@ -58,7 +58,7 @@ pub const PERMITS: &[Permit] = &[
         reason: "in the same body a test sees that SErrors are masked: watched by then, and masked throughout",
     },
     Permit {
-        build: Some(Build::Checked),
+        kind: Some(Kind::Checked),
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "vestibule_arm64::entry::el1_sync",
@@ -87,13 +87,13 @@ pub const PERMITS: &[Permit] = &[
         ..BODY
     },
     Permit {
-        build: Some(Build::Checked),
+        kind: Some(Kind::Checked),
         by: "vestibule_arm64::el1::step",
         calls: Some("Bodies for kernel::reference::Reference>::kernel_step"),
         ..BODY
     },
     Permit {
-        build: None,
+        kind: None,
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "vestibule_arm64::bodies::not_asked_for",
@@ -105,7 +105,7 @@ pub const PERMITS: &[Permit] = &[
 
 /// Of an exception that is served masked throughout; who calls it, and what it is called, is to be named.
 const BODY: Permit = Permit {
-    build: None,
+    kind: None,
     rule: Rule::OrdinaryCode,
     phases: &[Phase::Entering],
     by: "",
@@ -122,14 +122,14 @@ pub const UNREACHED: &[(&str, &str)] = &[
 
 impl Permit {
     /// Is this what it is for?
-    pub fn covers(&self, breach: &Breach, build: Build, code: &Code, seen: &Seen) -> bool {
+    pub fn covers(&self, breach: &Breach, kind: Kind, code: &Code, seen: &Seen) -> bool {
         let called = match (self.calls, breach.to) {
             (None, None) => true,
             (Some(name), Some(to)) => code.place(to).0.contains(name) && (self.comes_back || !seen.comes_back(to)),
             _ => false,
         };
         called
-            && self.build.is_none_or(|only| only == build)
+            && self.kind.is_none_or(|only| only == kind)
             && self.rule == breach.rule
             && self.phases.contains(&breach.phase)
             && code.place(breach.at).0.contains(self.by)

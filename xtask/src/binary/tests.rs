@@ -2,8 +2,9 @@
 
 use super::code::Code;
 use super::permits::Permit;
+use super::unreached;
 use super::walk::{Breach, Phase, Rule, Seen, walk};
-use super::{Build, unreached};
+use crate::build::Kind;
 
 const NOP: u32 = 0xd503_201f;
 const RET: u32 = 0xd65f_03c0;
@@ -102,7 +103,7 @@ fn what_cannot_be_followed_is_not_taken_for_harmless() {
 #[test]
 fn only_what_never_comes_back_is_permitted() {
     let permit = Permit {
-        build: Some(Build::Checked),
+        kind: Some(Kind::Checked),
         rule: Rule::OrdinaryCode,
         phases: &[Phase::Entering],
         by: "handler",
@@ -117,9 +118,9 @@ fn only_what_never_comes_back_is_permitted() {
         assert!(seen.breaches.contains(&breach));
         permit.covers(&breach, build, &code, &seen)
     };
-    assert!(covers(&[b(0)], Build::Checked));
-    assert!(!covers(&[b(0)], Build::Plain));
-    assert!(!covers(&[RET], Build::Checked));
+    assert!(covers(&[b(0)], Kind::Checked));
+    assert!(!covers(&[b(0)], Kind::Plain));
+    assert!(!covers(&[RET], Kind::Checked));
 }
 
 #[test]

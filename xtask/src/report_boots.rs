@@ -2,13 +2,26 @@
 
 use crate::boot_test::BootTest;
 
+/// Those lines; then how the kernel came there, as far as every system call shares it, and the end of the report.
+macro_rules! reported_in_call {
+    ($($line:literal),+ $(,)?) => {
+        &[
+            $($line,)+
+            "kernel::syscalls::call+",
+            "vestibule_arm64::vectors::el0_sync+",
+            "--- from user mode at ",
+            "last entries",
+        ]
+    };
+}
+
 /// In the order they run.
 pub const REPORT_TESTS: &[BootTest] = &[
     BootTest {
         name: "a bug in the kernel is told, and what an earlier exception left behind is not",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-bug",
-        lines: &[
+        lines: reported_in_call![
             "BRK in the kernel",
             "why: BRK 0x1; syndrome 0xf2000001",
             "no fault address",
@@ -20,10 +33,6 @@ pub const REPORT_TESTS: &[BootTest] = &[
             "lr 0x",
             "sp 0x",
             "x28 ",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -31,17 +40,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "an undefined instruction in the kernel is told",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-undefined",
-        lines: &[
+        lines: reported_in_call![
             "undefined instruction in the kernel",
             "why: undefined instruction; syndrome 0x2000000",
             "no fault address",
             "body: Process [....]",
             "task: 1 of process 1 (crash)",
             "kernel::fault_hooks::undefined+0x",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -49,17 +54,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "an exception of the kernel that no class is for is told",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-jump",
-        lines: &[
+        lines: reported_in_call![
             "unhandled synchronous exception in the kernel",
             "why: PC alignment; syndrome 0x8a000000",
             "fault address 0xffffff",
             "interrupted: Process [....]",
             "task: 1 of process 1 (crash)",
             "kernel::fault_hooks::undefined+0x2",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -67,17 +68,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "a panic is told as an exception is",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-panic",
-        lines: &[
+        lines: reported_in_call![
             "panicked at kernel/src/fault_hooks.rs",
             "a program asked for it",
             "in: Process [....] on a task's stack",
             "task: 1 of process 1 (crash)",
             "counts: preemption off 0, softirq 0, hardirq 1, NMI 1",
             "core::panicking::panic_fmt+",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -85,17 +82,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "a kernel that touches user memory is stopped, and the program is not",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-reads-user",
-        lines: &[
+        lines: reported_in_call![
             "the kernel touched user memory",
             "why: data abort, permission fault at level 3, of a load; syndrome 0x96",
             "fault address 0x0000007f",
             "interrupted: Process [....]",
             "task: 1 of process 1 (crash)",
             "kernel::fault_hooks::touch+",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -110,7 +103,7 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "a kernel stack that overflows is found and told",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-stack",
-        lines: &[
+        lines: reported_in_call![
             "kernel stack overflow",
             "why: data abort, translation fault at level 3, of a store",
             "fault address 0xffffff",
@@ -119,10 +112,6 @@ pub const REPORT_TESTS: &[BootTest] = &[
             "task: 1 of process 1 (crash)",
             "kernel::test_hooks::overflow+",
             "the same 1",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -146,17 +135,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "an entry whose frame does not fit is found and told",
         cpus: 2,
         command_line: "preempt=full -- crash entry-stack",
-        lines: &[
+        lines: reported_in_call![
             "kernel stack overflow",
             "why: BRK 0x1; syndrome 0xf2000001",
             "interrupted: Process [....] on a task's stack",
             "told: [DAIF] on the overflow stack of CPU ",
             "task: 1 of process 1 (crash)",
             "kernel::fault_hooks::breakpoint+",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },
@@ -164,7 +149,7 @@ pub const REPORT_TESTS: &[BootTest] = &[
         name: "a stack that overflows in the fault of a user copy is found and told",
         cpus: 2,
         command_line: "preempt=full -- crash copy-stack",
-        lines: &[
+        lines: reported_in_call![
             "kernel stack overflow",
             "why: data abort, translation fault at level 3, of a store",
             "fault address 0xffffff",
@@ -174,10 +159,6 @@ pub const REPORT_TESTS: &[BootTest] = &[
             "vestibule_arm64::entry::el1_sync+",
             "--- exception, pstate ",
             "user_copy_in+",
-            "kernel::syscalls::call+",
-            "vestibule_arm64::vectors::el0_sync+",
-            "--- from user mode at ",
-            "last entries",
         ],
         status: 1,
     },

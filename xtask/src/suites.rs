@@ -2,9 +2,11 @@
 
 use crate::backend::Backend;
 use crate::boot_test::{BootTest, On};
-use crate::boots::{BLIND_TESTS, BOOT_TESTS, MTE_TESTS, NMI_TESTS};
+use crate::boots::BOOT_TESTS;
 use crate::build::Build;
+use crate::mte_boots::MTE_TESTS;
 use crate::new_cpu_boots::NEW_CPU_TESTS;
+use crate::nmi_boots::{BLIND_TESTS, NMI_TESTS};
 use crate::report_boots::REPORT_TESTS;
 use crate::shim_boots::SHIM_TESTS;
 

@@ -171,24 +171,18 @@ unsafe impl Hardware for Simulated {
     }
 
     unsafe fn change_mdscr(changed: u64, to: u64) {
-        let mut named = Vec::new();
-        with(|state| {
+        let changes = with(|state| {
             let ss = changed & MDSCR_SS != 0;
             state.require(!ss || state.is_closed(), "MDSCR.SS is written with something open");
-            let Mdscr { stepping, monitors, of_kernel } = state.mdscr;
-            let become_ = |bit: u64, was: bool| if changed & bit != 0 { to & bit != 0 } else { was };
-            state.mdscr = Mdscr {
-                stepping: become_(MDSCR_SS, stepping),
-                monitors: become_(MDE, monitors),
-                of_kernel: become_(KDE, of_kernel),
-            };
+            let Mdscr { stepping, monitors, of_kernel } = &mut state.mdscr;
+            let bits = [(MDSCR_SS, "SS", stepping), (MDE, "MDE", monitors), (KDE, "KDE", of_kernel)];
+            let changes = bits.into_iter().filter(|(bit, ..)| changed & bit != 0).map(|(bit, name, is)| {
+                *is = to & bit != 0;
+                format!("{name} := {}", u8::from(*is))
+            });
+            changes.collect::<Vec<_>>()
         });
-        for (bit, name) in [(MDSCR_SS, "SS"), (MDE, "MDE"), (KDE, "KDE")] {
-            if changed & bit != 0 {
-                named.push(format!("{name} := {}", u8::from(to & bit != 0)));
-            }
-        }
-        step(format!("MDSCR.{}", named.join(", ")));
+        step(format!("MDSCR.{}", changes.join(", ")));
     }
     unsafe fn set_points(kind: PointKind, before: &[Point; MOST], after: &[Point; MOST]) {
         for (number, (before, after)) in before.iter().zip(after).enumerate() {
@@ -199,13 +193,14 @@ unsafe impl Hardware for Simulated {
         }
     }
     unsafe fn set_point(kind: PointKind, number: usize, point: Point) {
+        let enabled = point.control & ENABLED != 0;
         with(|state| {
             state.points.retain(|(which, _)| *which != (kind as usize, number));
-            if point.control & 1 != 0 {
+            if enabled {
                 state.points.push(((kind as usize, number), point));
             }
         });
-        let what = if point.control & 1 != 0 { format!("{:#x}", point.address) } else { "none".into() };
+        let what = if enabled { format!("{:#x}", point.address) } else { "none".into() };
         step(format!("{kind:?} {number} := {what}"));
     }
 

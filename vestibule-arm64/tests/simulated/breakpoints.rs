@@ -4,7 +4,7 @@
 use crate::cpu::{Mdscr, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{RESCHED, Subject, Test, Token, Watched, WatchedAllInt, WatchedPmr, watched};
-use crate::scenario::{at_text, current, pend, record, set, set_remotely, simulate, stop};
+use crate::scenario::{at_text, current, pend, record, set, set_remotely, simulate, sound, stop};
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::{Cpu, Process};
@@ -35,17 +35,20 @@ fn in_cpu(kind: Kind) -> Vec<u64> {
     })
 }
 
+/// Those of the breakpoints and those of the watchpoints.
+fn both_in_cpu() -> (Vec<u64>, Vec<u64>) {
+    (in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint))
+}
+
 /// A task with one of each, in user mode.
 fn with_points<K: Subject>(there: impl FnOnce() + Send + 'static) -> Report {
-    let report = simulate::<K>(|cpu| {
+    sound::<K>(|cpu| {
         for kind in [Kind::Breakpoint, Kind::Watchpoint] {
             // SAFETY: it is the current task, and the CPU is a simulated one.
             unsafe { current().set_point(kind, 0, point(USERS)) };
         }
         in_user_mode(cpu, there);
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 /// The kernel has one of each on this CPU, as number 0.
@@ -148,10 +151,7 @@ fn c11_work_comes_after_the_masked_body() {
         at_text("body user_watchpoint", || set_remotely(RESCHED));
         take(Exception::Watchpoint);
     });
-    let all = report.all();
-    let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{all}"));
-    assert!(at("body user_watchpoint [DAIF]") < at("Irq from EL1 [....]"), "{all}");
-    assert!(at("Irq from EL1 [....]") < at("schedule"), "{all}");
+    report.assert_order(&["body user_watchpoint [DAIF]", "Irq from EL1 [....]", "schedule"]);
 }
 
 #[test]
@@ -201,29 +201,28 @@ fn c11_what_a_system_call_was_suspended_for_is_over_when_a_tracer_has_it_stepped
 
 #[test]
 fn c12_the_kernels_are_there_in_the_kernel_and_the_tasks_in_user_mode() {
-    let report = simulate::<Watched>(|mut cpu| {
+    sound::<Watched>(|mut cpu| {
         set_kernels(&mut cpu);
         // SAFETY: it is the current task, and the CPU is a simulated one.
         unsafe { current().set_point(Kind::Breakpoint, 0, point(USERS)) };
         in_user_mode(cpu, || {
-            assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![USERS], vec![KERNELS]));
+            assert_eq!(both_in_cpu(), (vec![USERS], vec![KERNELS]));
             record();
             at_text("body user_brk", || {
-                assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![KERNELS], vec![KERNELS]));
+                assert_eq!(both_in_cpu(), (vec![KERNELS], vec![KERNELS]));
                 assert_eq!(mdscr(), Mdscr { stepping: false, monitors: true, of_kernel: true });
             });
             take(Exception::Brk);
             assert_eq!(in_cpu(Kind::Breakpoint), [USERS]);
         });
     });
-    report.assert_sound();
 }
 
 #[test]
 fn c12_a_task_without_any_leaves_none_behind() {
     with_points::<Watched>(|| {
         at_text("body user_brk", || {
-            assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![], vec![]));
+            assert_eq!(both_in_cpu(), (vec![], vec![]));
             assert_eq!(mdscr(), Mdscr::default());
         });
         record();
@@ -233,7 +232,7 @@ fn c12_a_task_without_any_leaves_none_behind() {
 
 /// A breakpoint of the kernel comes, and the step over it.
 fn over<K: Subject>(exception: Exception, between: impl FnOnce() + Send + 'static) -> Report {
-    let report = simulate::<K>(move |mut cpu| {
+    sound::<K>(move |mut cpu| {
         set_kernels(&mut cpu);
         record();
         take(exception);
@@ -241,11 +240,9 @@ fn over<K: Subject>(exception: Exception, between: impl FnOnce() + Send + 'stati
         with(|state| state.unexecuted = false);
         take(Exception::Step);
         stop();
-        assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![KERNELS], vec![KERNELS]));
+        assert_eq!(both_in_cpu(), (vec![KERNELS], vec![KERNELS]));
         assert_eq!(mdscr(), Mdscr { stepping: false, monitors: true, of_kernel: true });
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 #[test]
@@ -333,15 +330,13 @@ fn c10_a_breakpoint_of_the_kernel_and_the_step_over_it() {
 fn c10_c12_nothing_comes_before_the_step_is_over() {
     let report = over::<Watched>(Exception::Watchpoint, || {
         assert_eq!(with(|state| state.masks()), ".AIF", "only debug exceptions are open for it");
-        assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![KERNELS], vec![]));
+        assert_eq!(both_in_cpu(), (vec![KERNELS], vec![]));
         pend(Exception::CorrectedError);
         set(RESCHED);
         pend(Exception::Irq);
     });
-    let all = report.all();
-    let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{all}"));
-    assert!(at("Step from EL1 [.AIF]") < at("Irq from EL1 [....]"), "{all}");
-    assert!(at("Step from EL1 [.AIF]") < at("CorrectedError from EL1 [....]"), "{all}");
+    report.assert_order(&["Step from EL1 [.AIF]", "Irq from EL1 [....]"]);
+    report.assert_order(&["Step from EL1 [.AIF]", "CorrectedError from EL1 [....]"]);
 }
 
 #[test]
@@ -354,7 +349,7 @@ fn c12_nmis_are_masked_for_the_step_too() {
 fn c10_a_watchpoint_in_the_step_over_a_breakpoint() {
     let report = over::<Watched>(Exception::Breakpoint, || {
         take(Exception::Watchpoint);
-        assert_eq!((in_cpu(Kind::Breakpoint), in_cpu(Kind::Watchpoint)), (vec![], vec![]));
+        assert_eq!(both_in_cpu(), (vec![], vec![]));
         assert!(with(|state| state.unexecuted));
     });
     assert_eq!(report.all().lines().last(), Some("  ERET to EL1 [....]"), "the masks of the very first");
@@ -362,7 +357,7 @@ fn c10_a_watchpoint_in_the_step_over_a_breakpoint() {
 
 #[test]
 fn c10_with_interrupts_off() {
-    let report = simulate::<Watched>(|mut cpu| {
+    sound::<Watched>(|mut cpu| {
         set_kernels(&mut cpu);
         let _off = cpu.irqs_off();
         record();
@@ -372,7 +367,6 @@ fn c10_with_interrupts_off() {
         assert_eq!(with(|state| state.masks()), "..IF");
         stop();
     });
-    report.assert_sound();
 }
 
 #[test]

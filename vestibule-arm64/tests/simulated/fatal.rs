@@ -1,9 +1,9 @@
 //! What nobody can go on after: counted as NMI-like, everything masked, before a word is printed (C87).
 
-use crate::cpu::{Simulated, with};
+use crate::cpu::{Simulated, TASK_STACK, with};
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::Watched;
-use crate::scenario::{self, change_masks, record, simulate};
+use crate::scenario::{self, change_masks, record, simulate, sound};
 use crate::steps::Report;
 use expect_test::expect;
 
@@ -136,16 +136,20 @@ fn vector_that_nothing_comes_to_from_user_mode() {
     .assert_eq(&from_user(Exception::OnSpEl0).changes());
 }
 
+/// No room for a frame is left on the task's stack.
+fn fill_stack() {
+    with(|state| state.running.stack_pointer = TASK_STACK + 0x80);
+}
+
 #[test]
 fn stack_overflow() {
-    let report = simulate::<Watched>(|mut cpu| {
+    let report = sound::<Watched>(|mut cpu| {
         let _off = cpu.irqs_off();
         change_masks(crate::cpu::ALL);
-        with(|state| state.running.stack_pointer = crate::scenario::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
+        fill_stack();
         record();
         take(Exception::DataAbort);
     });
-    report.assert_sound();
     expect![[r#"
         DataAbort from EL1 [DAIF]
           read ELR
@@ -171,13 +175,12 @@ fn stack_overflow() {
 /// What an abort left in ESR and FAR before is not the interrupt's.
 #[test]
 fn stack_overflow_that_an_interrupt_finds() {
-    let report = simulate::<Watched>(|_cpu| {
+    let report = sound::<Watched>(|_cpu| {
         take(Exception::DataAbort);
-        with(|state| state.running.stack_pointer = crate::scenario::stack_top(0) - vestibule_arm64::STACK_SIZE + 0x80);
+        fill_stack();
         record();
         take(Exception::Irq);
     });
-    report.assert_sound();
     expect![[r#"
         Irq from EL1 [....]
           read ELR

@@ -1,20 +1,18 @@
 //! Interrupts: hardirq accounting, the interrupt stack, soft interrupts.
 
 use crate::cpu::with;
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::Watched;
-use crate::scenario::{at_text, pend, record, simulate, stop};
+use crate::scenario::{at_text, pend, record, sound, sound_in_user_mode, stop};
 use crate::steps::Report;
 use expect_test::expect;
 
 fn with_softirqs(passes: u32, scenario: impl FnOnce() + Send + 'static) -> Report {
-    let report = simulate::<Watched>(move |_cpu| {
+    sound::<Watched>(move |_cpu| {
         with(|state| state.softirqs = passes);
         record();
         scenario();
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 /// C96: what the body reads of the CPU is as it was at the acknowledgement or later.
@@ -165,14 +163,13 @@ fn softirqs_stop_after_eight_passes() {
 /// Code that has only preemption off is no interrupt: soft interrupts run.
 #[test]
 fn softirqs_run_over_code_with_preemption_off() {
-    let report = simulate::<Watched>(|mut cpu| {
+    let report = sound::<Watched>(|mut cpu| {
         let _off = cpu.preempt_off();
         with(|state| state.softirqs = 1);
         record();
         take(Exception::Irq);
         stop();
     });
-    report.assert_sound();
     expect![[r#"
           body interrupt [..IF] on the irq stack
           softirqs run [....] on the irq stack
@@ -182,14 +179,11 @@ fn softirqs_run_over_code_with_preemption_off() {
 
 #[test]
 fn softirqs_run_on_the_way_to_user_mode() {
-    let report = simulate::<Watched>(|cpu| {
-        in_user_mode(cpu, || {
-            with(|state| state.softirqs = 1);
-            record();
-            take(Exception::Irq);
-        });
+    let report = sound_in_user_mode::<Watched>(|| {
+        with(|state| state.softirqs = 1);
+        record();
+        take(Exception::Irq);
     });
-    report.assert_sound();
     expect![[r#"
         Irq from EL0
           belief := off

@@ -2,7 +2,7 @@
 
 use crate::cpu::{Simulated, step, with};
 use crate::hardware::{INTERRUPT, NMI};
-use crate::scenario::die;
+use crate::scenario::{die, other_task};
 use core::marker::PhantomData;
 use vestibule::{
     Atomic, Broken, Call, Cause, Checks, ContextTracking, Cpu, Critical, Error, Flags, Hardirq, Inherit, IrqTracing,
@@ -10,7 +10,7 @@ use vestibule::{
 };
 use vestibule_arm64::breakpoints::Hit;
 use vestibule_arm64::tags::KernelFault;
-use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3};
+use vestibule_arm64::{Arm64, Backend, Bodies, Daif, Frame, GicV3, switch};
 
 /// A token of a kernel of that flavour.
 pub type Token<F, C> = Cpu<Test<F>, C>;
@@ -168,6 +168,17 @@ impl<K: Kernel<Machine: Machine<Frame = Frame>>> Scheduler<K> for Recorded {
     fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
         runs(&format!("schedule {:?}", cause.why()));
         <() as Scheduler<K>>::schedule(cpu, cause)
+    }
+}
+
+/// A scheduler that does as `S`, and always runs the other of two tasks.
+pub struct TakingTurns<S>(PhantomData<S>);
+
+impl<K: Subject, S: Scheduler<K>> Scheduler<K> for TakingTurns<S> {
+    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
+        let cpu = S::schedule(cpu, cause);
+        // SAFETY: it waits where it was prepared or switched from.
+        unsafe { switch::switch(cpu, other_task()) }
     }
 }
 

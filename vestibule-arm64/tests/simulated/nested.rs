@@ -1,19 +1,17 @@
 //! Exceptions in the middle of others.
 
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::Watched;
-use crate::scenario::{at_text, pend, record, simulate};
+use crate::scenario::{at_text, pend, record, sound, sound_in_user_mode};
 use crate::steps::Report;
 use expect_test::expect;
 
 fn nested(at: &'static str, inner: Exception, outer: Exception) -> Report {
-    let report = simulate::<Watched>(move |_cpu| {
+    sound::<Watched>(move |_cpu| {
         record();
         at_text(at, move || pend(inner));
         take(outer);
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 #[test]
@@ -140,14 +138,11 @@ fn irq_in_an_errors_body() {
 /// An error before the kernel is watched is taken when the body's context opens.
 #[test]
 fn serror_on_entry_from_user_mode() {
-    let report = simulate::<Watched>(|cpu| {
-        in_user_mode(cpu, || {
-            record();
-            at_text("read ELR", || pend(Exception::CorrectedError));
-            take(Exception::Svc);
-        });
+    let report = sound_in_user_mode::<Watched>(|| {
+        record();
+        at_text("read ELR", || pend(Exception::CorrectedError));
+        take(Exception::Svc);
     });
-    report.assert_sound();
     expect![[r#"
         Svc from EL0
           belief := off

@@ -1,30 +1,26 @@
 //! A kernel that takes no hook and no check: what is left are masks, counts and bodies.
 
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::{Plain, RESCHED};
-use crate::scenario::{record, set, simulate};
+use crate::scenario::{record, set, sound, sound_in_user_mode};
 use expect_test::{Expect, expect};
 use vestibule::Flags;
 
 fn from_kernel(exception: Exception, flags: Option<Flags>, expected: Expect) {
-    let report = simulate::<Plain>(move |_cpu| {
+    let report = sound::<Plain>(move |_cpu| {
         flags.into_iter().for_each(set);
         record();
         take(exception);
     });
-    report.assert_sound();
     expected.assert_eq(&report.all());
 }
 
 fn from_user(exception: Exception, flags: Option<Flags>, expected: Expect) {
-    let report = simulate::<Plain>(move |cpu| {
-        in_user_mode(cpu, || {
-            flags.into_iter().for_each(set);
-            record();
-            take(exception);
-        });
+    let report = sound_in_user_mode::<Plain>(move || {
+        flags.into_iter().for_each(set);
+        record();
+        take(exception);
     });
-    report.assert_sound();
     expected.assert_eq(&report.all());
 }
 

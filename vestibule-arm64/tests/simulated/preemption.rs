@@ -2,7 +2,7 @@
 
 use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Watched};
-use crate::scenario::{at_text, current_word, record, set, set_remotely, simulate, simulate_task, stop};
+use crate::scenario::{at_text, current_word, record, set, set_remotely, simulate_task, sound, stop};
 use crate::steps::Report;
 use expect_test::{Expect, expect};
 use vestibule::{Flags, TaskWord};
@@ -12,13 +12,11 @@ const EXCEPTIONS: [Exception; 5] =
     [Exception::DataAbort, Exception::Undefined, Exception::Irq, Exception::Brk, Exception::CorrectedError];
 
 fn wanted(flags: Flags, exception: Exception) -> Report {
-    let report = simulate::<Watched>(move |_cpu| {
+    sound::<Watched>(move |_cpu| {
         set(flags);
         record();
         take(exception);
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 fn is_wanted_at_the_end(report: &Report) -> bool {
@@ -152,7 +150,7 @@ fn lazy_does_not_preempt() {
 #[test]
 fn code_with_irqs_off_is_not_preempted() {
     for exception in EXCEPTIONS.into_iter().filter(|exception| *exception != Exception::Irq) {
-        let report = simulate::<Watched>(move |mut cpu| {
+        let report = sound::<Watched>(move |mut cpu| {
             let _off = cpu.irqs_off();
             set(RESCHED);
             record();
@@ -160,7 +158,6 @@ fn code_with_irqs_off_is_not_preempted() {
             stop();
             assert!(current_word().work().any_of(RESCHED));
         });
-        report.assert_sound();
         assert!(!report.all().contains("schedule"), "{}", report.all());
     }
 }
@@ -168,14 +165,13 @@ fn code_with_irqs_off_is_not_preempted() {
 /// C33, C38: it waits for the count, and the count's end does it.
 #[test]
 fn code_with_preemption_off_is_preempted_when_it_is_on_again() {
-    let report = simulate::<Watched>(|mut cpu| {
+    let report = sound::<Watched>(|mut cpu| {
         let off = cpu.preempt_off();
         record();
         at_text("body interrupt", || set(RESCHED));
         take(Exception::Irq);
         drop(off);
     });
-    report.assert_sound();
     changes(
         &report,
         expect![[r#"
@@ -223,13 +219,12 @@ fn the_idle_task_is_not_preempted() {
 /// C38: each return of `schedule` is followed by another look.
 #[test]
 fn wanted_again_while_another_ran() {
-    let report = simulate::<Watched>(|_cpu| {
+    let report = sound::<Watched>(|_cpu| {
         set(RESCHED);
         record();
         at_text("word clears", || set(RESCHED));
         take(Exception::DataAbort);
     });
-    report.assert_sound();
     expect![[r#"
           body kernel_abort [....] on the task stack
           schedule KernelExit("el1_abort") [..IF] on the task stack
@@ -241,26 +236,24 @@ fn wanted_again_while_another_ran() {
 
 #[test]
 fn wanted_again_where_preemption_was_switched_on() {
-    let report = simulate::<Watched>(|mut cpu| {
+    let report = sound::<Watched>(|mut cpu| {
         let off = cpu.preempt_off();
         set(RESCHED);
         record();
         at_text("word clears", || set(RESCHED));
         drop(off);
     });
-    report.assert_sound();
     assert_eq!(report.kernel().matches("schedule PreemptionEnabled").count(), 2, "{}", report.changes());
     assert!(!is_wanted_at_the_end(&report));
 }
 
 #[test]
 fn a_handler_wants_it() {
-    let report = simulate::<Watched>(|_cpu| {
+    let report = sound::<Watched>(|_cpu| {
         record();
         at_text("body interrupt", || set(RESCHED));
         take(Exception::Irq);
     });
-    report.assert_sound();
     expect![[r#"
           body interrupt [..IF] on the irq stack
           schedule KernelExit("el1_irq") [..IF] on the task stack
@@ -271,12 +264,11 @@ fn a_handler_wants_it() {
 /// Another CPU sets the flag when the last look is over: its interrupt is taken at once after the return, and finds it.
 #[test]
 fn a_remote_flag_after_the_last_look_is_not_lost() {
-    let report = simulate::<Watched>(|_cpu| {
+    let report = sound::<Watched>(|_cpu| {
         record();
         at_text("write SPSR", || set_remotely(RESCHED));
         take(Exception::DataAbort);
     });
-    report.assert_sound();
     changes(
         &report,
         expect![[r#"

@@ -1,7 +1,7 @@
 //! What tests say: boot a CPU, record, plan what happens at which step, hand in the report.
 
 use crate::cpu::{ALL, Board, IRQ_STACK, Names, OVERFLOW_STACK, Simulated, TASK_STACK, When, hand_in, step, with};
-use crate::exceptions::{Exception, Vectors, in_user_mode, take};
+use crate::exceptions::{Exception, PortOf, Vectors, in_user_mode, take};
 use crate::kernels::Subject;
 use crate::memory::{self, Cell};
 use crate::steps::{End, Report};
@@ -28,6 +28,11 @@ pub fn sound<K: Subject>(scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static
     report
 }
 
+/// The same, and `there` happens in user mode.
+pub fn sound_in_user_mode<K: Subject>(there: impl FnOnce() + Send + 'static) -> Report {
+    sound::<K>(|cpu| in_user_mode(cpu, there))
+}
+
 /// This exception comes into the kernel, with everything open.
 pub fn with_irqs_on<K: Subject>(exception: Exception) -> Report {
     sound::<K>(move |_cpu| {
@@ -48,15 +53,13 @@ pub fn with_irqs_off<K: Subject>(exception: Exception) -> Report {
 
 /// It comes into user mode.
 pub fn from_user<K: Subject>(exception: Exception) -> Report {
-    sound::<K>(move |cpu| {
-        in_user_mode(cpu, move || {
-            record();
-            take(exception);
-        });
+    sound_in_user_mode::<K>(move || {
+        record();
+        take(exception);
     })
 }
 
-/// The same, as a task with this word.
+/// As `simulate`, as a task with this word.
 pub fn simulate_task<K>(word: TaskWord, scenario: impl FnOnce(Cpu<K, Process>) + Send + 'static) -> Report
 where
     K: Subject,
@@ -238,6 +241,13 @@ pub fn corrupt(cell: Cell, change: impl FnOnce(u64) -> u64) {
 pub fn change_masks(daif: u32) {
     step(format!("(masks become {})", memory::daif(daif)));
     with(|state| state.daif = daif);
+}
+
+/// The second task, which does not run yet.
+pub fn prepare_second<K: Subject>(main: fn(Cpu<K, Process>, usize) -> !, argument: usize) {
+    let thread = new_task("second", TaskWord::new(), with(|state| state.cpu).expect("it has booted"));
+    // SAFETY: the simulated stack is this task's alone.
+    unsafe { switch::prepare::<PortOf<K>>(thread, stack_top(1), main, argument) };
 }
 
 /// Of two tasks the one that does not run.

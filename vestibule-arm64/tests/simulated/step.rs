@@ -1,9 +1,9 @@
 //! A task that is stepped: MDSCR.SS only while it is in user mode (C12), PSTATE.SS as the CPU left it (C128).
 
 use crate::cpu::with;
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::{RESCHED, Test, Token, watched};
-use crate::scenario::{at_text, record, set_remotely, simulate};
+use crate::scenario::{at_text, record, set_remotely, sound_in_user_mode};
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::Process;
@@ -33,15 +33,11 @@ const NOT_STEPPED: (bool, bool) = (false, false);
 
 /// A task whose next instruction is stepped.
 fn stepped(there: impl FnOnce() + Send + 'static) -> Report {
-    let report = simulate::<Test<Steps>>(|cpu| {
-        in_user_mode(cpu, || {
-            take(Exception::Svc);
-            assert_eq!(state(), UNEXECUTED);
-            there();
-        });
-    });
-    report.assert_sound();
-    report
+    sound_in_user_mode::<Test<Steps>>(|| {
+        take(Exception::Svc);
+        assert_eq!(state(), UNEXECUTED);
+        there();
+    })
 }
 
 #[test]
@@ -146,9 +142,7 @@ fn c12_work_that_is_wanted_at_the_last_moment_finds_nothing_stepped() {
         at_text("read SP", || set_remotely(RESCHED));
         take(Exception::Irq);
     });
-    let all = report.all();
-    let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{all}"));
-    assert!(at("schedule UserExit") < at("MDSCR.SS := 1"), "{all}");
+    report.assert_order(&["schedule UserExit", "MDSCR.SS := 1"]);
 }
 
 #[test]

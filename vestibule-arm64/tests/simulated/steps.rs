@@ -73,6 +73,13 @@ impl Report {
         assert!(self.broken.is_empty() && self.misused.is_empty(), "not sound:\n{}", self.all());
     }
 
+    /// The first step with each of these texts comes after that with the one before.
+    pub fn assert_order(&self, texts: &[&str]) {
+        let all = self.all();
+        let at = |text: &&str| all.find(*text).unwrap_or_else(|| panic!("{text} is missing:\n{all}"));
+        assert!(texts.iter().map(at).is_sorted_by(|one, next| one < next), "not in the order {texts:?}:\n{all}");
+    }
+
     /// The rules that were seen broken, each once, in order.
     pub fn constraints(&self) -> Vec<String> {
         let mut seen: Vec<String> = Vec::new();

@@ -1,20 +1,21 @@
 //! Tag checks: whose faults they are, when checks are open, and that a system call waits for the fault before it.
 
 use crate::cpu::{Coming, Simulated, step, with};
-use crate::exceptions::{Exception, PortOf, in_user_mode, take};
-use crate::kernels::{Flavour, Recorded, Subject, Test, Token, watched};
-use crate::scenario::{die, new_task, other_task, record, set, simulate, sound, stack_top, stop};
+use crate::exceptions::{Exception, take};
+use crate::kernels::{Flavour, Recorded, TakingTurns, Test, Token, Watched, watched};
+use crate::scenario::{at_text, die, prepare_second, record, set, sound, sound_in_user_mode, stop};
 use crate::steps::Report;
 use expect_test::expect;
-use vestibule::{Cause, Cpu, Flags, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
+use vestibule::{Flags, Process, Tracked, TrackedIrqs};
 use vestibule_arm64::tags::{self, Mode};
-use vestibule_arm64::{AllInt, Daif, Frame, switch};
+use vestibule_arm64::{Daif, Frame};
 
 /// A mode of a task.
 trait Wanted: 'static {
     const MODE: Mode;
-    const INCLUDED: u16 = 0xfff0;
 }
+/// And for these tags.
+const INCLUDED: u16 = 0xfff0;
 macro_rules! modes {
     ($($name:ident)*) => {$(
         enum $name {}
@@ -29,8 +30,8 @@ modes!(Ignore Sync Async Asymm);
 struct Tagged<W, const OWN: bool>(W);
 
 macro_rules! rest {
-    ($backend:ident) => {
-        type Backend = $backend<Simulated>;
+    () => {
+        type Backend = Daif<Simulated>;
         type ContextTracking = Tracked;
         type IrqTracing = TrackedIrqs;
         type UserWork = Recorded;
@@ -42,12 +43,12 @@ macro_rules! rest {
 }
 
 impl<W: Wanted, const OWN: bool> Flavour for Tagged<W, OWN> {
-    rest!(Daif);
+    rest!();
     type Scheduler = Recorded;
     const CHECKS_OWN_TAGS: bool = OWN;
     fn syscall(mut cpu: Token<Self, Process>, _: &mut Frame) -> Token<Self, Process> {
         if with(|state| state.tags.user.1 == 0) {
-            tags::set(&mut cpu, W::MODE, W::INCLUDED);
+            tags::set(&mut cpu, W::MODE, INCLUDED);
         }
         cpu
     }
@@ -68,11 +69,9 @@ fn fails_check(whose: usize) {
 
 /// In user mode, with these checks.
 fn in_mode<W: Wanted, const OWN: bool>(there: impl FnOnce() + Send + 'static) -> Report {
-    sound::<Test<Tagged<W, OWN>>>(|cpu| {
-        in_user_mode(cpu, || {
-            take(Exception::Svc);
-            there();
-        });
+    sound_in_user_mode::<Test<Tagged<W, OWN>>>(|| {
+        take(Exception::Svc);
+        there();
     })
 }
 
@@ -184,7 +183,7 @@ fn c49_checks_open_where_a_fault_of_the_kernels_copies_shows() {
 fn c106_what_the_kernel_fails_as_the_user_is_forgotten() {
     let report = in_mode::<Asymm, false>(|| {
         record();
-        crate::scenario::at_text("body", || fails_check(USER));
+        at_text("body", || fails_check(USER));
         take(Exception::Svc);
         take(Exception::Svc);
     });
@@ -196,7 +195,7 @@ fn c21_c102_c103_the_kernels_own_faults_from_the_kernel() {
     let report = sound::<Test<Tagged<Ignore, true>>>(|_cpu| {
         record();
         fails_check(KERNEL);
-        crate::scenario::at_text("body", || fails_check(KERNEL));
+        at_text("body", || fails_check(KERNEL));
         take(Exception::DataAbort);
         assert_eq!(with(|state| state.tags.faults), [0, 0]);
     });
@@ -223,7 +222,7 @@ fn c21_c102_c103_the_kernels_own_faults_from_the_kernel() {
 fn c102_the_kernels_own_faults_on_the_way_to_user_mode() {
     let report = in_mode::<Ignore, true>(|| {
         record();
-        crate::scenario::at_text("body", || fails_check(KERNEL));
+        at_text("body", || fails_check(KERNEL));
         take(Exception::Svc);
     });
     expect![[r#"
@@ -246,12 +245,10 @@ fn c102_the_kernels_own_faults_on_the_way_to_user_mode() {
 
 #[test]
 fn c101_nmi_like_exceptions_leave_checks_masked_and_returns_put_back_what_was() {
-    enum Nmis {}
-    impl Flavour for Nmis {
-        rest!(AllInt);
-        type Scheduler = Recorded;
+    watched!(Nmis on AllInt {
+        const TAG_CHECKS: bool = true;
         const CHECKS_OWN_TAGS: bool = true;
-    }
+    });
     for exception in [Exception::Nmi, Exception::Brk, Exception::CorrectedError] {
         let report = sound::<Test<Nmis>>(move |mut cpu| {
             let _off = cpu.irqs_off();
@@ -268,44 +265,30 @@ fn c101_nmi_like_exceptions_leave_checks_masked_and_returns_put_back_what_was() 
     }
 }
 
-/// A scheduler that always runs the other of two tasks.
-enum TakingTurns {}
-impl<K: Subject> Scheduler<K> for TakingTurns {
-    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
-        let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
-        // SAFETY: it waits where it was prepared or switched from.
-        unsafe { switch::switch(cpu, other_task()) }
-    }
-}
-
 struct Switching<W, const OWN: bool>(W);
 impl<W: Wanted, const OWN: bool> Flavour for Switching<W, OWN> {
-    rest!(Daif);
-    type Scheduler = TakingTurns;
+    rest!();
+    type Scheduler = TakingTurns<()>;
     const CHECKS_OWN_TAGS: bool = OWN;
 }
 
 /// The second task asks for its checks and gives way, for good.
-fn second<W: Wanted, const OWN: bool>(mut cpu: Cpu<Test<Switching<W, OWN>>, Process>, _: usize) -> ! {
-    tags::set(&mut cpu, W::MODE, W::INCLUDED);
+fn second<W: Wanted, const OWN: bool>(mut cpu: Token<Switching<W, OWN>, Process>, _: usize) -> ! {
+    tags::set(&mut cpu, W::MODE, INCLUDED);
     cpu.schedule();
     die()
 }
 
 /// The switches to a task that asks for checks, and back to one that has none.
 fn switched<W: Wanted, const OWN: bool>() -> Report {
-    let report = simulate::<Test<Switching<W, OWN>>>(|mut cpu| {
-        let thread = new_task("second", TaskWord::new(), with(|state| state.cpu).expect("it has booted"));
-        // SAFETY: the simulated stack is this task's alone.
-        unsafe { switch::prepare::<PortOf<Test<Switching<W, OWN>>>>(thread, stack_top(1), second::<W, OWN>, 0) };
+    sound::<Test<Switching<W, OWN>>>(|mut cpu| {
+        prepare_second(second::<W, OWN>, 0);
         record();
         fails_check(KERNEL);
         cpu.schedule();
         assert_eq!(with(|state| state.tags.user), (0, 0xffff), "the first task has asked for nothing");
         stop();
-    });
-    report.assert_sound();
-    report
+    })
 }
 
 #[test]
@@ -365,17 +348,13 @@ fn c104_a_switch_waits_and_then_sets_checks_for_the_next_task() {
     .assert_eq(&about_tags(&switched::<Async, true>()));
 }
 
-watched!(NoTags {});
-
 #[test]
 fn without_tag_checks_there_is_nothing_of_them() {
-    let report = sound::<Test<NoTags>>(|cpu| {
-        in_user_mode(cpu, || {
-            record();
-            for exception in [Exception::Svc, Exception::Irq, Exception::DataAbort] {
-                take(exception);
-            }
-        });
+    let report = sound_in_user_mode::<Watched>(|| {
+        record();
+        for exception in [Exception::Svc, Exception::Irq, Exception::DataAbort] {
+            take(exception);
+        }
     });
     let all = report.all();
     assert!(!["TCO", "TFSR", "DSB", "thread.tags"].iter().any(|name| all.contains(name)), "{all}");

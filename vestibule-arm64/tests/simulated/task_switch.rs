@@ -1,29 +1,18 @@
 //! The task switch, with two tasks that really take turns.
 
-use crate::cpu::{ALL, IRQS, Simulated, step, with};
-use crate::exceptions::{Exception, PortOf, take};
-use crate::kernels::{Flavour, RESCHED, Recorded, Subject, Test, runs};
-use crate::scenario::{at_text, change_masks, die, new_task, other_task, pend, record, set, simulate, stack_top, stop};
+use crate::cpu::{ALL, IRQS, Simulated, step};
+use crate::exceptions::{Exception, take};
+use crate::kernels::{Flavour, RESCHED, Recorded, TakingTurns, Test, runs};
+use crate::scenario::{at_text, change_masks, die, pend, prepare_second, record, set, simulate, sound, stop};
 use expect_test::expect;
-use vestibule::{Cause, Cpu, NoIrq, Process, Scheduler, TaskWord, Tracked, TrackedIrqs};
+use vestibule::{Cpu, Process, Tracked, TrackedIrqs};
+use vestibule_arm64::Daif;
 use vestibule_arm64::hardware::{A, D, F, I};
-use vestibule_arm64::{Daif, switch};
-
-/// A scheduler that always runs the other of two tasks.
-enum TakingTurns {}
-impl<K: Subject> Scheduler<K> for TakingTurns {
-    fn schedule(cpu: Cpu<K, NoIrq>, cause: Cause<K>) -> Cpu<K, NoIrq> {
-        runs(&format!("schedule {:?}", cause.why()));
-        let cpu = <() as Scheduler<K>>::schedule(cpu, cause);
-        // SAFETY: it waits where it was prepared or switched from.
-        unsafe { switch::switch(cpu, other_task()) }
-    }
-}
 
 enum TwoTasks {}
 impl Flavour for TwoTasks {
     type Backend = Daif<Simulated>;
-    type Scheduler = TakingTurns;
+    type Scheduler = TakingTurns<Recorded>;
     type ContextTracking = Tracked;
     type IrqTracing = TrackedIrqs;
     type UserWork = Recorded;
@@ -42,24 +31,17 @@ fn second(mut cpu: Cpu<Switching, Process>, argument: usize) -> ! {
     die()
 }
 
-fn prepare_second() {
-    let thread = new_task("second", TaskWord::new(), with(|state| state.cpu).expect("it has booted"));
-    // SAFETY: the simulated stack is this task's alone.
-    unsafe { switch::prepare::<PortOf<Switching>>(thread, stack_top(1), second, 7) };
-}
-
 /// Preempted by the exit of an abort: the second task begins with everything masked, is opened step by step, takes an
 /// interrupt on the same interrupt stack, and gives the CPU back to the middle of the first one's exit.
 #[test]
 fn preempted_for_a_new_task_and_back() {
-    let report = simulate::<Switching>(|_cpu| {
-        prepare_second();
+    let report = sound::<Switching>(|_cpu| {
+        prepare_second(second, 7);
         set(RESCHED);
         record();
         take(Exception::DataAbort);
         stop();
     });
-    report.assert_sound();
     expect![[r#"
         DataAbort from EL1 [....]
           belief := off
@@ -115,7 +97,7 @@ fn preempted_for_a_new_task_and_back() {
 fn c28_switched_with_other_masks() {
     for masks in 0..=ALL {
         let report = simulate::<Switching>(move |mut cpu| {
-            prepare_second();
+            prepare_second(second, 7);
             record();
             at_text("schedule", move || change_masks(masks));
             cpu.schedule();

@@ -1,23 +1,20 @@
 //! System calls that somebody traces.
 
 use crate::cpu::with;
-use crate::exceptions::{Exception, in_user_mode, take};
+use crate::exceptions::{Exception, take};
 use crate::kernels::Watched;
-use crate::scenario::{at_text, record, set, simulate};
+use crate::scenario::{at_text, record, set, sound_in_user_mode};
 use expect_test::{Expect, expect};
 use vestibule::Flags;
 
 /// A system call of a task that is traced so; what of the kernel runs.
 fn traced(flags: Flags, also: impl FnOnce() + Send + 'static, expected: Expect) {
-    let report = simulate::<Watched>(move |cpu| {
-        in_user_mode(cpu, || {
-            set(flags);
-            record();
-            also();
-            take(Exception::Svc);
-        });
+    let report = sound_in_user_mode::<Watched>(move || {
+        set(flags);
+        record();
+        also();
+        take(Exception::Svc);
     });
-    report.assert_sound();
     expected.assert_eq(&report.kernel());
 }
 
@@ -64,13 +61,10 @@ fn who_begins_to_trace_during_a_call_sees_its_end() {
 
 #[test]
 fn no_other_exception_is_traced() {
-    let report = simulate::<Watched>(|cpu| {
-        in_user_mode(cpu, || {
-            set(BOTH);
-            record();
-            take(Exception::DataAbort);
-        });
+    let report = sound_in_user_mode::<Watched>(|| {
+        set(BOTH);
+        record();
+        take(Exception::DataAbort);
     });
-    report.assert_sound();
     assert_eq!(report.kernel(), "body user_abort [....] on the task stack\n");
 }

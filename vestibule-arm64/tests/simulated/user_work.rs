@@ -2,7 +2,7 @@
 
 use crate::exceptions::{Exception, in_user_mode, take};
 use crate::kernels::{RESCHED, Watched};
-use crate::scenario::{at_text, record, set, set_remotely, simulate};
+use crate::scenario::{at_text, record, set, set_remotely, sound, sound_in_user_mode};
 use crate::steps::Report;
 use expect_test::expect;
 use vestibule::Flags;
@@ -10,18 +10,14 @@ use vestibule::Flags;
 /// A system call that finds these flags at its end.
 fn work(flags: impl Into<Option<Flags>>, also: impl FnOnce() + Send + 'static) -> Report {
     let flags = flags.into();
-    let report = simulate::<Watched>(move |cpu| {
-        in_user_mode(cpu, || {
-            record();
-            if let Some(flags) = flags {
-                at_text("body", move || set(flags));
-            }
-            also();
-            take(Exception::Svc);
-        });
-    });
-    report.assert_sound();
-    report
+    sound_in_user_mode::<Watched>(move || {
+        record();
+        if let Some(flags) = flags {
+            at_text("body", move || set(flags));
+        }
+        also();
+        take(Exception::Svc);
+    })
 }
 
 fn is_work_left(report: &Report) -> bool {
@@ -219,14 +215,11 @@ fn after_every_class() {
         Exception::ContainedError,
     ];
     for exception in classes {
-        let report = simulate::<Watched>(move |cpu| {
-            in_user_mode(cpu, || {
-                record();
-                at_text("body", || set(RESCHED.and(Flags::SIGNAL)));
-                take(exception);
-            });
+        let report = sound_in_user_mode::<Watched>(move || {
+            record();
+            at_text("body", || set(RESCHED.and(Flags::SIGNAL)));
+            take(exception);
         });
-        report.assert_sound();
         let kernel = report.kernel();
         let work = kernel.split_once('\n').expect("the body comes first").1;
         assert_eq!(
@@ -238,12 +231,11 @@ fn after_every_class() {
 
 #[test]
 fn first_return() {
-    let report = simulate::<Watched>(|cpu| {
+    let report = sound::<Watched>(|cpu| {
         set(RESCHED.and(Flags::SIGNAL));
         record();
         in_user_mode(cpu, || {});
     });
-    report.assert_sound();
     expect![[r#"
         DAIFSet DAIF
         belief := off

@@ -20,6 +20,14 @@ pub enum Backend {
     AllInt,
 }
 
+fn shipped_on<B: vestibule_arm64::Backend<Hardware = Simulated>>(family: Family) -> Design {
+    if family.has_tags() {
+        Design::of::<PortOf<Tagged<B>>>(family)
+    } else {
+        Design::of::<PortOf<Everything<B>>>(family)
+    }
+}
+
 impl Backend {
     /// All of them.
     pub const ALL: [Backend; 3] = [Backend::Daif, Backend::Pmr, Backend::AllInt];
@@ -53,12 +61,9 @@ impl Backend {
     /// The shipped code on it, under the model's own kernel.
     pub fn shipped(self, family: Family) -> Design {
         match self {
-            Backend::Daif if family.has_tags() => Design::of::<PortOf<Tagged<Daif<Simulated>>>>(family),
-            Backend::Pmr if family.has_tags() => Design::of::<PortOf<Tagged<Pmr<Simulated>>>>(family),
-            Backend::AllInt if family.has_tags() => Design::of::<PortOf<Tagged<AllInt<Simulated>>>>(family),
-            Backend::Daif => Design::of::<PortOf<Everything<Daif<Simulated>>>>(family),
-            Backend::Pmr => Design::of::<PortOf<Everything<Pmr<Simulated>>>>(family),
-            Backend::AllInt => Design::of::<PortOf<Everything<AllInt<Simulated>>>>(family),
+            Backend::Daif => shipped_on::<Daif<Simulated>>(family),
+            Backend::Pmr => shipped_on::<Pmr<Simulated>>(family),
+            Backend::AllInt => shipped_on::<AllInt<Simulated>>(family),
         }
     }
 

@@ -200,7 +200,7 @@ pub struct Cpu {
     pub of_kernel: bool,
     /// Whose its first breakpoint and its first watchpoint are.
     pub points: [Owner; 2],
-    /// What of that is in effect: as it was at the last context synchronization event.
+    /// What of MDSCR_EL1.SS is in effect: as it was at the last context synchronization event.
     pub step_in_effect: bool,
 }
 

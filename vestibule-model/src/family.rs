@@ -209,7 +209,7 @@ where
             let all = with(|world| world.design.backend == Masked::Daif || !world.limits.reduced);
             match choose(if all { 3 } else { 1 }) {
                 1 => tags::set(&mut cpu, Mode::Async, 0xfffe),
-                2 => with(World::check_own_tags),
+                2 => with(World::begin_own_tag_checks),
                 _ => tags::set(&mut cpu, Mode::Asymm, 0xfffe),
             }
             with(World::leave_as_from_user_mode);

@@ -52,22 +52,17 @@ pub trait Flavour: Sized + 'static {
     }
 }
 
-/// Everything that the library has, on one of its backends.
-pub struct Everything<B = Daif<Simulated>>(PhantomData<B>);
-impl<B: Backend<Hardware = Simulated>> Flavour for Everything<B> {
+/// Everything that the library has, on one of its backends; tag checks if they are wanted.
+pub struct Everything<B = Daif<Simulated>, const TAG_CHECKS: bool = false>(PhantomData<B>);
+impl<B: Backend<Hardware = Simulated>, const TAG_CHECKS: bool> Flavour for Everything<B, TAG_CHECKS> {
     type Backend = B;
     type Tracking = Tracked;
     type Tracing = TrackedIrqs;
+    const TAG_CHECKS: bool = TAG_CHECKS;
 }
 
 /// The same, with tag checks.
-pub struct Tagged<B = Daif<Simulated>>(PhantomData<B>);
-impl<B: Backend<Hardware = Simulated>> Flavour for Tagged<B> {
-    type Backend = B;
-    type Tracking = Tracked;
-    type Tracing = TrackedIrqs;
-    const TAG_CHECKS: bool = true;
-}
+pub type Tagged<B = Daif<Simulated>> = Everything<B, true>;
 
 /// The kernel.
 pub struct Reference<F>(PhantomData<F>);

@@ -30,7 +30,7 @@ pub enum Cell {
     Word(usize),
     /// A task's pointer to its CPU.
     ThreadCpu,
-    /// Whether a task is stepped.
+    /// What a task is armed with: its step, its breakpoints and watchpoints.
     Step(usize),
     /// How a task's tags are checked.
     Tags(usize),
@@ -220,6 +220,9 @@ fn name_code(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 8
 }
 
+/// By their numbers in [`Op::ReadFaults`].
+const FAULTS: [&str; 2] = ["TFSRE0", "TFSR"];
+
 fn mdscr(changed: u16, to: u16) -> String {
     let names = [(MDSCR_SS, "SS"), (MDE, "MDE"), (KDE, "KDE")].map(|(bit, name)| (bit as u16, name));
     let changes = names.iter().filter(|(bit, _)| changed & bit != 0);
@@ -230,8 +233,6 @@ fn mdscr(changed: u16, to: u16) -> String {
 pub fn masks(daif: u8) -> String {
     "DAIF".chars().zip([8, 4, 2, 1]).map(|(letter, bit)| if daif & DAIF & bit != 0 { letter } else { '.' }).collect()
 }
-
-const FAULTS: [&str; 2] = ["TFSRE0", "TFSR"];
 
 /// A priority mask by what it means.
 pub fn priority(pmr: u8) -> String {

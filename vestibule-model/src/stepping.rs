@@ -219,9 +219,12 @@ impl World {
 
     /// One of the kernel's hits here. There are none in its own exceptions: a debugger's code has no breakpoints.
     pub(crate) fn comes_to_a_point(&self, exception: Exception) -> bool {
-        let debugs = |one: &crate::task::Activation| one.exception.is_some_and(Exception::is_debug);
         let kind = usize::from(exception == Exception::Watchpoint);
-        let in_debug = self.task().activations.iter().any(|one| one.before.level == Level::El1 && debugs(one));
+        let in_debug = self
+            .task()
+            .activations
+            .iter()
+            .any(|one| one.before.level == Level::El1 && one.exception.is_some_and(Exception::is_debug));
         self.cpu.pstate.level == Level::El1 && self.cpu.hits(kind) && !in_debug
     }
 

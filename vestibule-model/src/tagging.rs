@@ -180,7 +180,7 @@ impl World {
     }
 
     /// From here on they are. Before anything else.
-    pub(crate) fn check_own_tags(&mut self) {
+    pub(crate) fn begin_own_tag_checks(&mut self) {
         self.tagging.own = true;
         self.cpu.pstate.tco = false;
     }

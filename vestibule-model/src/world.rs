@@ -82,7 +82,7 @@ pub struct World {
     pub tagging: Tagging,
     /// The rest of the machine.
     pub environment: Environment,
-    /// What the kernel's breakpoint came to, over which it is stepped.
+    /// Where the kernel's breakpoint came, and it is stepped over that.
     pub(crate) stepped_over: Option<crate::cpu::Pstate>,
     /// Steps count, and events come.
     pub live: bool,
@@ -339,7 +339,7 @@ const fn cpu_of(backend: Backend) -> Cpu {
 
 /// Where a task's pointer to its CPU is, from its beginning on: after its word.
 const POINTER_TO_CPU: usize = 8;
-/// And whether it is stepped: after its stack.
+/// And what it is armed with: after its stack.
 const STEPPED: usize = 32;
 
 /// And how its tags are checked.

@@ -107,6 +107,23 @@ families! {
     overflow Overflow,
 }
 
+/// Bodies of the kernel's own debug exceptions, which do nothing: without, it would die of them.
+macro_rules! debug_exceptions_of_the_kernel {
+    () => {
+        debug_exceptions_of_the_kernel! {
+            kernel_brk = "kernel BRK";
+            kernel_breakpoint = "kernel breakpoint";
+            kernel_watchpoint = "kernel watchpoint";
+            kernel_step = "kernel step";
+        }
+    };
+    ($($body:ident = $what:literal;)*) => {$(
+        fn $body(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
+            within($what, Promise::Critical, frame, || cpu)
+        }
+    )*};
+}
+
 /// A kernel that has none of the concerns: what `()` does for them is nothing.
 enum Bare {}
 
@@ -134,18 +151,7 @@ impl Bodies for Bare {
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         within("kernel abort", Promise::Inherited, frame, || cpu)
     }
-    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel BRK", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel breakpoint", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel watchpoint", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel step", Promise::Critical, frame, || cpu)
-    }
+    debug_exceptions_of_the_kernel!();
     fn interrupt(cpu: Cpu<Self, Hardirq>, _: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
         within("interrupt", Promise::Hardirq, frame, || cpu)
     }
@@ -189,18 +195,7 @@ impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         within("kernel abort", Promise::Inherited, frame, || cpu)
     }
-    fn kernel_brk(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel BRK", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_breakpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel breakpoint", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_watchpoint(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel watchpoint", Promise::Critical, frame, || cpu)
-    }
-    fn kernel_step(cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        within("kernel step", Promise::Critical, frame, || cpu)
-    }
+    debug_exceptions_of_the_kernel!();
     fn serror_corrected(cpu: Cpu<Self, Error>, frame: &mut Frame) -> Cpu<Self, Error> {
         let deeper = with(|world| world.depth()) < ERRORS;
         within("corrected SError", Promise::Error, frame, || {

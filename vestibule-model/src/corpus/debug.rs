@@ -1,15 +1,16 @@
 //! Breakpoints and watchpoints: what their bodies run in, and the step over one.
 
-use vestibule::{Critical, Open, Process, Ran, forge};
+use vestibule::{Critical, Open, Process, Ran, Taken, forge};
 use vestibule_arm64::breakpoints::{ENABLED, Hit, Kind, OF_USER, Point};
 use vestibule_arm64::classes::{El0Breakpoint, El0Irq, El0Step, El1Breakpoint, El1Step};
 use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::hardware::MDSCR_SS;
 use vestibule_arm64::step::forge as steps;
-use vestibule_arm64::{Bodies, Hardware};
+use vestibule_arm64::{Bodies, Frame, Hardware};
 
 use super::Variant;
 use super::parts::{
-    At, K, P, between, handled, handlers, kernel_breakpoint, kernel_step, shipped, user_breakpoint, user_step,
+    At, K, P, between, handled, handlers, kernel_breakpoint, kernel_step, user_breakpoint, user_step, with_user_irq,
 };
 use crate::family::Family;
 use crate::hardware::Simulated;
@@ -64,11 +65,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq leaves the task's breakpoint in the CPU when it has disarmed it",
         expects: &[12],
         families: &[Family::Step],
-        design: |family| {
-            let mut design = shipped(family);
-            design.el0[1] = left_to_the_next;
-            design
-        },
+        design: |family| with_user_irq::<P>(family, left_to_the_next),
     },
     Variant {
         name: "kernel-step-with-interrupts-open",
@@ -108,9 +105,8 @@ handlers! {
     OpenedFirst for El0Breakpoint = |taken| {
         let x: At<'_, El0Breakpoint, Ran<Critical>> = between(taken.enter(), |_, _| ());
         let x = x.then();
-        let mut hit = Hit::Told;
         let x = x.run(|cpu, frame| {
-            hit = port::user_point(K::user_breakpoint(forge::cpu(), frame), Kind::Breakpoint, frame);
+            let _hit = port::user_point(K::user_breakpoint(forge::cpu(), frame), Kind::Breakpoint, frame);
             cpu
         });
         x.mask().prepare().restore()
@@ -183,7 +179,7 @@ handlers! {
         let x = taken.enter().open().run(|cpu, frame| {
             let cpu = port::kernel_stepped::<K>(K::kernel_step(cpu, frame), frame);
             // SAFETY: as above.
-            unsafe { Simulated::change_mdscr(1, 1) }
+            unsafe { Simulated::change_mdscr(MDSCR_SS, MDSCR_SS) }
             cpu
         });
         x.mask().restore()
@@ -196,10 +192,10 @@ fn told(x: At<'_, El0Breakpoint, Ran<Critical>>, hit: Hit) -> At<'_, El0Breakpoi
     x.run(|cpu, frame| if hit == Hit::Told { K::user_hit(cpu, frame) } else { cpu })
 }
 
-unsafe extern "C" fn left_to_the_next(frame: &mut vestibule_arm64::Frame) {
+unsafe extern "C" fn left_to_the_next(frame: &mut Frame) {
     port::capture_user::<P>(frame);
     // SAFETY: as above.
     unsafe { Simulated::set_point(Kind::Breakpoint, 0, Point { address: 0, control: OF_USER | ENABLED }) }
-    port::take(frame, |taken: vestibule::Taken<'_, P, El0Irq>| handled(taken.enter()).prepare().restore());
+    port::take(frame, |taken: Taken<'_, P, El0Irq>| handled(taken.enter()).prepare().restore());
     port::put_back_user::<P>(frame);
 }

@@ -10,9 +10,9 @@ use vestibule_arm64::classes::{
     El1Serror, El1Step,
 };
 use vestibule_arm64::entry::{self, forge as port};
-use vestibule_arm64::{Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Irq};
+use vestibule_arm64::{Arm64, Arm64Port, Backend, Bodies, Daif, Frame, GicV3, Hardware, Irq};
 
-use crate::design::Design;
+use crate::design::{Design, Vector};
 use crate::event::Exception as Kind;
 use crate::family::Family;
 use crate::hardware::Simulated;
@@ -121,6 +121,28 @@ vectors! {
 /// The shipped design, of which a variant exchanges something.
 pub(super) fn shipped(family: Family) -> Design {
     Design::of::<P>(family)
+}
+
+/// The same on any port, with another vector for interrupts of user mode.
+pub(super) fn with_user_irq<P: Arm64Port<Kernel: Bodies<Backend: Backend<Hardware = Simulated>>>>(
+    family: Family,
+    vector: Vector,
+) -> Design {
+    let mut design = Design::of::<P>(family);
+    design.el0[1] = vector;
+    design
+}
+
+/// What the port captures of user mode, and nothing that it does besides.
+pub(super) fn capture_user_alone<P: Arm64Port>(frame: &mut Frame) {
+    port::capture::<P>(frame);
+    Simulated::write(&mut frame.sp, Simulated::sp_el0());
+}
+
+/// And what it puts back.
+pub(super) fn put_back_user_alone<P: Arm64Port>(frame: &mut Frame) {
+    Simulated::set_sp_el0(Simulated::read(&frame.sp));
+    port::put_back::<P>(frame);
 }
 
 /// The shipped way from entry to mask, for an interrupt.

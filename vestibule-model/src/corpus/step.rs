@@ -8,8 +8,7 @@ use vestibule_arm64::step::forge::is_stepped;
 use vestibule_arm64::{Bodies, Frame, Hardware};
 
 use super::Variant;
-use super::parts::{K, P, handled, handlers, shipped, user_svc};
-use crate::design::Design;
+use super::parts::{K, P, capture_user_alone, handled, handlers, put_back_user_alone, user_svc, with_user_irq};
 use crate::family::Family;
 use crate::hardware::Simulated;
 
@@ -30,7 +29,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq leaves MDSCR.SS set",
         expects: &[12],
         families: &[Family::Step],
-        design: |family| with_irq(family, irq_left_on),
+        design: |family| with_user_irq::<P>(family, irq_left_on),
     },
     Variant {
         name: "step-cleared-too-late",
@@ -38,7 +37,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq clears MDSCR.SS, and opens debug exceptions before that is in effect",
         expects: &[12],
         families: &[Family::Step],
-        design: |family| with_irq(family, irq_not_synchronised),
+        design: |family| with_user_irq::<P>(family, irq_not_synchronised),
     },
     Variant {
         name: "step-forgotten-by-an-interrupt",
@@ -46,7 +45,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq returns with MDSCR.SS clear: the stepped task runs on",
         expects: &[12],
         families: &[Family::Step],
-        design: |family| with_irq(family, irq_not_armed),
+        design: |family| with_user_irq::<P>(family, irq_not_armed),
     },
     Variant {
         name: "step-begun-anew",
@@ -54,7 +53,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq sets PSTATE.SS where it sets MDSCR.SS: after an executed instruction, a second one is",
         expects: &[128],
         families: &[Family::Step],
-        design: |family| with_irq(family, irq_anew),
+        design: |family| with_user_irq::<P>(family, irq_anew),
     },
 ];
 
@@ -69,15 +68,9 @@ handlers! {
     };
 }
 
-fn with_irq(family: Family, vector: crate::design::Vector) -> Design {
-    let mut design = shipped(family);
-    design.el0[1] = vector;
-    design
-}
-
 /// What the port does around the handler, with another beginning or end.
 macro_rules! irqs {
-    ($($vector:ident: $enters:ident, $leaves:ident;)*) => {$(
+    ($($vector:ident: $enters:expr, $leaves:expr;)*) => {$(
         unsafe extern "C" fn $vector(frame: &mut Frame) {
             $enters(frame);
             port::take(frame, |taken: Taken<'_, P, El0Irq>| handled(taken.enter()).prepare().restore());
@@ -86,41 +79,23 @@ macro_rules! irqs {
     )*};
 }
 irqs! {
-    irq_left_on: saves, puts_back;
-    irq_not_synchronised: saves_and_clears, puts_back;
-    irq_not_armed: enters, puts_back_alone;
-    irq_anew: enters, puts_back_anew;
+    irq_left_on: capture_user_alone::<P>, port::put_back_user::<P>;
+    irq_not_synchronised: captures_and_clears, port::put_back_user::<P>;
+    irq_not_armed: port::capture_user::<P>, put_back_user_alone::<P>;
+    irq_anew: port::capture_user::<P>, puts_back_anew;
 }
 
-fn enters(frame: &mut Frame) {
-    port::capture_user::<P>(frame);
-}
-
-fn saves(frame: &mut Frame) {
-    port::capture::<P>(frame);
-    Simulated::write(&mut frame.sp, Simulated::sp_el0());
-}
-
-fn saves_and_clears(frame: &mut Frame) {
-    saves(frame);
+fn captures_and_clears(frame: &mut Frame) {
+    capture_user_alone::<P>(frame);
     if is_stepped::<Simulated>() {
         // SAFETY: as above.
         unsafe { Simulated::change_mdscr(MDSCR_SS, 0) }
     }
 }
 
-fn puts_back(frame: &mut Frame) {
-    port::put_back_user::<P>(frame);
-}
-
-fn puts_back_alone(frame: &mut Frame) {
-    Simulated::set_sp_el0(Simulated::read(&frame.sp));
-    port::put_back::<P>(frame);
-}
-
 fn puts_back_anew(frame: &mut Frame) {
     if is_stepped::<Simulated>() {
         frame.pstate |= SS;
     }
-    puts_back(frame);
+    port::put_back_user::<P>(frame);
 }

@@ -1,14 +1,17 @@
 //! Tag checks: when they open, whose faults they are, and what a task switch does about them.
 
-use vestibule::{Cpu, NoIrq, Taken, Tracked, TrackedIrqs, forge};
+use vestibule::{Class, Cpu, Exception, NoIrq, Ready, Restored, Taken, Tracked, TrackedIrqs, forge};
 use vestibule_arm64::classes::{El0Abort, El0Irq, El0Svc, El1Abort, El1Brk, El1Serror};
 use vestibule_arm64::entry::forge as port;
 use vestibule_arm64::tags::{FAULT, KernelFault, forge as tags};
 use vestibule_arm64::{Bodies, Daif, Frame, Hardware, Thread, entry, switch};
 
 use super::Variant;
-use super::parts::{ABORTS, came_as, handled, handlers, kernel_abort, kernel_brk, kernel_serror, user_irq, user_svc};
-use crate::design::Design;
+use super::parts::{
+    ABORTS, came_as, capture_user_alone, handled, handlers, kernel_abort, kernel_brk, kernel_serror,
+    put_back_user_alone, user_irq, user_svc, with_user_irq,
+};
+use crate::design::{Design, Vector};
 use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::kernel::{Everything, Flavour, PortOf, Reference, Tagged};
@@ -24,7 +27,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq reads the task's word, and stores it with the flag of a tag fault: another CPU's flag is lost",
         expects: &[105],
         families: &[Family::Tags],
-        design: |family| with_irq(family, flag_stored),
+        design: |family| with_user_irq::<Tp>(family, flag_stored),
     },
     Variant {
         name: "tag-fault-not-asked-for",
@@ -32,7 +35,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         change: "el0_irq does not look whether user mode has failed a check",
         expects: &[105],
         families: &[Family::Tags],
-        design: |family| with_irq(family, not_asked),
+        design: |family| with_user_irq::<Tp>(family, not_asked),
     },
     Variant {
         name: "tag-fault-of-the-kernel-kept",
@@ -176,16 +179,12 @@ handlers! {
     Made for El0Svc, on Tp = |taken| {
         let x = taken.enter();
         tags::on::<Tp>();
-        let x = x.open().trace_entry().call(Tk::syscall).trace_exit().mask().prepare();
-        tags::check(&x);
-        x.restore()
+        leave(x.open().trace_entry().call(Tk::syscall).trace_exit().mask().prepare())
     };
     OpenAfterTheMasks for El0Svc, on Tp = |taken| {
         let x = taken.enter().open();
         tags::on::<Tp>();
-        let x = x.trace_entry().call(Tk::syscall).trace_exit().mask().prepare();
-        tags::check(&x);
-        x.restore()
+        leave(x.trace_entry().call(Tk::syscall).trace_exit().mask().prepare())
     };
     ExitUnwatched for El0Irq, on Tp = |taken| {
         let x = taken.enter();
@@ -263,26 +262,20 @@ handlers! {
     };
 }
 
-/// The shipped end of an abort.
-fn leave(x: vestibule::Exception<'_, Tp, El1Abort, vestibule::Ready>) -> vestibule::Restored<'_, Tp, El1Abort> {
+/// The shipped end.
+fn leave<X: Class>(x: Exception<'_, Tp, X, Ready>) -> Restored<'_, Tp, X> {
     tags::check(&x);
     x.restore()
 }
 
-fn with_irq(family: Family, vector: crate::design::Vector) -> Design {
-    let mut design = Design::of::<Tp>(family);
-    design.el0[1] = vector;
-    design
-}
-
-fn with_abort(family: Family, vector: crate::design::Vector) -> Design {
+fn with_abort(family: Family, vector: Vector) -> Design {
     let mut design = Design::of::<Tp>(family);
     design.el0[0] = vector;
     design
 }
 
 unsafe extern "C" fn flag_stored(frame: &mut Frame) {
-    saves(frame);
+    capture_user_alone::<Tp>(frame);
     if tags::has_failed::<Tp>() {
         Simulated::set_tfsre0(0);
         let word = tags::word::<Tp>();
@@ -294,14 +287,9 @@ unsafe extern "C" fn flag_stored(frame: &mut Frame) {
 }
 
 unsafe extern "C" fn not_asked(frame: &mut Frame) {
-    saves(frame);
+    capture_user_alone::<Tp>(frame);
     handles(frame);
     port::put_back_user::<Tp>(frame);
-}
-
-fn saves(frame: &mut Frame) {
-    port::capture::<Tp>(frame);
-    Simulated::write(&mut frame.sp, Simulated::sp_el0());
 }
 
 /// The shipped handler.
@@ -309,9 +297,7 @@ fn handles(frame: &mut Frame) {
     port::take(frame, |taken: Taken<'_, Tp, El0Irq>| {
         let x = taken.enter();
         tags::on::<Tp>();
-        let x = handled(x).prepare();
-        tags::check(&x);
-        x.restore()
+        leave(handled(x).prepare())
     });
 }
 
@@ -337,13 +323,10 @@ unsafe fn aborts(frame: &mut Frame, end: fn(&mut Frame)) {
     port::take(frame, |taken: Taken<'_, Tp, El0Abort>| {
         let x = taken.enter();
         tags::on::<Tp>();
-        let x = x.open().run(Tk::user_abort).mask().prepare();
-        tags::check(&x);
-        x.restore()
+        leave(x.open().run(Tk::user_abort).mask().prepare())
     });
     end(frame);
-    Simulated::set_sp_el0(Simulated::read(&frame.sp));
-    port::put_back::<Tp>(frame);
+    put_back_user_alone::<Tp>(frame);
 }
 
 /// A kernel whose task switch does something else about tag checks.

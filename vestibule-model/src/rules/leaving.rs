@@ -31,8 +31,8 @@ impl World {
         self.check(3, self.is_masked(), "the handler comes back with something open");
         self.check(27, ghost.ran && ghost.restoring, "the handler comes back without its body");
         self.check(2, self.cpu.elr == frame.pc && self.cpu.spsr == frame.pstate, "the return state is another's");
-        let stepped = if to_user { SS } else { 0 };
         self.check_kernels_points(self.innermost().exception.filter(|_| !to_user));
+        let stepped = if to_user { SS } else { 0 };
         let returns_to = self.returns_to(self.innermost().exception, was.pstate);
         let other = (self.cpu.spsr ^ returns_to.to_spsr()) & !stepped;
         self.check(40, other == 0, "returns to another state");

@@ -21,6 +21,7 @@ use crate::planted::Bug;
 use crate::reference::{Backend, Controller, Reference};
 use crate::serrors::{self, Described};
 use crate::signals::{Info, Origin, Signal, raise};
+use crate::syndrome::{Syndrome, class};
 use crate::task::Task;
 use crate::{
     breakpoints, faults, interrupts, layout, mte, nmi, percpu, println, report, scheduler, syscalls, test_hooks,
@@ -138,9 +139,8 @@ impl Bodies for Reference {
 
     #[inline(never)]
     fn user_hit(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        const WATCHPOINT: u64 = 0x34;
-        let (address, what) = match frame.syndrome >> 26 {
-            WATCHPOINT => (frame.fault_address, "watchpoint"),
+        let (address, what) = match Syndrome(frame.syndrome).class() {
+            class::WATCHPOINT => (frame.fault_address, "watchpoint"),
             _ => (frame.pc, "breakpoint"),
         };
         let origin = Origin::Fault { address };

@@ -93,16 +93,23 @@ struct Own {
     hits: AtomicU64,
 }
 
-static OWN: [[Own; MOST]; 2] = [const {
-    [const {
+impl Own {
+    const fn new() -> Own {
         Own {
             is_taken: AtomicBool::new(false),
             address: AtomicU64::new(0),
             control: AtomicU64::new(0),
             hits: AtomicU64::new(0),
         }
-    }; MOST]
-}; 2];
+    }
+
+    /// As many of a kind as the CPUs have.
+    fn all(kind: Kind) -> &'static [Own] {
+        &OWN[kind as usize][..registers(kind).count()]
+    }
+}
+
+static OWN: [[Own; MOST]; 2] = [const { [const { Own::new() }; MOST] }; 2];
 
 /// How often they have changed, and which of the changes each CPU has seen.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
@@ -130,7 +137,7 @@ impl Watch {
     }
 
     fn set(cpu: &mut Cpu<Process>, kind: Kind, address: usize, control: u64) -> Result<Watch> {
-        let mut all = OWN[kind as usize][..registers(kind).count()].iter();
+        let mut all = Own::all(kind).iter();
         let own = all.find(|own| !own.is_taken.swap(true, Ordering::Acquire)).ok_or(Errno::ENOSPC)?;
         own.hits.store(0, Ordering::Relaxed);
         own.address.store(address as u64, Ordering::Relaxed);
@@ -187,7 +194,7 @@ pub fn set_here<C: IrqsMasked>(cpu: &Cpu<C>) {
     let change = CHANGES.load(Ordering::Acquire);
     if number == 0 || !Bug::DeafCpu.is_planted() {
         for kind in [Kind::Breakpoint, Kind::Watchpoint] {
-            for (number, own) in OWN[kind as usize][..registers(kind).count()].iter().enumerate() {
+            for (number, own) in Own::all(kind).iter().enumerate() {
                 let address = own.address.load(Ordering::Relaxed);
                 let point = Point { address, control: own.control.load(Ordering::Relaxed) };
                 // SAFETY: the CPU has it; what it hits is as `Watch` says.

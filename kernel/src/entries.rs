@@ -27,7 +27,7 @@ struct Ring {
     entries: [Entry; KEPT],
 }
 
-/// Row and state, time, and where it came.
+/// Row and state, the counter, and where it came.
 struct Entry {
     which: AtomicU64,
     when: AtomicU64,
@@ -56,7 +56,7 @@ fn note(row: usize, frame: &Frame) {
     let ring = &LAST[percpu::boot_index()];
     let entry = &ring.entries[ring.count.fetch_add(1, Ordering::Relaxed) % KEPT];
     entry.which.store((row << 8 | state as usize) as u64, Ordering::Relaxed);
-    entry.when.store(timer::nanoseconds(), Ordering::Relaxed);
+    entry.when.store(timer::counter(), Ordering::Relaxed);
     entry.at.store(frame.pc, Ordering::Relaxed);
 }
 
@@ -104,17 +104,17 @@ pub fn print_counts() {
 
 /// Prints the last ones of CPU `number`, the newest first.
 pub fn print_last(number: usize) {
-    let ring = &LAST[number];
-    let (count, now) = (ring.count.load(Ordering::Relaxed), timer::nanoseconds());
     if !cfg!(feature = "checked") {
         return println!("last entries: not kept by a plain build");
     }
+    let ring = &LAST[number];
+    let (count, now) = (ring.count.load(Ordering::Relaxed), timer::counter());
     println!("last entries of CPU {number}, of {count}, the newest first");
     for index in (0..count).rev().take(KEPT) {
         let entry = &ring.entries[index % KEPT];
         let which = entry.which.load(Ordering::Relaxed) as usize;
         let (name, state) = (TABLE[which >> 8].name, Interrupted::ALL[which & 0xff].column());
-        let ago = now.saturating_sub(entry.when.load(Ordering::Relaxed)) / 1000;
+        let ago = timer::nanoseconds_at(now.saturating_sub(entry.when.load(Ordering::Relaxed))) / 1000;
         println!("  {name:<14} of {state:<9}{ago:>8} us ago at {}", Place(entry.at.load(Ordering::Relaxed)));
     }
 }

@@ -10,6 +10,7 @@ use crate::out_of_memory::{self, Chosen};
 use crate::reference::Cpu;
 use crate::regions::Access;
 use crate::signals::{Info, Origin, SI_KERNEL, Signal};
+use crate::syndrome::{Syndrome, class};
 use crate::task::Task;
 
 /// Why an access cannot be made good: the signal, its code, and what is printed if nobody handles it.
@@ -62,19 +63,14 @@ pub fn resolve(cpu: &mut Cpu<ProcessContext>, frame: &Frame) -> Result<(), Refus
     }
 }
 
-/// What the abort's access was, if memory management may resolve it. ESR_EL1.ISS for aborts: Arm ARM D24.2.40.
+/// What the abort's access was, if memory management may resolve it.
 fn access(frame: &Frame) -> Result<Access, Refused> {
-    const INSTRUCTION_ABORT: u64 = 0x20;
-    const WRITE: u64 = 1 << 6;
-    const CACHE_MAINTENANCE: u64 = 1 << 8;
-    let class = frame.syndrome >> 26;
-    let fetches = class & !1 == INSTRUCTION_ABORT;
-    // The level is in the lower two bits of most.
-    match frame.syndrome & 0x3f {
+    let syndrome = Syndrome(frame.syndrome);
+    let fetches = matches!(syndrome.class(), class::INSTRUCTION_ABORT | class::INSTRUCTION_ABORT_CURRENT);
+    match syndrome.status() {
         // Translation, access flag, permission.
         0x04..=0x0f if fetches => Ok(Access::Execute),
-        // Cache maintenance reads, whatever the syndrome says.
-        0x04..=0x0f if frame.syndrome & (WRITE | CACHE_MAINTENANCE) == WRITE => Ok(Access::Write),
+        0x04..=0x0f if syndrome.is_store() => Ok(Access::Write),
         0x04..=0x0f => Ok(Access::Read),
         0x11 => Err(Refused::new(Signal::SIGSEGV, linux::SEGV_MTESERR, "a tag check failed")),
         0x21 => Err(Refused::new(Signal::SIGBUS, linux::BUS_ADRALN, "misaligned access")),

@@ -194,7 +194,8 @@ pub unsafe fn free(frame: PhysicalAddress) {
 pub fn give_tags(frame: PhysicalAddress) {
     // With the frames locked: whoever else has it mapped finds it with its tags, or waits.
     with(|frames| {
-        let owners = &mut frames.owners[(frame - frames.base) / PAGE_SIZE];
+        let number = frames.number(frame);
+        let owners = &mut frames.owners[number];
         if *owners & TAGGED == 0 && !Bug::LeakedTags.is_planted() {
             // SAFETY: it is memory, and nobody has seen its tags.
             unsafe { mte::zero_tags(frame) };
@@ -203,9 +204,9 @@ pub fn give_tags(frame: PhysicalAddress) {
     });
 }
 
-/// Whether a program has it with tags.
+/// Whether a program has it with tags. Every copy asks: where there are none it costs no lock.
 fn has_tags(frame: PhysicalAddress) -> bool {
-    with(|frames| frames.owners[frames.number(frame)] & TAGGED != 0)
+    mte::is_present() && with(|frames| frames.owners[frames.number(frame)] & TAGGED != 0)
 }
 
 /// Whether only the reserve is left.

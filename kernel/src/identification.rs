@@ -136,12 +136,12 @@ const FEATURES: &[Feature] = &[
     // DIT, SSBS, ECV, AFP, USCAT.
     (PFR0, 48, 1, First, 24),
     (PFR1, 4, 2, First, 28),
-    // MTE, MTE3.
-    (PFR1, 8, 2, Second, 18),
-    (PFR1, 8, 3, Second, 22),
     (MMFR0, 60, 1, Second, 19),
     (MMFR1, 44, 1, Second, 20),
     (MMFR2, 32, 1, First, 25),
+    // MTE, MTE3.
+    (PFR1, 8, 2, Second, 18),
+    (PFR1, 8, 3, Second, 22),
 ];
 
 /// The same, of FP and SIMD: only where there is that.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use vestibule::{Level, Machine as _, Word};
+use vestibule::{Flags, Level, Machine as _, Word};
 use vestibule_arm64::{Frame, Hardware as _};
 
 use crate::reference::{Hardware, Machine};
@@ -113,11 +113,9 @@ pub struct Counted(pub Word);
 
 impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use vestibule::Flags;
         let (preemption, word) = (self.0.preemptions_off(), self.0);
         let (softirqs, hardirqs, nmis) = (word.softirqs(), word.hardirqs(), word.nmis());
         write!(f, "preemption off {preemption}, softirq {softirqs}, hardirq {hardirqs}, NMI {nmis}; waits:")?;
-        let work = self.0.work();
         let flags = [
             (Flags::RESCHED, " reschedule"),
             (Flags::RESCHED_LAZY, " reschedule lazily"),
@@ -125,14 +123,11 @@ impl fmt::Display for Counted {
             (Flags::NOTIFY_RESUME, " notify-resume"),
             (Flags::OTHER, " other"),
         ];
-        for (_, name) in flags.into_iter().filter(|(flag, _)| work.any_of(*flag)) {
-            f.write_str(name)?;
+        let work = word.work();
+        let mut waiting = flags.into_iter().filter(|(flag, _)| work.any_of(*flag)).peekable();
+        if waiting.peek().is_none() {
+            return f.write_str(" nothing");
         }
-        f.write_str(if work.any_of(ANY) { "" } else { " nothing" })
+        waiting.try_for_each(|(_, name)| f.write_str(name))
     }
 }
-
-const ANY: vestibule::Flags = {
-    use vestibule::Flags;
-    Flags::RESCHED.and(Flags::RESCHED_LAZY).and(Flags::SIGNAL).and(Flags::NOTIFY_RESUME).and(Flags::OTHER)
-};

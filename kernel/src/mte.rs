@@ -196,21 +196,17 @@ pub fn store_mistagged(cpu: &mut Cpu<ProcessContext>, noticed_by: usize) -> Resu
 
 /// The CPU says that something of the kernel's has gone where it should not.
 pub fn report(cpu: usize, fault: KernelFault<'_>) {
-    let noticed_by = match fault {
-        KernelFault::Exit(_) => 0,
-        KernelFault::Switch => 1,
-        KernelFault::Interrupted(_) => 2,
+    let (noticed_by, when, frame) = match fault {
+        KernelFault::Exit(frame) => (0, "since the exception that returns", Some(frame)),
+        KernelFault::Switch => (1, "before a task switch", None),
+        KernelFault::Interrupted(frame) => (2, "in what was interrupted", Some(frame)),
     };
     FAULTS[noticed_by].fetch_add(1, Ordering::Relaxed);
-    match fault {
-        KernelFault::Interrupted(frame) => tell(cpu, "in what was interrupted", frame),
-        KernelFault::Exit(frame) => tell(cpu, "since the exception that returns", frame),
-        KernelFault::Switch => println!("CPU {cpu}: an access of the kernel failed a tag check, before a task switch"),
+    let what = "an access of the kernel failed a tag check";
+    match frame {
+        Some(frame) => println!("CPU {cpu}: {what}, {when} at {}", Place(frame.pc)),
+        None => println!("CPU {cpu}: {what}, {when}"),
     }
-}
-
-fn tell(cpu: usize, when: &str, frame: &Frame) {
-    println!("CPU {cpu}: an access of the kernel failed a tag check, {when} at {}", Place(frame.pc));
 }
 
 const ENABLE: usize = prctl::PR_TAGGED_ADDR_ENABLE as usize;

@@ -12,11 +12,12 @@ use vestibule_arm64::{Frame, Hardware as _};
 use crate::interrupted::{Counted, Masks};
 use crate::reference::{Hardware, Machine};
 use crate::registers::read_register;
+use crate::serrors::Described;
 use crate::stacks::Whose;
 use crate::symbols::Place;
-use crate::syndrome::Syndrome;
+use crate::syndrome::{Syndrome, class};
 use crate::task::Task;
-use crate::{backtrace, entries, nmi, percpu, power, println, serrors};
+use crate::{backtrace, entries, nmi, percpu, power, println};
 
 /// Before a report, of which there is one: comes back to the first CPU that has something to say, and there once.
 pub fn begin() {
@@ -125,12 +126,12 @@ pub fn last_words(what: &str, died: &Frame) -> ! {
 /// Why the exception in `frame` came, and what it interrupted.
 fn print_cause(frame: &Frame) {
     let syndrome = Syndrome(frame.syndrome);
-    match frame.syndrome {
-        0 => println!("why: an interrupt"),
-        _ => match serrors::describe(frame) {
-            Some(described) => println!("why: {described}; syndrome {:#x}", frame.syndrome),
-            None => println!("why: {syndrome}; syndrome {:#x}", frame.syndrome),
-        },
+    match syndrome {
+        Syndrome(0) => println!("why: an interrupt"),
+        Syndrome(serror) if syndrome.class() == class::SERROR => {
+            println!("why: {}; syndrome {serror:#x}", Described(serror));
+        }
+        Syndrome(other) => println!("why: {syndrome}; syndrome {other:#x}"),
     }
     if syndrome.has_fault_address() {
         println!("fault address {:#018x}", frame.fault_address);

@@ -36,12 +36,6 @@ pub fn print() {
 /// What an SError's syndrome says, in words.
 pub struct Described(pub u64);
 
-/// If `frame` is an SError's.
-pub fn describe(frame: &Frame) -> Option<Described> {
-    const SERROR: u64 = 0x2f;
-    (frame.syndrome >> 26 & 0x3f == SERROR).then_some(Described(frame.syndrome))
-}
-
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = Severity::of(self.0);

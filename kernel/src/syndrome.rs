@@ -98,9 +98,19 @@ impl Syndrome {
         may && !unknown
     }
 
-    /// The fault status code of an abort.
-    const fn status(self) -> u64 {
+    /// The fault status code of an abort. The level is in the lower two bits of most.
+    pub const fn status(self) -> u64 {
         self.0 & 0x3f
+    }
+
+    /// A data abort's access was cache maintenance.
+    const fn is_cache_maintenance(self) -> bool {
+        self.0 & 1 << 8 != 0
+    }
+
+    /// A data abort's access was a store. Cache maintenance reads, whatever WnR says.
+    pub const fn is_store(self) -> bool {
+        self.0 & 1 << 6 != 0 && !self.is_cache_maintenance()
     }
 
     /// What an abort's status is called; of those with a level, without it.
@@ -144,8 +154,6 @@ impl Syndrome {
 
 impl fmt::Display for Syndrome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WRITE: u64 = 1 << 6;
-        const CACHE_MAINTENANCE: u64 = 1 << 8;
         f.write_str(self.name())?;
         if self.is_abort() {
             write!(f, ", {}", self.status_name())?;
@@ -154,11 +162,11 @@ impl fmt::Display for Syndrome {
             }
         }
         match self.class() {
-            class::DATA_ABORT | class::DATA_ABORT_CURRENT if self.0 & CACHE_MAINTENANCE != 0 => {
-                f.write_str(", of cache maintenance")
-            }
-            class::DATA_ABORT | class::DATA_ABORT_CURRENT if self.0 & WRITE != 0 => f.write_str(", of a store"),
-            class::DATA_ABORT | class::DATA_ABORT_CURRENT => f.write_str(", of a load"),
+            class::DATA_ABORT | class::DATA_ABORT_CURRENT => f.write_str(match self {
+                _ if self.is_cache_maintenance() => ", of cache maintenance",
+                _ if self.is_store() => ", of a store",
+                _ => ", of a load",
+            }),
             0x38 | 0x3c => write!(f, " {:#x}", self.0 & 0xffff),
             _ => Ok(()),
         }

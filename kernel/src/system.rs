@@ -88,14 +88,13 @@ fn stack_for_ever() -> u64 {
 /// Interrupts come, and the idle task idles.
 fn live(cpu: Cpu<NoIrq>) -> ! {
     let number = vestibule_arm64::this_cpu(&cpu).number();
-    let tests = test_hooks::serrors::INTERRUPT;
     for interrupt in [
         interrupts::RESCHEDULE,
         nmi_work::INTERRUPT,
         profile::INTERRUPT,
         breakpoints::INTERRUPT,
         timer::interrupt(),
-        tests,
+        test_hooks::serrors::INTERRUPT,
     ] {
         gic::enable_private(number, interrupt, gic::PRIORITY_IRQ);
     }

@@ -12,9 +12,9 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::runtime::print::println;
 use crate::runtime::process::fork;
-use crate::runtime::ptrace::{Debug, General, Traced, stopped};
+use crate::runtime::ptrace::{Debug, General, Traced, stopped, trapped};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi};
+use crate::runtime::syscall::{Result, abi, kill};
 
 /// How often two tasks are in the same code, one of them with a breakpoint there.
 const ROUNDS: usize = 200;
@@ -129,7 +129,7 @@ fn traced() -> Result<Traced> {
 
 /// It is over with it.
 fn end(traced: Traced) -> Result<()> {
-    crate::runtime::syscall::kill(traced.0, abi::SIGKILL)?;
+    kill(traced.0, abi::SIGKILL)?;
     traced.wait().map(|_| ())
 }
 
@@ -144,15 +144,15 @@ const fn watchpoint(bytes: u32, of: u32) -> u32 {
 }
 
 fn breakpoint(traced: Traced, address: u64) -> Result<()> {
-    traced.set_debug::<BREAKPOINTS>(&Debug::one(address, BREAKPOINT), 1)
+    traced.set_debug(BREAKPOINTS, &Debug::one(address, BREAKPOINT), 1)
 }
 
 fn no_breakpoint(traced: Traced) -> Result<()> {
-    traced.set_debug::<BREAKPOINTS>(&Debug::one(0, 0), 1)
+    traced.set_debug(BREAKPOINTS, &Debug::one(0, 0), 1)
 }
 
 fn watch(traced: Traced, address: u64, control: u32) -> Result<()> {
-    traced.set_debug::<WATCHPOINTS>(&Debug::one(address, control), 1)
+    traced.set_debug(WATCHPOINTS, &Debug::one(address, control), 1)
 }
 
 /// `NT_ARM_HW_BREAK`.
@@ -164,7 +164,7 @@ const WATCHPOINTS: usize = 0x403;
 fn hit(traced: Traced, status: i32, instruction: usize, checks: &Checks) -> Result<u64> {
     let pc = traced.registers::<General>()?.pc;
     let why = traced.why()?;
-    if status != stopped(abi::SIGTRAP) || why != [abi::SIGTRAP, abi::TRAP_HWBKPT].map(|number| number as i32) {
+    if status != stopped(abi::SIGTRAP) || why != trapped(abi::TRAP_HWBKPT) {
         println!("breakpoints: status {status:#x}, why {why:?}");
         checks.wrong();
     }
@@ -272,7 +272,7 @@ fn of_one_task(checks: &Checks) -> Result<()> {
         }
     }
     end(one)?;
-    crate::runtime::syscall::kill(other.0, abi::SIGKILL)?;
+    kill(other.0, abi::SIGKILL)?;
     let status = other.wait()?;
     checks.that("a task beside one with breakpoints", status == abi::SIGKILL as i32);
     DATA[0].store(0, Relaxed);

@@ -7,7 +7,7 @@ use core::sync::atomic::AtomicU64;
 
 use crate::runtime::print::println;
 use crate::runtime::process::fork;
-use crate::runtime::ptrace::{General, Traced, Vectors, stopped};
+use crate::runtime::ptrace::{General, Traced, Vectors, stopped, trapped};
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Result, abi, errno};
 
@@ -88,8 +88,7 @@ fn run() -> Result<u32> {
     check("memory", traced.read(go)? == 0);
     traced.write(go, 1)?;
     check("a stop at the breakpoint", traced.go_on(0)? == stopped(abi::SIGTRAP));
-    const TRAP_BRKPT: i32 = 1;
-    check("why it stopped", traced.why()? == [abi::SIGTRAP as i32, TRAP_BRKPT]);
+    check("why it stopped", traced.why()? == trapped(abi::TRAP_BRKPT));
     check("where it stopped", traced.registers::<General>()?.pc == breakpoint as u64);
     traced.write(breakpoint, before)?;
     check("the end", traced.go_on(0)? == ((IN_VECTOR + IN_FUNCTION) << 8) as i32);

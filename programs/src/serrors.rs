@@ -7,6 +7,8 @@
 //!
 //! Without a part: the first three.
 
+use core::hint::black_box;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use crate::runtime::print::println;
@@ -102,12 +104,17 @@ fn survived_by_user() -> Result<bool> {
     let before = counted("user mode")?;
     for instruction in 1..=INSTRUCTIONS {
         serror(Where::User, if instruction % 2 == 0 { CORRECTED } else { RESTARTABLE }, instruction)?;
-        (0..INSTRUCTIONS).for_each(|n| _ = core::hint::black_box(n));
+        run_on(INSTRUCTIONS);
         if serror_outcome()? != TAKEN {
             return Ok(false);
         }
     }
     Ok(counted("user mode")? == before + INSTRUCTIONS)
+}
+
+/// Stays in user mode for so many instructions at least.
+fn run_on(instructions: usize) {
+    (0..instructions).for_each(|n| _ = black_box(n));
 }
 
 fn survived_in_idle() -> Result<bool> {
@@ -186,7 +193,7 @@ fn killed(syndrome: usize) -> Result<bool> {
     let child = fork(|| {
         _ = nanosleep(Duration::from_millis(5));
         _ = serror(Where::User, syndrome, 3);
-        (0..100).for_each(|n| _ = core::hint::black_box(n));
+        run_on(100);
         0
     })?;
     let (found, status) = wait(child as isize, 0)?;
@@ -197,7 +204,7 @@ fn handled_by_user() -> Result<bool> {
     handle(abi::SIGBUS, 0, 0)?;
     let before = handled();
     serror(Where::User, RECOVERABLE, 3)?;
-    (0..100).for_each(|n| _ = core::hint::black_box(n));
-    let [code, address] = [&HANDLED.code, &HANDLED.origin].map(|word| word.load(core::sync::atomic::Ordering::Relaxed));
+    run_on(100);
+    let [code, address] = [&HANDLED.code, &HANDLED.origin].map(|word| word.load(Ordering::Relaxed));
     Ok(handled() == before + 1 && (code, address) == (u64::from(abi::BUS_MCEERR_AR), 0))
 }

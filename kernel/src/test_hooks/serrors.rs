@@ -88,8 +88,9 @@ pub(crate) fn ask(cpu: &mut Cpu<Process>, place: usize, syndrome: usize, instruc
             let _off = cpu.irqs_off();
             leaves_no_trace(syndrome)
         }
-        Where::Handler | Where::Softirq | Where::Interrupt => by_interrupt(cpu, place, syndrome, instruction),
-        Where::Nmi => by_interrupt(cpu, place, syndrome, instruction),
+        Where::Handler | Where::Softirq | Where::Nmi | Where::Interrupt => {
+            by_interrupt(cpu, place, syndrome, instruction)
+        }
         Where::Masked => by_brk(syndrome),
         Where::Kernel => later(syndrome, Place::Kernel, instruction),
         Where::User => later(syndrome, Place::User, instruction),
@@ -152,11 +153,16 @@ fn leaves_no_trace(syndrome: u64) -> bool {
     right
 }
 
-/// Tells the handler of an interrupt that this raises here, and waits for what it sees.
-fn by_interrupt(cpu: &mut Cpu<Process>, place: Where, syndrome: u64, instruction: u64) -> bool {
+/// Whoever comes to `place` next is told to make one come there.
+fn tell(place: Where, syndrome: u64) {
     SYNDROME.store(syndrome, Ordering::Relaxed);
     SEEN.store(UNSEEN, Ordering::Relaxed);
     TOLD.store(place as u64 + 1, Ordering::Release);
+}
+
+/// Tells the handler of an interrupt that this raises here, and waits for what it sees.
+fn by_interrupt(cpu: &mut Cpu<Process>, place: Where, syndrome: u64, instruction: u64) -> bool {
+    tell(place, syndrome);
     {
         // What is sent and what is counted are this CPU's.
         let off = cpu.preempt_off();
@@ -180,10 +186,15 @@ fn see(right: bool) {
     SEEN.store(if right { RIGHT } else { WRONG }, Ordering::Release);
 }
 
+/// One comes here.
+fn see_one() {
+    see(leaves_no_trace(SYNDROME.load(Ordering::Relaxed)));
+}
+
 /// From the handler of [`INTERRUPT`].
 pub(crate) fn in_handler(cpu: &Cpu<Hardirq>) {
     if is_told(Where::Handler) {
-        see(leaves_no_trace(SYNDROME.load(Ordering::Relaxed)));
+        see_one();
     } else if is_told(Where::Softirq) {
         softirqs::raise_timer(cpu);
     } else {
@@ -193,22 +204,20 @@ pub(crate) fn in_handler(cpu: &Cpu<Hardirq>) {
 
 /// From that of [`NMI`].
 pub(crate) fn in_nmi() {
-    see(leaves_no_trace(SYNDROME.load(Ordering::Relaxed)));
+    see_one();
 }
 
 /// From every soft interrupt.
 #[inline(always)]
 pub(crate) fn in_softirq() {
     if is_told(Where::Softirq) {
-        see(leaves_no_trace(SYNDROME.load(Ordering::Relaxed)));
+        see_one();
     }
 }
 
 /// A BRK, in whose body an SError becomes pending, and behind which it comes.
 fn by_brk(syndrome: u64) -> bool {
-    SYNDROME.store(syndrome, Ordering::Relaxed);
-    SEEN.store(UNSEEN, Ordering::Relaxed);
-    TOLD.store(Where::Masked as u64 + 1, Ordering::Release);
+    tell(Where::Masked, syndrome);
     let before = Trace::here();
     // SAFETY: the body counts it and goes on after it.
     unsafe { asm!("brk {}", const BREAKPOINT) };

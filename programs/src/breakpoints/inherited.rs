@@ -51,7 +51,7 @@ pub(super) fn run(checks: &Checks) -> Result<()> {
         1
     })?;
     checks.that("the stop of another program", next.go_on(0)? == stopped(abi::SIGTRAP));
-    checks.that("another program's breakpoints", next.debug::<BREAKPOINTS>()?.registers[0] == Register::default());
+    checks.that("another program's breakpoints", next.debug(BREAKPOINTS)?.registers[0] == Register::default());
     checks.that("another program", next.go_on(0)? == whole);
 
     // As in Linux they stay where a tracer left them.
@@ -81,6 +81,6 @@ fn with_breakpoint(body: impl FnOnce() -> u8) -> Result<Traced> {
         body()
     })?);
     traced.wait()?;
-    traced.set_debug::<BREAKPOINTS>(&Debug::one(function as *const () as u64, BREAKPOINT), 1)?;
+    traced.set_debug(BREAKPOINTS, &Debug::one(function as *const () as u64, BREAKPOINT), 1)?;
     Ok(traced)
 }

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use super::Checks;
 use crate::runtime::process::{fork, set_action};
-use crate::runtime::ptrace::{General, Traced, stopped, trace_me};
+use crate::runtime::ptrace::{General, Traced, stopped, trace_me, trapped};
 use crate::runtime::syscall::{Result, abi, getpid, kill, sched_yield};
 use crate::runtime::test_calls::{Counts, count_hits, own_breakpoints};
 use crate::runtime::thread::spawn;
@@ -115,7 +115,7 @@ fn stepped(checks: &Checks) -> Result<()> {
                 break;
             }
             let status = traced.step(0)?;
-            let is_step = traced.why()? == [abi::SIGTRAP, abi::TRAP_TRACE].map(|number| number as i32);
+            let is_step = traced.why()? == trapped(abi::TRAP_TRACE);
             checks.that("a step beside what is counted", status == stopped(abi::SIGTRAP) && is_step);
         }
         checks.that("a step to what is counted", came == 1);

@@ -1,8 +1,9 @@
 //! What a tracer may ask for, and what it is told instead.
 
 use super::{
-    BREAKPOINT, BREAKPOINTS, Checks, LOADS, STORES, WATCHPOINTS, at, breakpoint, data, end, hit, traced, watchpoint,
+    BREAKPOINT, BREAKPOINTS, Checks, LOADS, PLAIN, STORES, WATCHPOINTS, at, breakpoint, data, end, hit, traced, watchpoint,
 };
+use crate::runtime::print::println;
 use crate::runtime::ptrace::{Debug, Register, Traced};
 use crate::runtime::syscall::{Errno, Result, errno};
 
@@ -13,15 +14,15 @@ pub(super) fn run(checks: &Checks) -> Result<()> {
     kernels(traced, checks);
     sizes(traced, count, checks)?;
     // Nothing of that has left anything.
-    breakpoint(traced, at(super::PLAIN))?;
+    breakpoint(traced, at(PLAIN))?;
     let status = traced.go_on(0)?;
-    hit(traced, status, super::PLAIN, checks)?;
+    hit(traced, status, PLAIN, checks)?;
     end(traced)
 }
 
 /// How many; what an empty one reads as.
 fn there_are(traced: Traced, checks: &Checks) -> Result<usize> {
-    let (breakpoints, watchpoints) = (traced.debug::<BREAKPOINTS>()?, traced.debug::<WATCHPOINTS>()?);
+    let (breakpoints, watchpoints) = (traced.debug(BREAKPOINTS)?, traced.debug(WATCHPOINTS)?);
     for state in [&breakpoints, &watchpoints] {
         checks.that("the version of what there is", (6..=15).contains(&(state.info >> 8)));
         checks.that("how many there are", (2..=16).contains(&(state.info & 0xff)));
@@ -45,10 +46,9 @@ fn asked_for(traced: Traced, checks: &Checks) -> Result<()> {
         (WATCHPOINTS, (data(), 0), (data(), watchpoint(0x3, LOADS) & !1 | USER)),
     ] {
         set(traced, kind, given)?;
-        let state = if kind == BREAKPOINTS { traced.debug::<BREAKPOINTS>()? } else { traced.debug::<WATCHPOINTS>()? };
-        let Register { address, control, .. } = state.registers[0];
+        let Register { address, control, .. } = traced.debug(kind)?.registers[0];
         if (address, control) != read {
-            crate::runtime::print::println!("breakpoints: {given:x?} reads {address:x} {control:x}, not {read:x?}");
+            println!("breakpoints: {given:x?} reads {address:x} {control:x}, not {read:x?}");
             checks.wrong();
         }
     }
@@ -78,18 +78,17 @@ fn kernels(traced: Traced, checks: &Checks) {
 
 fn sizes(traced: Traced, count: usize, checks: &Checks) -> Result<()> {
     let all = Debug { registers: [Register::new(at(1), 0); 16], ..Debug::default() };
-    checks.that("as many as there are", traced.set_debug::<BREAKPOINTS>(&all, count).is_ok());
+    checks.that("as many as there are", traced.set_debug(BREAKPOINTS, &all, count).is_ok());
     if count < 16 {
-        let more = traced.set_debug::<BREAKPOINTS>(&all, 16);
+        let more = traced.set_debug(BREAKPOINTS, &all, 16);
         checks.that("more than there are", more == Err(Errno(errno::ENOSPC)));
     }
     for (bytes, result) in [(8 + 4, Err(Errno(errno::EINVAL))), (8 + 8, Ok(())), (8 + 12, Ok(())), (10, Err(Errno(errno::EINVAL)))] {
-        checks.that("a part of the state", traced.set_part::<BREAKPOINTS>(&all, bytes) == result);
+        checks.that("a part of the state", traced.set_part(BREAKPOINTS, &all, bytes) == result);
     }
     Ok(())
 }
 
 fn set(traced: Traced, kind: usize, (address, control): (u64, u32)) -> Result<()> {
-    let one = Debug::one(address, control);
-    if kind == BREAKPOINTS { traced.set_debug::<BREAKPOINTS>(&one, 1) } else { traced.set_debug::<WATCHPOINTS>(&one, 1) }
+    traced.set_debug(kind, &Debug::one(address, control), 1)
 }

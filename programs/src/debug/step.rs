@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::runtime::print::println;
 use crate::runtime::process::{fork, set_action};
-use crate::runtime::ptrace::{General, Traced, stopped};
+use crate::runtime::ptrace::{General, Traced, stopped, trapped};
 use crate::runtime::syscall::{Result, abi};
 
 /// The child stores to it first after the fork: its page is the parent's until then.
@@ -87,7 +87,7 @@ impl Steps {
             self.wrong += 1;
         }
         let why = self.traced.why()?;
-        self.check("why a step stopped", why == [abi::SIGTRAP, abi::TRAP_TRACE].map(|number| number as i32));
+        self.check("why a step stopped", why == trapped(abi::TRAP_TRACE));
         Ok(())
     }
 }

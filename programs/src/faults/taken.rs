@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::runtime::process::set_action;
-use crate::runtime::syscall::{Result, abi, call, check};
+use crate::runtime::syscall::{Result, abi, call, check, mmap};
 
 /// What does it. In: X0. It keeps its stack pointer in X9, and changes nothing else that a call may not change: whoever
 /// handles the signal goes back to X30.
@@ -97,23 +97,29 @@ static ADDRESS: AtomicU64 = AtomicU64::new(0);
 static FAULT_ADDRESS: AtomicU64 = AtomicU64::new(0);
 static PC: AtomicU64 = AtomicU64::new(0);
 
-/// Word of the handler's third argument where `sigcontext` begins: the fault address, X0 to X30, SP, PC, PSTATE.
-const CONTEXT: usize = 176 / 8;
-const X: usize = CONTEXT + 1;
+/// Words of the handler's third argument.
+mod context {
+    use crate::runtime::process;
+
+    pub const FAULT_ADDRESS: usize = process::CONTEXT / 8;
+    pub const X: usize = FAULT_ADDRESS + 1;
+    pub const SP: usize = X + 31;
+    pub const PC: usize = process::PC / 8;
+}
 
 /// # Safety
 /// The kernel calls it, as the handler of a signal that a [`Function`] has brought about.
-unsafe extern "C" fn land(signal: c_int, information: *const u64, context: *mut u64) {
+unsafe extern "C" fn land(signal: c_int, information: *const u64, words: *mut u64) {
     // SAFETY: the kernel passes a siginfo_t and a ucontext_t, which are this handler's.
     unsafe {
         SIGNAL.store(signal as u32, Ordering::Relaxed);
         CODE_OF.store(information.add(1).read() as u32, Ordering::Relaxed);
         ADDRESS.store(information.add(2).read(), Ordering::Relaxed);
-        FAULT_ADDRESS.store(context.add(CONTEXT).read(), Ordering::Relaxed);
-        let [sp, pc] = [context.add(X + 31), context.add(X + 32)];
+        FAULT_ADDRESS.store(words.add(context::FAULT_ADDRESS).read(), Ordering::Relaxed);
+        let [sp, pc] = [words.add(context::SP), words.add(context::PC)];
         PC.store(pc.read(), Ordering::Relaxed);
-        sp.write(context.add(X + 9).read());
-        pc.write(context.add(X + 30).read());
+        sp.write(words.add(context::X + 9).read());
+        pc.write(words.add(context::X + 30).read());
     }
 }
 
@@ -136,8 +142,7 @@ const RETURN: u32 = 0xd65f_03c0;
 
 /// Makes the pages, and has the signals handled.
 pub fn prepare() -> Result<()> {
-    let base = map(PAGES * PAGE)?;
-    MEMORY.store(base, Ordering::Relaxed);
+    MEMORY.store(mmap(PAGES * PAGE)? as usize, Ordering::Relaxed);
     // SAFETY: fresh memory.
     unsafe { (page(CODE) as *mut [u32; 8]).write([RETURN; 8]) };
     for number in [DATA, READABLE, FORBIDDEN] {
@@ -153,12 +158,8 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
-fn map(size: usize) -> Result<usize> {
-    crate::runtime::syscall::mmap(size).map(|address| address as usize)
-}
-
 /// Says what may be done with one of the pages.
-pub fn protect(number: usize, protection: u32) -> Result<()> {
+fn protect(number: usize, protection: u32) -> Result<()> {
     // SAFETY: the page is used through raw pointers only.
     check(unsafe { call(abi::__NR_mprotect, [page(number), PAGE, protection as usize, 0, 0, 0]) }).map(|_| ())
 }

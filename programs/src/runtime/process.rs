@@ -36,8 +36,10 @@ pub static HANDLED: Handled = Handled {
     pc: AtomicU64::new(0),
 };
 
-/// Where the interrupted PC lies in what a handler gets third.
-const PC: usize = 176 + 264;
+/// Where `sigcontext` begins in what a handler gets third: the fault address, X0 to X30, SP, PC, PSTATE.
+pub const CONTEXT: usize = 176;
+/// Where the interrupted PC lies in that.
+pub const PC: usize = CONTEXT + 264;
 
 /// A handler that writes down what it was called with, and has the interrupted code go on [`Handled::skip`] bytes further.
 ///

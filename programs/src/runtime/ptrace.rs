@@ -165,35 +165,39 @@ impl Traced {
 
     /// A set of its registers.
     pub fn registers<S: Set>(self) -> Result<S> {
-        let mut set = S::default();
-        let place = [from_mut(&mut set) as usize, size_of::<S>()];
-        request(GETREGSET, self.0, S::KIND, from_ref(&place) as usize)?;
+        self.get(S::KIND)
+    }
+
+    fn get<T: Default>(self, kind: usize) -> Result<T> {
+        let mut set = T::default();
+        let place = [from_mut(&mut set) as usize, size_of::<T>()];
+        request(GETREGSET, self.0, kind, from_ref(&place) as usize)?;
         Ok(set)
     }
 
     /// Gives it others.
     pub fn set_registers<S: Set>(self, set: &S) -> Result<()> {
-        let place = [from_ref(set) as usize, size_of::<S>()];
-        request(SETREGSET, self.0, S::KIND, from_ref(&place) as usize)
+        self.set(S::KIND, set, size_of::<S>())
+    }
+
+    fn set<T>(self, kind: usize, set: &T, bytes: usize) -> Result<()> {
+        let place = [from_ref(set) as usize, bytes];
+        request(SETREGSET, self.0, kind, from_ref(&place) as usize)
     }
 
     /// All of one kind.
-    pub fn debug<const KIND: usize>(self) -> Result<Debug> {
-        let mut state = Debug::default();
-        let place = [from_mut(&mut state) as usize, size_of::<Debug>()];
-        request(GETREGSET, self.0, KIND, from_ref(&place) as usize)?;
-        Ok(state)
+    pub fn debug(self, kind: usize) -> Result<Debug> {
+        self.get(kind)
     }
 
     /// Gives it the first `count` of one kind.
-    pub fn set_debug<const KIND: usize>(self, state: &Debug, count: usize) -> Result<()> {
-        self.set_part::<KIND>(state, 8 + 16 * count)
+    pub fn set_debug(self, kind: usize, state: &Debug, count: usize) -> Result<()> {
+        self.set_part(kind, state, 8 + 16 * count)
     }
 
     /// Gives it so many bytes of the state.
-    pub fn set_part<const KIND: usize>(self, state: &Debug, bytes: usize) -> Result<()> {
-        let place = [from_ref(state) as usize, bytes];
-        request(SETREGSET, self.0, KIND, from_ref(&place) as usize)
+    pub fn set_part(self, kind: usize, state: &Debug, bytes: usize) -> Result<()> {
+        self.set(kind, state, bytes)
     }
 
     /// The word at `address` in its memory.
@@ -210,17 +214,26 @@ impl Traced {
 
     /// The address that came with what it stopped for.
     pub fn place(self) -> Result<u64> {
-        let mut info = [0_u64; 16];
-        request(GETSIGINFO, self.0, 0, from_mut(&mut info) as usize)?;
-        Ok(info[2])
+        Ok(self.information()?[2])
     }
 
     /// Signal and code of what it stopped for.
     pub fn why(self) -> Result<[i32; 2]> {
-        let mut info = [0_i32; 32];
-        request(GETSIGINFO, self.0, 0, from_mut(&mut info) as usize)?;
-        Ok([info[0], info[2]])
+        let [signal, code, ..] = self.information()?;
+        Ok([signal as i32, code as i32])
     }
+
+    /// The `siginfo_t` of what it stopped for.
+    fn information(self) -> Result<[u64; 16]> {
+        let mut words = [0; 16];
+        request(GETSIGINFO, self.0, 0, from_mut(&mut words) as usize)?;
+        Ok(words)
+    }
+}
+
+/// Why it stopped that was stopped for a debugger's sake, with this code.
+pub const fn trapped(code: u32) -> [i32; 2] {
+    [abi::SIGTRAP as i32, code as i32]
 }
 
 /// The wait status of who was stopped by this signal.

@@ -19,13 +19,14 @@ const HEAP_BYTES: u32 = 0x100a;
 const SPIN_MASKED: u32 = 0x100b;
 const FIQS: u32 = 0x100c;
 const RCU_IN_TICKS: u32 = 0x100d;
+const KERNEL_FAULTS: u32 = 0x1020;
 const STORE_MISTAGGED: u32 = 0x1030;
 const KERNEL_TAG_FAULTS: u32 = 0x1031;
+const COUNT_HITS: u32 = 0x1060;
+const OWN_BREAKPOINTS: u32 = 0x1061;
 const SERROR: u32 = 0x1100;
 const SERROR_OUTCOME: u32 = 0x1101;
 const SERROR_COUNT: u32 = 0x1102;
-const COUNT_HITS: u32 = 0x1060;
-const OWN_BREAKPOINTS: u32 = 0x1061;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -191,8 +192,6 @@ pub fn serror_count(what: usize) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(SERROR_COUNT, [what, 0, 0, 0, 0, 0]) })
 }
-
-const KERNEL_FAULTS: u32 = 0x1020;
 
 /// What the kernel may be asked to do wrong; there is no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::memory::masked;
-use crate::runtime::process::set_action;
+use crate::runtime::process::{self, set_action};
 use crate::runtime::syscall::{Result, abi};
 
 /// Told of synchronous ones, of asynchronous ones, and of something else.
@@ -17,8 +17,6 @@ static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 static PC: AtomicUsize = AtomicUsize::new(0);
 /// How often checks were masked in the handler.
 static MASKED: AtomicU32 = AtomicU32::new(0);
-
-const PC_IN_CONTEXT: usize = 176 + 264;
 
 /// How many there have been: synchronous, asynchronous, others.
 pub fn told() -> (u32, u32, u32) {
@@ -43,6 +41,8 @@ pub fn count() -> Result<()> {
     set_action(abi::SIGSEGV, note as *const () as usize, abi::SA_SIGINFO, 0)
 }
 
+/// # Safety
+/// The kernel calls it, as the handler of a signal.
 unsafe extern "C" fn note(_: c_int, information: *const u64, context: *mut u8) {
     if masked() {
         MASKED.fetch_add(1, Ordering::Relaxed);
@@ -50,7 +50,7 @@ unsafe extern "C" fn note(_: c_int, information: *const u64, context: *mut u8) {
     // SAFETY: the kernel passes a siginfo_t and a ucontext_t, which are this handler's.
     let (code, pc) = unsafe {
         ADDRESS.store(information.add(2).read() as usize, Ordering::Relaxed);
-        (information.add(1).read() as u32, &mut *context.add(PC_IN_CONTEXT).cast::<u64>())
+        (information.add(1).read() as u32, &mut *context.add(process::PC).cast::<u64>())
     };
     PC.store(*pc as usize, Ordering::Relaxed);
     let count = match code {

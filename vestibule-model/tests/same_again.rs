@@ -9,7 +9,7 @@ use vestibule_model::world::Limits;
 
 /// States, executions, deaths, depth.
 fn counted(family: Family, threads: usize) -> (usize, u64, u64, usize) {
-    let limits = Limits { events: Events::ALL, budget: Some(5), reduced: true };
+    let limits = Limits { events: Events::ALL, budget: Some(4), reduced: true };
     let search = Search { limits, hashing: true, threads, first_only: false, shard: None, progress: None };
     let found = explore(Backend::Daif.shipped(family), &search);
     assert!(found.counterexample.is_none(), "{}: {found:?}", family.name());

@@ -88,17 +88,16 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Builds that kernel in the profile `release` or `dev` and returns its ELF file.
+/// Builds that kernel in the profile `release` or `dev-kernel` and returns its ELF file.
 pub fn kernel(toolchain: &Toolchain, profile: &str, build: Build) -> Result<PathBuf> {
     let features = build.features();
     if features.is_empty() {
         let options: &[&str] = if build.kind == Kind::Plain { &PLAIN } else { &[] };
         return single(toolchain, KERNEL, profile, options);
     }
-    let (shared, checks): (_, &[&str]) = match build.kind {
-        Kind::Checked => ("target", &[]),
-        Kind::Plain => (PLAIN_FOLDER, &[WITHOUT_CHECKS]),
-    };
+    let checks: &[&str] = if build.kind == Kind::Plain { &[WITHOUT_CHECKS] } else { &[] };
+    // Either folder has all; what is built in one need not wait for what is built in the other.
+    let shared = if build.kind == Kind::Plain || build.mte { PLAIN_FOLDER } else { "target" };
     let (folder, features) = (format!("target/{}-{}", features.join("-"), build.kind), features.join(","));
     let options = [&["--target-dir", &folder, "--features", &features], checks].concat();
     named(executables(toolchain, KERNEL, profile, &options, Some(&workspace::root().join(shared)))?, KERNEL)
@@ -141,7 +140,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds them in the profile `release` or `dev`.
+    /// Builds them in the profile `release` or `dev-kernel`.
     pub fn new(toolchain: &Toolchain, profile: &str) -> Result<Self> {
         Ok(Self { executables: executables(toolchain, PROGRAMS, profile, &[], None)? })
     }

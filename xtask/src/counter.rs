@@ -28,7 +28,7 @@ impl Counter {
     /// Builds it.
     pub fn new() -> Result<Self> {
         let mut build = Command::new("cargo");
-        build.current_dir(workspace::root()).args(["build", "--release", "--lib", "--package", PACKAGE]);
+        build.current_dir(workspace::root()).args(["build", "--profile", "model", "--lib", "--package", PACKAGE]);
         let messages = process::output(build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit()))?;
         let plugin = messages.lines().find_map(library).with_context(|| format!("{PACKAGE} has no plugin"))?;
         Ok(Self { plugin })

@@ -51,6 +51,7 @@ mod run;
 mod serial;
 mod shell_lines;
 mod shim_boots;
+mod side_by_side;
 mod standard_library;
 mod suites;
 mod symbols;

@@ -66,7 +66,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let toolchain = Toolchain::ready()?;
     let qemu = Qemu::ready()?;
-    let profile = if options.dev { "dev" } else { "release" };
+    let profile = if options.dev { "dev-kernel" } else { "release" };
     let build = Build { kind: Kind::Checked, backend: options.backend, mte: options.mte };
     let kernel = options.kernel.clone().map_or_else(|| build::kernel(&toolchain, profile, build), Ok)?;
     let shim = options.shim.then(|| build::shim(&toolchain)).transpose()?;

@@ -17,8 +17,8 @@ use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
 use crate::{
-    c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command, suites,
-    workspace,
+    c_library, compare, conformance, count, counter_test, interactive, minimal_kernel, model, one_command,
+    side_by_side, suites, workspace,
 };
 
 /// The packages that are compiled for the bare-metal target too.
@@ -131,14 +131,12 @@ fn check_source(tally: &mut Tally) -> Result<()> {
     let toolchain = Toolchain::ready()?;
     let all: Vec<_> = BARE_METAL.iter().flat_map(|package| ["--package", package]).collect();
     let plain: Vec<_> = ["--package", "kernel"].into_iter().chain(build::PLAIN).collect();
-    for (name, options) in [("bare-metal", all), ("plain kernel's", plain)] {
-        let lints = &mut build::cargo(&toolchain, "clippy");
-        step(&format!("{name} lints"), lints.args(&options).args(LINTS), tally)?;
-        let documentation = &mut build::cargo(&toolchain, "doc");
-        let documentation = documentation.arg("--no-deps").args(&options).env(STRICT.0, STRICT.1);
-        step(&format!("{name} documentation"), documentation, tally)?;
+    for (name, options) in [("bare-metal", &all), ("plain kernel's", &plain)] {
+        step(&format!("{name} lints"), build::cargo(&toolchain, "clippy").args(options).args(LINTS), tally)?;
     }
-    Ok(())
+    let documentation = &mut build::cargo(&toolchain, "doc");
+    let documentation = documentation.arg("--no-deps").args(&all).env(STRICT.0, STRICT.1);
+    step("bare-metal documentation", documentation, tally)
 }
 
 /// A cargo subcommand for the host's crates.
@@ -258,13 +256,21 @@ fn boot_kernels(
         programs.add(c_library::programs()?);
     }
     let bench = Bench::new(toolchain, programs, qemu, limit)?;
+    build_side_by_side(boots, toolchain)?;
     for (build, tests) in boots {
         let kernel = Kernel::of(*build, toolchain)?;
-        for (on, test) in tests {
-            tally.note_and_show(test.run(*on, &kernel, &bench).map(drop));
-        }
+        let boot = |(on, test): (On, &BootTest)| test.run(on, &kernel, &bench).map(drop);
+        side_by_side::each(tests.clone(), boot, |check| tally.note_and_show(check));
     }
     Ok(())
+}
+
+/// Those that share a folder wait for each other in cargo.
+fn build_side_by_side(boots: &[(Build, Tests)], toolchain: &Toolchain) -> Result<()> {
+    let mut built = Vec::new();
+    let build = |build| Kernel::of(build, toolchain).map(drop);
+    side_by_side::each(boots.iter().map(|(build, _)| *build).collect(), build, |came| built.push(came));
+    built.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::planted::Bug;
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
-use crate::{cpu_time, interrupts, rcu, statistics, user_tables};
+use crate::{breakpoints, cpu_time, interrupts, rcu, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
@@ -73,6 +73,9 @@ pub fn adopt(cpu: &'static CpuLocal, idle: Arc<Task>) {
 pub fn idle(mut cpu: Cpu<ProcessContext>) -> ! {
     loop {
         cpu.schedule();
+        if cfg!(feature = "checked") {
+            breakpoints::check::in_idle(&mut cpu);
+        }
         cpu.idle();
     }
 }

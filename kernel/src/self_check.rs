@@ -54,6 +54,12 @@ pub fn exceptions(overflow_stack_top: u64) {
     assert_eq!(BREAKPOINTS.load(Ordering::Relaxed), before + 1, "BRK in the kernel");
     // SAFETY: no address is mapped there; the routine goes on at its landing and comes back.
     assert_eq!(read_user::<u64>(PAGE_SIZE), Err(Fault), "a user copy with interrupts masked");
+    assert!(undefined_is_stepped_over(), "an undefined instruction with a fix-up");
+    println!("self-check: BRK, abort and undefined instruction in the kernel are sound");
+}
+
+/// An undefined instruction that the table has a landing for; whether it is gone to.
+pub fn undefined_is_stepped_over() -> bool {
     let undefined: u64;
     // SAFETY: the table sends the undefined instruction on to the next one.
     unsafe {
@@ -69,8 +75,7 @@ pub fn exceptions(overflow_stack_top: u64) {
             options(nostack)
         );
     }
-    assert_eq!(undefined, 1, "an undefined instruction with a fix-up");
-    println!("self-check: BRK, abort and undefined instruction in the kernel are sound");
+    undefined == 1
 }
 
 fn heap() {

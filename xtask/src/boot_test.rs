@@ -1,6 +1,6 @@
 //! One boot test: what to boot, and what must come of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -22,10 +22,15 @@ impl Kernel {
     pub fn of(build: Build, toolchain: &Toolchain) -> Result<Self> {
         Ok(Self { build, elf: build::kernel(toolchain, "release", build)? })
     }
+
+    /// Its ELF file.
+    pub fn elf(&self) -> &Path {
+        &self.elf
+    }
 }
 
 /// The machine that a test wants, besides what its kernel wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum On {
     Usual,
     /// QEMU's newest CPU, whatever the backend. Its pointers are signed by a function that QEMU has made up for speed.
@@ -50,6 +55,11 @@ impl<'a> Bench<'a> {
     pub fn new(toolchain: &Toolchain, programs: Programs, qemu: &'a Qemu, limit: Duration) -> Result<Self> {
         let initrd = Root::of_programs(&programs)?.write("programs")?;
         Ok(Self { programs, initrd, shim: build::shim(toolchain)?, qemu, limit })
+    }
+
+    /// The initial RAM disk.
+    pub fn initrd(&self) -> &Path {
+        &self.initrd
     }
 }
 

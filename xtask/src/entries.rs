@@ -1,6 +1,5 @@
 //! The kernel's table of entries, by class and by what they interrupted: read from its log, added up over many boots.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context, Result, ensure};
@@ -8,15 +7,27 @@ use anyhow::{Context, Result, ensure};
 /// What stands above the table in the kernel's log.
 const HEADING: &str = "--- entries by class and by what they interrupted";
 
-/// What classes of the kernel must interrupt, in some test or other. Classes of user mode interrupt user mode. All else is either
-/// masked there, or a bug of the kernel's that ends it.
+/// What classes of the kernel must interrupt, in some test or other. Classes of user mode interrupt user mode. All else is masked
+/// there, or a bug of the kernel's that ends it. `masked` is a step, with everything but D; without NMIs, `nmi` is a BRK's body.
 const OF_KERNEL: &[(&str, &[&str])] = &[
-    ("el1_abort", &["open"]),
-    ("el1_undefined", &["open"]),
-    ("el1_irq", &["open", "idle", "softirq"]),
-    ("el1_fiq", &["open", "idle"]),
-    ("el1_nmi", &["irqs-off", "hardirq"]),
-    ("el1_brk", &["open"]),
+    ("el1_abort", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_undefined", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_irq", &["softirq", "idle", "open"]),
+    ("el1_fiq", &["softirq", "idle", "open"]),
+    ("el1_brk", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_breakpoint", &["hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_watchpoint", &["hardirq", "softirq", "idle", "open", "irqs-off", "masked"]),
+    ("el1_step", &["hardirq", "softirq", "idle", "masked"]),
+    ("el1_serror", &["hardirq", "softirq", "idle", "open", "irqs-off"]),
+];
+
+/// What comes to that where there are NMIs.
+const OF_NMIS: &[(&str, &[&str])] = &[
+    ("el1_nmi", &["hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_breakpoint", &["nmi"]),
+    ("el1_watchpoint", &["nmi"]),
+    ("el1_step", &["nmi"]),
+    ("el1_serror", &["nmi"]),
 ];
 
 /// How often.
@@ -46,20 +57,29 @@ impl Entries {
         Ok(())
     }
 
-    /// What must be interrupted and never was.
-    pub fn missing(&self, is_there: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
-        let of_kernel: BTreeMap<_, _> = OF_KERNEL.iter().copied().collect();
-        let wanted = |class: &str| {
-            if class.starts_with("el0_") { &["user"][..] } else { of_kernel.get(class).copied().unwrap_or_default() }
+    /// What must be interrupted and never was, by a kernel that has NMIs or has none.
+    pub fn missing(&self, nmis: bool) -> Vec<(&str, &str)> {
+        let of_nmis = if nmis { OF_NMIS } else { &[] };
+        let is_wanted = |class: &str, state: &str| {
+            let mut of_kernel = OF_KERNEL.iter().chain(of_nmis);
+            (class.starts_with("el0_") && state == "user")
+                || of_kernel.any(|(wanted, states)| *wanted == class && states.contains(&state))
         };
-        let classes = self.classes.iter().filter(|(class, _)| is_there(class));
-        let cells = classes.flat_map(|(class, counts)| {
-            self.states.iter().zip(counts).map(move |(state, count)| (class, state, *count))
+        let cells = self.classes.iter().flat_map(|(class, counts)| {
+            self.states.iter().zip(counts).map(move |(state, count)| (class.as_str(), state.as_str(), *count))
         });
         cells
-            .filter(|(class, state, count)| *count == 0 && wanted(class).contains(&state.as_str()))
-            .map(|(class, state, _)| (class.as_str(), state.as_str()))
+            .filter(|(class, state, count)| *count == 0 && is_wanted(class, state))
+            .map(|(class, state, _)| (class, state))
             .collect()
+    }
+
+    /// As the kernel's log has it, to be added again.
+    pub fn as_in_log(&self) -> String {
+        let row = |class: &str, words: Vec<String>| format!("{class} {}\n", words.join(" "));
+        let classes = self.classes.iter();
+        let rows = classes.map(|(class, counts)| row(class, counts.iter().map(u64::to_string).collect()));
+        format!("{HEADING}\n{}{}", row("class", self.states.clone()), rows.collect::<String>())
     }
 }
 
@@ -108,14 +128,22 @@ interrupt exit          7\r
     fn adds_up() {
         let entries = entries(&[LOG, LOG, "one that ended early\r\n"]);
         assert_eq!(entries.classes, [("el0_svc".to_owned(), vec![6, 0]), ("el1_irq".to_owned(), vec![0, 4])]);
-        assert_eq!(entries.missing(|_| true), []);
+        assert_eq!(entries.missing(true), []);
+    }
+
+    #[test]
+    fn adds_what_it_kept() {
+        let kept = entries(&[LOG]).as_in_log();
+        assert_eq!(entries(&[LOG, &kept]).classes, entries(&[LOG, LOG]).classes);
     }
 
     #[test]
     fn misses_what_was_never_interrupted() {
         let log = LOG.replace("el1_irq                 0        2", "el1_irq                 0        0");
-        assert_eq!(entries(&[&log]).missing(|_| true), [("el1_irq", "open")]);
-        assert_eq!(entries(&[&log]).missing(|class| class != "el1_irq"), []);
+        assert_eq!(entries(&[&log]).missing(false), [("el1_irq", "open")]);
+        let log = log.replace("el1_irq", "el1_nmi");
+        assert_eq!(entries(&[&log]).missing(true), [("el1_nmi", "open")]);
+        assert_eq!(entries(&[&log]).missing(false), []);
     }
 
     #[test]

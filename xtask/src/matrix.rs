@@ -1,12 +1,16 @@
 //! `cargo xtask matrix`: every boot test of programs, in every cell: backends, tags in memory, preemption, CPUs. And what interrupted
 //! what in all of them together.
 
+mod results;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+
+use results::{CellResult, Fingerprint};
 
 use crate::backend::Backend;
 use crate::boot_test::{Bench, BootTest, Kernel, On};
@@ -29,6 +33,9 @@ pub struct Options {
     /// Only tests with this in their names
     #[arg(long, value_name = "NAME")]
     boot: Option<String>,
+    /// Leave out cells that passed before, with the same kernel and programs
+    #[arg(long)]
+    resume: bool,
     /// How many seconds a boot may take
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u64,
@@ -59,20 +66,26 @@ impl Cell {
     fn tests(&self) -> impl Iterator<Item = (On, &'static BootTest)> {
         // One and the same program is there with several numbers of CPUs and several preemption models.
         let mut programs = BTreeSet::new();
-        let new = move |(on, test): &(On, &BootTest)| programs.insert((*on == On::NewCpu, test.arguments()));
+        let new = move |(on, test): &(On, &BootTest)| programs.insert((*on, test.arguments()));
         suites::tests_of(self.build).filter(|(_, test)| self.can(test)).filter(new)
     }
 
     fn can(&self, test: &BootTest) -> bool {
         // These are about how they are booted.
         const OF_ONE_CELL: [&str; 3] = ["kernel-hog", "rcu stall", "nmis profile"];
-        // These are about what another CPU does meanwhile, or that a CPU with somebody else on it can be taken.
-        const OF_SEVERAL_CPUS: [&str; 4] = ["faulting-copy", "nmis backtrace", "nmis crash", "nmis stuck"];
+        // These are about what another CPU does meanwhile, or that a CPU with somebody else on it can be taken; or they are long,
+        // and one CPU brings nothing new.
+        const OF_SEVERAL_CPUS: [&str; 6] =
+            ["faulting-copy", "nmis backtrace", "nmis crash", "nmis stuck", "soak", "fuzz"];
+        // Preemption brings nothing new in these, which are long; or it is what the last is about.
+        const OF_FULL_PREEMPTION: [&str; 3] = ["c-library-glibc", "c-library-musl", "faulting-copy"];
         let begins = |programs: &[&str]| programs.iter().any(|program| test.arguments().starts_with(program));
+        let counts_cpus = test.lines.iter().any(|line| line.starts_with("CPUs: "));
         test.options().all(|option| option.contains('=') && !option.starts_with("bug="))
             && !begins(&OF_ONE_CELL)
+            && (self.cpus == test.cpus || !counts_cpus)
             && (self.cpus > 1 || !begins(&OF_SEVERAL_CPUS))
-            && (self.preempt == "full" || !begins(&["faulting-copy"]))
+            && (self.preempt == "full" || !begins(&OF_FULL_PREEMPTION))
     }
 
     fn boot(&self, test: &BootTest, on: On, kernel: &Kernel, bench: &Bench) -> Result<Boot> {
@@ -89,15 +102,33 @@ pub fn matrix(options: &Options) -> Result<ExitCode> {
     let mut programs = Programs::new(&toolchain, "release")?;
     programs.add(c_library::programs()?);
     let bench = Bench::new(&toolchain, programs, &qemu, Duration::from_secs(options.timeout))?;
-    let mut came = Came::default();
+    let mut sum = Sum::default();
     for cell in Cell::all().filter(|cell| named(&cell.name(), &options.only)) {
-        say(&cell.name());
         let kernel = Kernel::of(cell.build, &toolchain)?;
-        for (on, test) in cell.tests().filter(|(_, test)| named(test.name, &options.boot)) {
-            came.note(&cell, cell.boot(test, on, &kernel, &bench))?;
-        }
+        let fingerprint = Fingerprint::of([kernel.elf(), bench.initrd()])?;
+        let before = if options.resume { CellResult::read(&cell.name(), fingerprint)? } else { None };
+        let result = match before {
+            Some(result) => result,
+            None => run(&cell, &kernel, &bench, options, fingerprint)?,
+        };
+        sum.add(&cell, &result)?;
     }
-    came.end(options.only.is_none() && options.boot.is_none())
+    sum.end(options.only.is_none() && options.boot.is_none())
+}
+
+/// Boots the tests of one cell, and keeps what came of it if they were all there are.
+fn run(cell: &Cell, kernel: &Kernel, bench: &Bench, options: &Options, fingerprint: Fingerprint) -> Result<CellResult> {
+    say(&cell.name());
+    let started = Instant::now();
+    let mut result = CellResult::default();
+    for (on, test) in cell.tests().filter(|(_, test)| named(test.name, &options.boot)) {
+        result.note(test.name, cell.boot(test, on, kernel, bench));
+    }
+    println!("{}: {result} ({:.0} s)", cell.name(), started.elapsed().as_secs_f32());
+    if options.boot.is_none() {
+        result.write(&cell.name(), fingerprint)?;
+    }
+    Ok(result)
 }
 
 fn named(name: &str, wanted: &Option<String>) -> bool {
@@ -106,42 +137,34 @@ fn named(name: &str, wanted: &Option<String>) -> bool {
 
 /// What came of all of it.
 #[derive(Default)]
-struct Came {
+struct Sum {
     passed: usize,
-    failed: usize,
+    failed: Vec<String>,
     /// By backend.
     entries: BTreeMap<&'static str, Entries>,
 }
 
-impl Came {
-    fn note(&mut self, cell: &Cell, boot: Result<Boot>) -> Result<()> {
-        match boot {
-            Ok(boot) => {
-                self.passed += 1;
-                self.entries.entry(cell.build.backend.name()).or_default().add(&boot.log)
-            }
-            Err(error) => {
-                self.failed += 1;
-                println!("{}: {error:#}", cell.name());
-                Ok(())
-            }
-        }
+impl Sum {
+    fn add(&mut self, cell: &Cell, result: &CellResult) -> Result<()> {
+        self.passed += result.passed;
+        self.failed.extend(result.failed.iter().map(|test| format!("{}: {test}", cell.name())));
+        self.entries.entry(cell.build.backend.name()).or_default().add(&result.table())
     }
 
     /// Prints it. Only of the whole it can be asked that everything was interrupted.
     fn end(&self, whole: bool) -> Result<ExitCode> {
-        if self.passed + self.failed == 0 {
+        if self.passed + self.failed.len() == 0 {
             bail!("no cell and no test has such a name");
         }
         let mut missing = 0;
         for (backend, entries) in &self.entries {
             println!("\nentries by class and by what they interrupted, {backend}\n{entries}");
-            // The class of NMIs from code with interrupts off: there are none.
-            let never = entries.missing(|class| class != "el1_nmi" || *backend != Backend::Daif.name());
+            let never = entries.missing(*backend != Backend::Daif.name());
             missing += never.len();
             never.iter().for_each(|(class, state)| println!("never: {class} of {state}"));
         }
-        println!("{} passed, {} failed, {missing} never interrupted", self.passed, self.failed);
-        Ok(if self.failed == 0 && (missing == 0 || !whole) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        self.failed.iter().for_each(|failed| println!("failed: {failed}"));
+        println!("{} passed, {} failed, {missing} never interrupted", self.passed, self.failed.len());
+        Ok(if self.failed.is_empty() && (missing == 0 || !whole) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -21,7 +21,7 @@ const END: usize = 2;
 const AFTER: usize = 3;
 
 static SET: IrqLock<Option<[Watch; 3]>> = IrqLock::new(None);
-/// Handlers come to them.
+/// Handlers and idle tasks come to them.
 static IN_HANDLERS: AtomicBool = AtomicBool::new(false);
 /// How often each was come to: by calls, by stores of the function that has a breakpoint itself, and by any stores.
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -83,6 +83,19 @@ pub fn in_handler() {
     }
 }
 
+/// From the idle task.
+pub fn in_idle(cpu: &mut Cpu<Process>) {
+    if IN_HANDLERS.load(Ordering::Acquire) {
+        let _off = cpu.irqs_off();
+        assert!(come(Level::NoIrq), "a breakpoint in the idle task comes back wrong");
+    }
+}
+
+/// From wherever a test wants it.
+pub fn come_here() -> bool {
+    come(Machine::level())
+}
+
 fn come(level: Level) -> bool {
     CALLS.fetch_add(1, Ordering::Relaxed);
     STORES.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +109,7 @@ fn come(level: Level) -> bool {
 
 fn end(cpu: &mut Cpu<Process>) -> Result {
     IN_HANDLERS.store(false, Ordering::Release);
-    // Every CPU takes an interrupt for that: afterwards no handler is in the middle of one.
+    // Every CPU takes an interrupt for that: afterwards nobody is in the middle of one.
     super::tell_all(cpu);
     let watches = SET.lock().take().ok_or(Errno::EINVAL)?;
     let came = [&CALLS, &STORES, &WRITES].map(|counter| counter.load(Ordering::Relaxed));

@@ -1,4 +1,6 @@
-//! SErrors for tests: where one is wanted, and whether it left anything behind.
+//! SErrors for tests: where one is wanted, and whether it left anything behind. The same of exceptions of the kernel's own.
+
+mod own;
 
 use core::arch::asm;
 use core::hint::spin_loop;
@@ -21,6 +23,9 @@ pub const SERROR: u32 = 0x1100;
 pub const OUTCOME: u32 = 0x1101;
 /// How many have interrupted what X0 says, in the order of [`Interrupted::ALL`].
 pub const COUNT: u32 = 0x1102;
+
+/// One of the kernel's own exceptions: X0 where, up to `Nmi`; X1 which, of [`own::KINDS`].
+pub const OWN_EXCEPTION: u32 = 0x1062;
 
 /// The SGI in whose handler one is wanted.
 pub const INTERRUPT: u32 = 6;
@@ -68,6 +73,8 @@ const PLACES: [Where; 10] = [
 /// The place that a handler is told of, plus one; zero if none is.
 static TOLD: AtomicU64 = AtomicU64::new(0);
 static SYNDROME: AtomicU64 = AtomicU64::new(0);
+/// In a syndrome's place: it is not an SError that is wanted, but an exception of the kernel's own.
+const OWN: u64 = 1 << 63;
 /// What a handler saw.
 static SEEN: AtomicU64 = AtomicU64::new(UNSEEN);
 const UNSEEN: u64 = 0;
@@ -80,7 +87,18 @@ pub(crate) fn ask(cpu: &mut Cpu<Process>, place: usize, syndrome: usize, instruc
         println!("no shim: SErrors cannot be asked for; boot with one (cargo xtask run --shim)");
         return Err(Errno::ENODEV);
     }
-    let (syndrome, instruction) = (syndrome as u64, instruction as u64);
+    bring(cpu, place, syndrome as u64 & !OWN, instruction as u64)
+}
+
+/// The system call for the kernel's own exceptions: `kind` is one of [`own::KINDS`].
+pub(crate) fn ask_own(cpu: &mut Cpu<Process>, place: usize, kind: usize) -> Result<usize, Errno> {
+    if kind >= own::KINDS.len() || place > Where::Nmi as usize {
+        return Err(Errno::EINVAL);
+    }
+    bring(cpu, place, OWN | kind as u64, 0)
+}
+
+fn bring(cpu: &mut Cpu<Process>, place: usize, syndrome: u64, instruction: u64) -> Result<usize, Errno> {
     let place = *PLACES.get(place).ok_or(Errno::EINVAL)?;
     let right = match place {
         Where::Here => leaves_no_trace(syndrome),
@@ -143,14 +161,21 @@ impl Trace {
 /// One that comes here, at once.
 fn leaves_no_trace(syndrome: u64) -> bool {
     let before = Trace::here();
-    el2::pend(syndrome, Place::Kernel, 0);
-    let after = Trace::here();
-    let outcome = el2::cancel();
-    let right = before == after && outcome == Some(Outcome::Taken);
-    if !right {
-        println!("an SError left a trace, or has not come: {outcome:?}, {before:x?}, then {after:x?}");
+    let came = syndrome & OWN != 0 && own::come(syndrome & !OWN);
+    if syndrome & OWN == 0 {
+        el2::pend(syndrome, Place::Kernel, 0);
     }
-    right
+    let after = Trace::here();
+    let came = came || has_come(syndrome);
+    if before != after || !came {
+        println!("an SError left a trace, or has not come: {syndrome:#x}, {before:x?}, then {after:x?}");
+    }
+    before == after && came
+}
+
+/// Before: it was an SError that was pended here.
+fn has_come(syndrome: u64) -> bool {
+    syndrome & OWN == 0 && el2::cancel() == Some(Outcome::Taken)
 }
 
 /// Whoever comes to `place` next is told to make one come there.
@@ -204,7 +229,10 @@ pub(crate) fn in_handler(cpu: &Cpu<Hardirq>) {
 
 /// From that of [`NMI`].
 pub(crate) fn in_nmi() {
-    see_one();
+    own::NMIS.add();
+    if is_told(Where::Nmi) {
+        see_one();
+    }
 }
 
 /// From every soft interrupt.
@@ -223,10 +251,10 @@ fn by_brk(syndrome: u64) -> bool {
     unsafe { asm!("brk {}", const BREAKPOINT) };
     let after = Trace::here();
     let waited = SEEN.load(Ordering::Relaxed) == RIGHT;
-    let outcome = el2::cancel();
-    let right = waited && before == after && outcome == Some(Outcome::Taken);
+    let came = syndrome & OWN != 0 || has_come(syndrome);
+    let right = waited && before == after && came;
     if !right {
-        println!("an SError in a BRK: waited {waited}, then {outcome:?}, {before:x?}, then {after:x?}");
+        println!("an SError in a BRK: waited {waited}, came {came}, {before:x?}, then {after:x?}");
     }
     right
 }
@@ -236,6 +264,9 @@ fn by_brk(syndrome: u64) -> bool {
 pub(crate) fn in_brk() {
     if is_told(Where::Masked) {
         TOLD.store(0, Ordering::Relaxed);
+        if SYNDROME.load(Ordering::Relaxed) & OWN != 0 {
+            return see_one();
+        }
         let before = all();
         el2::pend(SYNDROME.load(Ordering::Relaxed), Place::Kernel, 0);
         (0..100).for_each(|_| spin_loop());

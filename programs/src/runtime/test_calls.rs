@@ -27,6 +27,7 @@ const OWN_BREAKPOINTS: u32 = 0x1061;
 const SERROR: u32 = 0x1100;
 const SERROR_OUTCOME: u32 = 0x1101;
 const SERROR_COUNT: u32 = 0x1102;
+const OWN_EXCEPTION: u32 = 0x1062;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -137,8 +138,8 @@ pub fn kernel_tag_faults(place: usize) -> Result<usize> {
     check(unsafe { call(KERNEL_TAG_FAULTS, [place, 0, 0, 0, 0, 0]) })
 }
 
-/// Where an SError is wanted.
-#[derive(Clone, Copy, Debug)]
+/// Where an SError is wanted, or another exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Where {
     /// In this system call.
@@ -191,6 +192,30 @@ pub const INTERRUPTED: [&str; 8] =
 pub fn serror_count(what: usize) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(SERROR_COUNT, [what, 0, 0, 0, 0, 0]) })
+}
+
+/// An exception of the kernel's own that it goes on after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum OwnException {
+    /// A user copy that finds nothing.
+    Abort,
+    /// An undefined instruction.
+    Undefined,
+    /// A BRK that is counted.
+    Brk,
+    /// What [`own_breakpoints`] has set.
+    Breakpoint,
+    /// An interrupt that comes as FIQ.
+    Fiq,
+    /// What is an NMI where there are any.
+    Nmi,
+}
+
+/// `own_exception(where, which)`, number 0x1062: the kernel takes one there. The result is 0, or EIO if it left a trace.
+pub fn own_exception(place: Where, which: OwnException) -> Result<usize> {
+    // SAFETY: touches no memory.
+    check(unsafe { call(OWN_EXCEPTION, [place as usize, which as usize, 0, 0, 0, 0]) })
 }
 
 /// What the kernel may be asked to do wrong; there is no result.

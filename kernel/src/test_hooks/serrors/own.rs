@@ -1,0 +1,65 @@
+//! The kernel's own exceptions, but SErrors: one comes here.
+
+use core::arch::asm;
+use core::hint::spin_loop;
+
+use vestibule::{Level, Machine as _};
+use vestibule_arm64::{Backend as _, Nmis};
+
+use crate::bodies::BREAKPOINT;
+use crate::layout::PAGE_SIZE;
+use crate::reference::{Backend, Machine};
+use crate::statistics::{Counter, FIQS};
+use crate::user_copy::{Fault, read_user};
+use crate::{breakpoints, gic, interrupts, percpu, self_check};
+
+/// Each takes one, and says whether it came back as it must.
+pub const KINDS: [fn() -> bool; 6] = [abort, undefined, brk, breakpoint, fiq, nmi];
+
+/// The test's that have come.
+pub static NMIS: Counter = Counter::new();
+
+/// One of that kind comes.
+pub fn come(kind: u64) -> bool {
+    KINDS[kind as usize]()
+}
+
+/// No program has anything there.
+fn abort() -> bool {
+    read_user::<u64>(PAGE_SIZE) == Err(Fault)
+}
+
+fn undefined() -> bool {
+    self_check::undefined_is_stepped_over()
+}
+
+fn brk() -> bool {
+    // SAFETY: the body counts it and goes on after it.
+    unsafe { asm!("brk {}", const BREAKPOINT) };
+    true
+}
+
+/// The breakpoints and the watchpoint that `breakpoints::check` has set, if it has.
+fn breakpoint() -> bool {
+    breakpoints::check::come_here()
+}
+
+/// Before: interrupts are on.
+fn fiq() -> bool {
+    let before = FIQS.get();
+    gic::send_fiq(percpu::boot_index(), interrupts::FIQ);
+    while FIQS.get() == before {
+        spin_loop();
+    }
+    true
+}
+
+/// Without NMIs it waits while interrupts are off.
+fn nmi() -> bool {
+    let before = NMIS.get();
+    interrupts::send(percpu::boot_index(), super::NMI);
+    while NMIS.get() == before && (!matches!(Backend::NMIS, Nmis::None) || Machine::level() == Level::Process) {
+        spin_loop();
+    }
+    true
+}

@@ -20,7 +20,7 @@ use crate::machine::Boot;
 use crate::progress::say;
 use crate::qemu::Qemu;
 use crate::toolchain::Toolchain;
-use crate::{c_library, suites};
+use crate::{c_library, side_by_side, suites};
 
 const PREEMPTION: [&str; 3] = ["none", "full", "lazy"];
 const CPUS: [u32; 2] = [1, 4];
@@ -121,9 +121,9 @@ fn run(cell: &Cell, kernel: &Kernel, bench: &Bench, options: &Options, fingerpri
     say(&cell.name());
     let started = Instant::now();
     let mut result = CellResult::default();
-    for (on, test) in cell.tests().filter(|(_, test)| named(test.name, &options.boot)) {
-        result.note(test.name, cell.boot(test, on, kernel, bench));
-    }
+    let tests = cell.tests().filter(|(_, test)| named(test.name, &options.boot)).collect();
+    let boot = |(on, test): (On, &'static BootTest)| (test.name, cell.boot(test, on, kernel, bench));
+    side_by_side::each(tests, boot, |(name, boot)| result.note(name, boot));
     println!("{}: {result} ({:.0} s)", cell.name(), started.elapsed().as_secs_f32());
     if options.boot.is_none() {
         result.write(&cell.name(), fingerprint)?;

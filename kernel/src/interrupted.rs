@@ -87,6 +87,8 @@ impl Interrupted {
             _ if word.hardirqs() > hardirqs => Interrupted::Hardirq,
             _ if word.softirqs() > 0 => Interrupted::Softirq,
             _ if word.is_idle() => Interrupted::Idle,
+            // The priority mask is the body's by now. Ordinary interrupts interrupt nothing else.
+            _ if cfg!(feature = "pmr") && (hardirqs, nmis) == (1, 0) => Interrupted::IrqsOn,
             Level::Process => Interrupted::IrqsOn,
             Level::NoIrq => Interrupted::IrqsOff,
             _ => Interrupted::NmisOff,

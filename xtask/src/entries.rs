@@ -8,13 +8,13 @@ use anyhow::{Context, Result, ensure};
 const HEADING: &str = "--- entries by class and by what they interrupted";
 
 /// What classes of the kernel must interrupt, in some test or other. Classes of user mode interrupt user mode. All else is masked
-/// there, or a bug of the kernel's that ends it. `masked` is a step, with everything but D; without NMIs, `nmi` is a BRK's body.
+/// there, or a bug of the kernel's that ends it. `masked` is a BRK's body, and a step.
 const OF_KERNEL: &[(&str, &[&str])] = &[
-    ("el1_abort", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
-    ("el1_undefined", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_abort", &["hardirq", "softirq", "idle", "open", "irqs-off", "masked"]),
+    ("el1_undefined", &["hardirq", "softirq", "idle", "open", "irqs-off", "masked"]),
     ("el1_irq", &["softirq", "idle", "open"]),
     ("el1_fiq", &["softirq", "idle", "open"]),
-    ("el1_brk", &["nmi", "hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_brk", &["hardirq", "softirq", "idle", "open", "irqs-off", "masked"]),
     ("el1_breakpoint", &["hardirq", "softirq", "idle", "open", "irqs-off"]),
     ("el1_watchpoint", &["hardirq", "softirq", "idle", "open", "irqs-off", "masked"]),
     ("el1_step", &["hardirq", "softirq", "idle", "masked"]),
@@ -24,6 +24,9 @@ const OF_KERNEL: &[(&str, &[&str])] = &[
 /// What comes to that where there are NMIs.
 const OF_NMIS: &[(&str, &[&str])] = &[
     ("el1_nmi", &["hardirq", "softirq", "idle", "open", "irqs-off"]),
+    ("el1_abort", &["nmi"]),
+    ("el1_undefined", &["nmi"]),
+    ("el1_brk", &["nmi"]),
     ("el1_breakpoint", &["nmi"]),
     ("el1_watchpoint", &["nmi"]),
     ("el1_step", &["nmi"]),

@@ -18,7 +18,7 @@ use vestibule_arm64::{Bodies, Frame, this_cpu};
 
 use crate::entries::entered;
 use crate::planted::Bug;
-use crate::reference::{Backend, Controller, Reference};
+use crate::reference::{Backend, Controller, Machine, Reference};
 use crate::serrors::{self, Described};
 use crate::signals::{Info, Origin, Signal, raise};
 use crate::syndrome::{Syndrome, class};
@@ -30,6 +30,8 @@ use crate::{
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
 pub const BREAKPOINT: u64 = 0x800;
+/// In a PSTATE: tag checks are masked.
+const TCO: u64 = 1 << 25;
 /// How many of those there were.
 pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 
@@ -71,6 +73,9 @@ impl Bodies for Reference {
     #[inline(never)]
     fn user_abort(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         entered::<El0Abort>(frame);
+        if Bug::OpensTco.is_planted() {
+            frame.pstate &= !TCO;
+        }
         if let Err(refused) = faults::resolve(&mut cpu, frame) {
             let what = format_args!("{}: address {:#x}", refused.what, frame.fault_address);
             raise(&mut cpu, refused.info(frame), what, frame);
@@ -189,6 +194,9 @@ impl Bodies for Reference {
     #[inline(never)]
     fn kernel_undefined(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         entered::<El1Undefined>(frame);
+        if Bug::FaultMasks.is_planted() && !cpu.task_word().read::<Machine>().is_idle() {
+            frame.pstate |= u64::from(A) << DAIF_SHIFT;
+        }
         match user_copy::fixup(frame.pc as usize) {
             Some(landing) => frame.pc = landing as u64,
             None => report::die("undefined instruction in the kernel", frame),

@@ -39,6 +39,7 @@ pub fn hit(cpu: &Cpu<Critical>, kind: Kind, frame: &Frame) -> Hit {
             counted.hits.fetch_add(1, Ordering::Relaxed);
             Hit::Passed
         }
+        _ if Bug::UntoldHit.is_planted() => Hit::Passed,
         _ => Hit::Told,
     }
 }

@@ -17,6 +17,7 @@ use crate::frames::Frame as OwnedFrame;
 use crate::layout::{self, PAGE_SIZE, PhysicalAddress};
 use crate::options::Tags;
 use crate::paging::attribute_index;
+use crate::planted::Bug;
 use crate::reference::{self, Cpu, Machine};
 use crate::registers::{read_register, write_register};
 use crate::signals::{Info, Origin, Signal, raise};
@@ -104,20 +105,28 @@ pub fn init_cpu() {
     const TCF_ASYNC: u64 = 0b10 << 40;
     const TBI1: u64 = 1 << 38;
     const TCMA1: u64 = 1 << 58;
-    const EXCLUDE_ALL: u64 = 0xffff;
-    const RANDOM: u64 = 1 << 16;
     let translation = read_register!("tcr_el1") | TBI1 | TCMA1;
     let system = read_register!("sctlr_el1") | ATA | ITFSB | TCF_ASYNC;
     let seed = read_register!("cntvct_el0") << 8 | 1 << 8;
+    choose_no_tags();
     // SAFETY: no pointer of the kernel's has a tag yet, and no access that it makes is another for this.
     unsafe {
         write_register!("tcr_el1", translation);
         write_register!("sctlr_el1", system);
-        // GCR_EL1, RGSR_EL1, TFSR_EL1, TFSRE0_EL1.
-        write_register!("s3_0_c1_c0_6", EXCLUDE_ALL | RANDOM);
+        // RGSR_EL1, TFSR_EL1, TFSRE0_EL1.
         write_register!("s3_0_c1_c0_5", seed);
         write_register!("s3_0_c5_c6_0", 0_u64);
         write_register!("s3_0_c5_c6_1", 0_u64);
+    }
+}
+
+/// IRG gives user mode no tag but zero on this CPU, until a task that may have others is switched to.
+pub fn choose_no_tags() {
+    const EXCLUDE_ALL: u64 = 0xffff;
+    const RANDOM: u64 = 1 << 16;
+    if is_present() {
+        // SAFETY: GCR_EL1 is about no access.
+        unsafe { write_register!("s3_0_c1_c0_6", EXCLUDE_ALL | RANDOM) };
     }
 }
 
@@ -181,12 +190,17 @@ pub fn store_mistagged(cpu: &mut Cpu<ProcessContext>, noticed_by: usize) -> Resu
     unsafe {
         set_tag(memory, 5);
         with_tag(6).write_volatile(1);
+        if Bug::LostTfsr.is_planted() {
+            write_register!("s3_0_c5_c6_0", 0_u64);
+        }
     }
     match noticed_by {
         0 => {}
         1 => _ = sleep::until(cpu, timer::nanoseconds() + 1_000_000, || false),
         _ => {
-            while sum() == before {
+            // Somebody asks again if the host has no time for a tick.
+            let end = timer::nanoseconds() + 20_000_000;
+            while sum() == before && timer::nanoseconds() < end {
                 core::hint::spin_loop();
             }
         }
@@ -257,6 +271,9 @@ pub fn tell_fault(cpu: &mut Cpu<ProcessContext>, frame: &Frame) {
         return;
     }
     cpu.task_word().clear::<Machine>(tags::FAULT);
+    if Bug::LostTagFault.is_planted() {
+        return;
+    }
     // Nobody knows which access it was.
     let origin = Origin::Fault { address: 0 };
     let info = Info { signal: Signal::SIGSEGV, code: linux::SEGV_MTEAERR as i32, origin };

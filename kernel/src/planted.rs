@@ -1,5 +1,5 @@
 //! Bugs that tests plant: a check that was never seen to find one proves nothing. `bug=NAME` on the command line plants one,
-//! in a checked build; a plain one has none.
+//! or a test call while the kernel runs, in a checked build; a plain one has none. `docs/broken.md` says what finds which.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -39,6 +39,38 @@ pub enum Bug {
     DeafCpu,
     /// A task's breakpoints stay when another program begins in it.
     KeptBreakpoints,
+    /// An SError that is survived is not counted.
+    SerrorUncounted,
+    /// Nobody is told of a task's breakpoints and watchpoints.
+    UntoldHit,
+    /// Who is switched from loses its first breakpoint.
+    LostBreakpoints,
+    /// Who was stepped is stepped on when its tracer lets it go.
+    KeptStep,
+    /// What an undefined instruction of the kernel's interrupted has SErrors masked afterwards.
+    FaultMasks,
+    /// A signal that an exception is told by has another `si_code`.
+    WrongCode,
+    /// Such a signal has no address.
+    LostAddress,
+    /// Programs read zero in every identification register.
+    ZeroId,
+    /// A file that is no program for this machine is executed without a word.
+    ExecAccepts,
+    /// There is memory right below a kernel stack.
+    NoGuard,
+    /// The last entries of a CPU are not kept.
+    LostEntries,
+    /// Who is switched to may make no tags.
+    LostTagControl,
+    /// Nobody is told of an asynchronous tag check that failed.
+    LostTagFault,
+    /// What a tag check of the kernel's says comes after the CPU was asked, as without the barriers before.
+    LostTfsr,
+    /// Who has masked its tag checks finds them open after a fault.
+    OpensTco,
+    /// A signal's handler begins with tag checks masked, if they were.
+    KeptTco,
 }
 
 /// Every so many times is now and then.
@@ -48,7 +80,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 16] = [
+    const NAMES: [(&str, Bug); 32] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -65,9 +97,25 @@ impl Bug {
         ("no-pan", Bug::NoPan),
         ("deaf-cpu", Bug::DeafCpu),
         ("kept-breakpoints", Bug::KeptBreakpoints),
+        ("serror-uncounted", Bug::SerrorUncounted),
+        ("untold-hit", Bug::UntoldHit),
+        ("lost-breakpoints", Bug::LostBreakpoints),
+        ("kept-step", Bug::KeptStep),
+        ("fault-masks", Bug::FaultMasks),
+        ("wrong-code", Bug::WrongCode),
+        ("lost-address", Bug::LostAddress),
+        ("zero-id", Bug::ZeroId),
+        ("exec-accepts", Bug::ExecAccepts),
+        ("no-guard", Bug::NoGuard),
+        ("lost-entries", Bug::LostEntries),
+        ("lost-tag-control", Bug::LostTagControl),
+        ("lost-tag-fault", Bug::LostTagFault),
+        ("lost-tfsr", Bug::LostTfsr),
+        ("opens-tco", Bug::OpensTco),
+        ("kept-tco", Bug::KeptTco),
     ];
 
-    /// By its name on the command line.
+    /// By its name.
     pub fn named(name: &str) -> Option<Bug> {
         Self::NAMES.into_iter().find(|(other, _)| cfg!(feature = "checked") && *other == name).map(|(_, bug)| bug)
     }
@@ -75,6 +123,11 @@ impl Bug {
     /// From now on it is there.
     pub fn plant(self) {
         PLANTED.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// From now on there is none.
+    pub fn remove() {
+        PLANTED.store(0, Ordering::Relaxed);
     }
 
     /// It is there.

@@ -20,6 +20,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use vestibule::Flags;
 
 use crate::lock::IrqLock;
+use crate::planted::Bug;
 use crate::process::{Process, Status};
 use crate::reference::Machine;
 use crate::signals::{Info, Signal};
@@ -144,7 +145,8 @@ fn resume(task: &Arc<Task>, until: Until, signal: Option<Signal>) {
         task.word().clear::<Machine>(BOTH)
     }
     let mut state = task.traced.state.lock();
-    (state.stop, state.signal, state.steps) = (None, signal, until == Until::Instruction);
+    let steps_on = Bug::KeptStep.is_planted() && state.steps;
+    (state.stop, state.signal, state.steps) = (None, signal, until == Until::Instruction || steps_on);
     drop(state);
     task.traced.resumed.wake_all();
 }

@@ -10,6 +10,7 @@ use core::mem;
 use core::sync::atomic::{AtomicU8, Ordering, fence};
 
 use vestibule::{Asking, Atomic, Cause, Flags, Hardirq, IrqsSaved, NoIrq, Preemption, Process as ProcessContext, Why};
+use vestibule_arm64::breakpoints::{Kind, Point};
 use vestibule_arm64::fpsimd::Fpsimd;
 use vestibule_arm64::{CpuLocal, switch, this_cpu};
 
@@ -19,7 +20,7 @@ use crate::planted::Bug;
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
-use crate::{breakpoints, cpu_time, interrupts, rcu, statistics, user_tables};
+use crate::{breakpoints, cpu_time, interrupts, mte, rcu, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
@@ -264,9 +265,8 @@ pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
         let queue = &mut *QUEUES[number].data_ptr();
         (queue.previous.take(), queue.displaced.take())
     };
-    if let Some(previous) = previous.as_ref().filter(|task| Bug::LostFpsimd.is_planted() && task.process().is_some()) {
-        // SAFETY: it runs nowhere, and the lock is held still.
-        unsafe { previous.thread().set_fpsimd(&Fpsimd::default()) };
+    if cfg!(feature = "checked") {
+        switched_wrongly(previous.as_deref());
     }
     // SAFETY: as above; nobody else will release it.
     unsafe { QUEUES[number].force_unlock() };
@@ -281,6 +281,22 @@ pub fn finish_switch(cpu: Cpu<NoIrq>) -> Cpu<NoIrq> {
         start(displaced);
     }
     cpu
+}
+
+/// What a switch may do wrong, if that is planted. Before: `previous` runs nowhere, and the lock is held still.
+fn switched_wrongly(previous: Option<&Task>) {
+    let Some(previous) = previous.filter(|task| task.process().is_some()) else { return };
+    if Bug::LostFpsimd.is_planted() {
+        // SAFETY: it runs nowhere.
+        unsafe { previous.thread().set_fpsimd(&Fpsimd::default()) };
+    }
+    if Bug::LostBreakpoints.is_planted() {
+        // SAFETY: as above; every CPU has one.
+        unsafe { previous.thread().set_point(Kind::Breakpoint, 0, Point::default()) };
+    }
+    if Bug::LostTagControl.is_planted() {
+        mte::choose_no_tags();
+    }
 }
 
 /// An idle CPU's chance: a task that waits for another CPU moves here.

@@ -90,7 +90,8 @@ fn heap() {
 #[repr(align(512))]
 struct Aligned([u8; 512]);
 
-fn stacks() {
+/// Kernel stacks, and what is below each.
+pub fn stacks() {
     // The first round may leave page tables behind, which stay.
     drop(Stack::new());
     let free = frames::free_count();

@@ -15,6 +15,7 @@ use crate::layout::{self, PAGE_SIZE, STACK_BASE, STACK_END};
 use crate::lock::IrqLock;
 use crate::paging;
 use crate::percpu::MAX_CPUS;
+use crate::planted::Bug;
 
 /// The bit of SP that tells a stack from the guard below it.
 pub const STACK_SHIFT: usize = 14;
@@ -47,7 +48,7 @@ impl Stack {
         let slot = take_slot()?;
         COUNT.fetch_add(1, Ordering::Relaxed);
         let stack = Self { slot };
-        for page in stack.range().step_by(PAGE_SIZE) {
+        for page in stack.mapped().step_by(PAGE_SIZE) {
             // On failure `stack` is dropped, which unmaps what was mapped so far.
             let frame = frames::allocate_zeroed()?;
             if let Err(out_of_memory) = paging::map_kernel_data(page, frame) {
@@ -71,6 +72,12 @@ impl Stack {
         self.range().end
     }
 
+    /// Those that it maps.
+    fn mapped(&self) -> Range<usize> {
+        let guard = if Bug::NoGuard.is_planted() { PAGE_SIZE } else { 0 };
+        self.range().start - guard..self.top()
+    }
+
     /// The mapped addresses.
     pub fn range(&self) -> Range<usize> {
         let base = STACK_BASE + self.slot * SLOT_SIZE;
@@ -80,7 +87,7 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        for page in self.range().step_by(PAGE_SIZE) {
+        for page in self.mapped().step_by(PAGE_SIZE) {
             if let Some(frame) = paging::unmap_kernel(page) {
                 // SAFETY: the frame was this stack's, and the page has left every TLB.
                 unsafe { frames::free(frame) };

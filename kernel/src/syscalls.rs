@@ -177,6 +177,7 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::HEAP_BYTES => Ok(heap::bytes()),
         test_hooks::TASKS => Ok(stacks::count()),
         test_hooks::OPEN_FILES => Ok(open::count()),
+        test_hooks::PLANT => test_hooks::plant(call.argument(0)),
         test_hooks::COUNT_HITS => test_hooks::count_hits(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::OWN_BREAKPOINTS => breakpoints::check::call(call.cpu, call.argument(0), call.argument(1)),
         test_hooks::SYNCHRONOUS_PREEMPTIONS => Ok(statistics::SYNCHRONOUS_EXIT.get() as usize),

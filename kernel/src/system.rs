@@ -12,6 +12,7 @@ use crate::device_tree::PhysicalRange;
 use crate::errno::Errno;
 use crate::files::{self, table::Location};
 use crate::options::Options;
+use crate::planted::Bug;
 use crate::process::{Process, Program};
 use crate::reference::{Cpu, Hardware, Port, Reference};
 use crate::stacks::Stack;
@@ -31,6 +32,10 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_int
     }
     if let Some(bug) = options.bug {
         bug.plant();
+        if bug == Bug::NoGuard {
+            // It has been checked before.
+            self_check::stacks();
+        }
     }
     if let Some(milliseconds) = options.lockup_milliseconds {
         lockup::set_limit(u64::from(milliseconds) * 1_000_000);

@@ -8,9 +8,10 @@ use vestibule::{Context, Inherit, Process};
 use vestibule_arm64::breakpoints::Kind;
 
 use crate::errno::Errno;
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::user_copy::copy_to_user;
+use crate::user_copy::{copy_to_user, read_user_string};
 use crate::{breakpoints, gic, interrupts, nmi, percpu, scheduler, statistics, timer};
 
 /// Spins in the kernel for X0 milliseconds, with nothing masked.
@@ -59,6 +60,9 @@ pub const COUNT_HITS: u32 = 0x1060;
 /// The kernel's own breakpoints and watchpoints: X0 is what to do, [`breakpoints::check`] says.
 pub const OWN_BREAKPOINTS: u32 = 0x1061;
 
+/// The bug with the name at X0, as on the command line, is there from now on; with 0 none is.
+pub const PLANT: u32 = 0x1063;
+
 /// What [`FIQS`] asked for.
 static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
 
@@ -66,6 +70,18 @@ static SENDS_FIQS: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Who copies, as [`copier`] numbers it; zero if nobody.
 static COPYING: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn plant(name: usize) -> Result<usize, Errno> {
+    const LONGEST: usize = 32;
+    if name == 0 {
+        Bug::remove();
+        return Ok(0);
+    }
+    let name = read_user_string(name, LONGEST)?.ok_or(Errno::EINVAL)?;
+    let bug = core::str::from_utf8(&name).ok().and_then(Bug::named).ok_or(Errno::EINVAL)?;
+    bug.plant();
+    Ok(0)
+}
 
 pub(crate) fn count_hits(cpu: &mut Cpu<Process>, kind: usize, address: usize) -> Result<usize, Errno> {
     breakpoints::count(cpu, if kind == 0 { Kind::Breakpoint } else { Kind::Watchpoint }, address)

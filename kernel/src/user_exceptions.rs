@@ -6,6 +6,7 @@ use vestibule_arm64::{Frame, step};
 
 use crate::hardware_capabilities;
 use crate::identification::Register;
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::signals::{Info, Origin, raise};
 use crate::syndrome::{Syndrome, class};
@@ -60,6 +61,7 @@ impl Read {
     /// Does it for the program, if that may read it.
     fn emulate(self, frame: &mut Frame) -> bool {
         let Some(value) = hardware_capabilities::shown(self.register) else { return false };
+        let value = if Bug::ZeroId.is_planted() { 0 } else { value };
         if let Some(to) = frame.regs.get_mut(self.to) {
             *to = value;
         }

@@ -1,6 +1,6 @@
-//! `breakpoints [own]`: hardware breakpoints and watchpoints, set in a child as a debugger sets them; whatever is checked without
+//! `breakpoints [own|kernel]`: hardware breakpoints and watchpoints, set in a child as a debugger sets them; whatever is checked without
 //! `own` is so on Linux, too. With `own` also those that only the reference kernel has: breakpoints that count and nobody is told
-//! of, in user mode and in the kernel.
+//! of, in user mode and in the kernel. With `kernel` the kernel's alone.
 
 mod inherited;
 mod own;
@@ -24,8 +24,11 @@ pub fn main(arguments: Arguments) -> u8 {
     if arguments.get(1) == Some(inherited::AS_NEXT) {
         return inherited::next_program();
     }
-    let own = arguments.get(1) == Some("own");
-    let done = run().and_then(|wrong| Ok(wrong + if own { own::run()? } else { 0 }));
+    let done = match arguments.get(1) {
+        Some("kernel") => own::of_the_kernel(),
+        Some("own") => run().and_then(|wrong| Ok(wrong + own::run()?)),
+        _ => run(),
+    };
     match done {
         Ok(0) => {
             println!("breakpoints: all hit, told and passed as they should be");
@@ -73,11 +76,14 @@ fn data() -> u64 {
     DATA[1].as_ptr().addr() as u64
 }
 
-/// What is executed. In: X0 the watched word's address.
+/// How often it is, if nothing stops it: a debugger that hears of nothing hears at least of the end.
+const TURNS: u64 = 20_000;
+
+/// What is executed. In: X0 the watched word's address, X20 how often.
 #[unsafe(naked)]
 extern "C" fn sequence() {
     naked_asm!(
-        "nop",
+        "sub x20, x20, 1",
         "nop",
         "str x1, [x0]",
         "ldr x2, [x0]",
@@ -89,9 +95,12 @@ extern "C" fn sequence() {
         "mov x8, {getrandom}",
         "svc 0",
         "mov x0, x19",
-        "b {this}",
+        "cbnz x20, {this}",
+        "mov x8, {exit}",
+        "svc 0",
         getrandom = const abi::__NR_getrandom,
         this = sym sequence,
+        exit = const abi::__NR_exit_group,
     )
 }
 /// Places in it.
@@ -122,7 +131,7 @@ fn traced() -> Result<Traced> {
     let traced = Traced::attach(fork(child)?)?;
     traced.wait()?;
     let mut registers: General = traced.registers()?;
-    (registers.x[0], registers.x[1], registers.pc) = (data(), u64::MAX, at(0));
+    (registers.x[0], registers.x[1], registers.x[20], registers.pc) = (data(), u64::MAX, TURNS, at(0));
     traced.set_registers(&registers)?;
     Ok(traced)
 }

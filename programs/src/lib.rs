@@ -44,6 +44,7 @@ target_only! {
 
     hello;
     soak;
+    planted;
     exit_with;
     syscalls;
     registers;

@@ -105,7 +105,12 @@ impl BootTest {
 
     /// Whether that build has what it needs: only the checked one has bugs planted.
     pub fn is_for(&self, build: Build) -> bool {
-        build.kind == Kind::Checked || !self.command_line.contains("bug=")
+        build.kind == Kind::Checked || !self.plants()
+    }
+
+    /// Whether the kernel has a bug in it: from the beginning, or while a program runs.
+    pub fn plants(&self) -> bool {
+        self.command_line.contains("bug=")
     }
 
     /// The name of the program, which is its own first argument.

@@ -81,7 +81,8 @@ impl Cell {
         const OF_FULL_PREEMPTION: [&str; 3] = ["c-library-glibc", "c-library-musl", "faulting-copy"];
         let begins = |programs: &[&str]| programs.iter().any(|program| test.arguments().starts_with(program));
         let counts_cpus = test.lines.iter().any(|line| line.starts_with("CPUs: "));
-        test.options().all(|option| option.contains('=') && !option.starts_with("bug="))
+        test.options().all(|option| option.contains('='))
+            && !test.plants()
             && !begins(&OF_ONE_CELL)
             && (self.cpus == test.cpus || !counts_cpus)
             && (self.cpus > 1 || !begins(&OF_SEVERAL_CPUS))

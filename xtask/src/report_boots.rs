@@ -93,6 +93,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "last entries that are not kept are missed",
+        cpus: 2,
+        command_line: "preempt=full bug=lost-entries -- crash kernel-undefined",
+        lines: &["--- from user mode at ", "last entries of CPU ", ", of 0, the newest first"],
+        status: 1,
+    },
+    BootTest {
         name: "without PAN nobody would have noticed",
         cpus: 2,
         command_line: "preempt=full bug=no-pan -- crash kernel-reads-user",

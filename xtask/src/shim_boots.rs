@@ -61,6 +61,13 @@ pub const SHIM_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "SErrors that are not counted are found",
+        cpus: 2,
+        command_line: "preempt=full bug=serror-uncounted -- serrors survived",
+        lines: &["survived: in a system call, with interrupts on: Ok(false)", "survived: in user mode: Ok(false)"],
+        status: 1,
+    },
+    BootTest {
         name: "a task that goes on after an SError that it cannot go on after is found",
         cpus: 2,
         command_line: "preempt=full bug=serror-spares -- serrors killed",

@@ -13,6 +13,7 @@ use core::mem::offset_of;
 use vestibule_arm64::Frame;
 
 use super::info::{INFO_WORDS, Info};
+use crate::planted::Bug;
 
 /// Bytes in all, without the frame record.
 pub const SIZE: usize = 4688;
@@ -166,5 +167,5 @@ pub fn pstate_of_handler(pstate: u64) -> u64 {
     const TCO: u64 = 1 << 25;
     const SS: u64 = 1 << 21;
     const BTYPE: u64 = 0b11 << 10;
-    pstate & !(TCO | SS | BTYPE)
+    pstate & !(SS | BTYPE | if Bug::KeptTco.is_planted() { 0 } else { TCO })
 }

@@ -8,7 +8,8 @@ use core::sync::atomic::{Ordering, fence};
 use vestibule::{Flags, Process as ProcessContext};
 use vestibule_arm64::Frame;
 
-use super::{Default, Info, Pending, Signal, SignalSet};
+use super::{Default, Info, Origin, Pending, Signal, SignalSet};
+use crate::planted::Bug;
 use crate::process::{Process, Status};
 use crate::reference::{Cpu, Machine};
 use crate::task::Task;
@@ -45,6 +46,7 @@ pub fn send_group(group: u32, info: Info) {
 
 /// The current task did what no program may do. If it blocks or ignores the signal, that does not help it.
 pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, frame: &Frame) {
+    let info = told_wrongly(info);
     let task = Task::current_shared(cpu);
     let Some(process) = task.process() else {
         panic!("{what} in kernel thread {}, which has no user mode", task.id());
@@ -68,6 +70,17 @@ pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, fram
         );
     }
     send_task(&task, info);
+}
+
+/// The same, or what a planted bug makes of it.
+fn told_wrongly(mut info: Info) -> Info {
+    if Bug::WrongCode.is_planted() {
+        info.code += 0x10;
+    }
+    if Bug::LostAddress.is_planted() {
+        info.origin = Origin::Fault { address: 0 };
+    }
+    info
 }
 
 /// Has the task look at its signals: on its way to user mode, on which this sends it.

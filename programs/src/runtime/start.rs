@@ -15,11 +15,16 @@ pub struct Arguments {
 impl Arguments {
     /// The argument at `index`, 0 being the program's name.
     pub fn get(self, index: usize) -> Option<&'static str> {
+        self.string(index)?.to_str().ok()
+    }
+
+    /// The same, as the kernel takes it.
+    pub fn string(self, index: usize) -> Option<&'static CStr> {
         if index >= self.count {
             return None;
         }
         // SAFETY: the kernel lays `count` pointers to strings that end in zero on the first stack, which stays.
-        unsafe { CStr::from_ptr(*self.strings.add(index)) }.to_str().ok()
+        Some(unsafe { CStr::from_ptr(*self.strings.add(index)) })
     }
 
     /// The argument at `index` as a number.

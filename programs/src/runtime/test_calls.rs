@@ -1,6 +1,7 @@
 //! The system calls that only the reference kernel has, for tests: each makes something happen inside the kernel that no
 //! ordinary call does on purpose.
 
+use core::ffi::CStr;
 use core::time::Duration;
 
 use super::syscall::{Result, call, check};
@@ -28,6 +29,7 @@ const SERROR: u32 = 0x1100;
 const SERROR_OUTCOME: u32 = 0x1101;
 const SERROR_COUNT: u32 = 0x1102;
 const OWN_EXCEPTION: u32 = 0x1062;
+const PLANT: u32 = 0x1063;
 
 /// `spin(milliseconds)`, number 0x1000: the kernel runs a loop, with nothing masked and preemption allowed, until so
 /// much time has passed by the clock. Result 0.
@@ -216,6 +218,12 @@ pub enum OwnException {
 pub fn own_exception(place: Where, which: OwnException) -> Result<usize> {
     // SAFETY: touches no memory.
     check(unsafe { call(OWN_EXCEPTION, [place as usize, which as usize, 0, 0, 0, 0]) })
+}
+
+/// `plant(name)`, number 0x1063: from now on the kernel has the bug of that name, or none. Only a checked kernel has any.
+pub fn plant(name: Option<&CStr>) -> Result<usize> {
+    // SAFETY: reads the string.
+    check(unsafe { call(PLANT, [name.map_or(0, |name| name.as_ptr() as usize), 0, 0, 0, 0, 0]) })
 }
 
 /// What the kernel may be asked to do wrong; there is no result.

@@ -58,7 +58,8 @@ unsafe extern "C" fn note(_: c_int, information: *const u64, context: *mut u8) {
         abi::SEGV_MTEAERR => &ASYNC,
         _ => &OTHER,
     };
-    if code != abi::SEGV_MTEAERR {
+    // Only an access that was not made has an address, whatever the code says.
+    if address() != 0 {
         *pc += 4;
     }
     count.fetch_add(1, Ordering::Release);

@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    boot, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, mte, paging, percpu, println, psci,
-    random, report, rtc, self_check, smp, system, timer, uart,
+    boot, branch_targets, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, mte, paging,
+    percpu, println, psci, random, report, rtc, self_check, smp, system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -94,6 +94,7 @@ fn cpu_up(cpu: usize) {
     #[cfg(feature = "allint")]
     crate::superpriority::init_cpu();
     mte::init_cpu();
+    branch_targets::init_cpu();
     timer::init_cpu();
     gic::init_cpu(cpu);
 }

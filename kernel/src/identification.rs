@@ -53,8 +53,8 @@ const fn fields(lowest: &[u32]) -> u64 {
 const SHOWN: &[(Register, u64)] = &[
     // FP, AdvSIMD, DIT.
     (PFR0, fields(&[16, 20, 48])),
-    // SSBS, MTE.
-    (PFR1, fields(&[4, 8])),
+    // BT, SSBS, MTE.
+    (PFR1, fields(&[0, 4, 8])),
     // AES, SHA1, SHA2, CRC32, Atomic, RDM, SHA3, SM3, SM4, DP, FHM, TS, RNDR.
     (ISAR0, fields(&[4, 8, 12, 16, 20, 28, 32, 36, 40, 44, 48, 52, 60])),
     // DPB, JSCVT, FCMA, LRCPC, FRINTTS, SB, BF16, DGH, I8MM.
@@ -139,7 +139,8 @@ const FEATURES: &[Feature] = &[
     (MMFR0, 60, 1, Second, 19),
     (MMFR1, 44, 1, Second, 20),
     (MMFR2, 32, 1, First, 25),
-    // MTE, MTE3.
+    // BTI, MTE, MTE3.
+    (PFR1, 0, 1, Second, 17),
     (PFR1, 8, 2, Second, 18),
     (PFR1, 8, 3, Second, 22),
 ];

@@ -57,6 +57,8 @@ mod bodies;
 #[cfg(target_os = "none")]
 mod boot;
 #[cfg(target_os = "none")]
+mod branch_targets;
+#[cfg(target_os = "none")]
 mod breakpoints;
 #[cfg(target_os = "none")]
 mod bring_up;

@@ -3,7 +3,7 @@
 //! Bits as in Arm ARM D8.3. An entry whose lowest bit is clear is nothing to the hardware: one that the program may not access
 //! at all keeps its frame in it (the software bit says so).
 
-use crate::regions::{Access, PAGE_SIZE, Protection};
+use crate::regions::{Access, Execute, PAGE_SIZE, Protection};
 
 /// An entry of the last level, or of one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ const TAGGED: u64 = 2 << 2;
 const INNER_SHAREABLE: u64 = 3 << 8;
 const ACCESSED: u64 = 1 << 10;
 const NON_GLOBAL: u64 = 1 << 11;
+/// GP: RES0 without BTI.
+const GUARDED: u64 = 1 << 50;
 const PRIVILEGED_EXECUTE_NEVER: u64 = 1 << 53;
 const USER_EXECUTE_NEVER: u64 = 1 << 54;
 /// Ours: a frame is there.
@@ -42,8 +44,10 @@ impl Entry {
         if !protection.write {
             bits |= READ_ONLY;
         }
-        if !protection.execute {
-            bits |= USER_EXECUTE_NEVER;
+        match protection.execute {
+            Execute::Never => bits |= USER_EXECUTE_NEVER,
+            Execute::Anywhere => {}
+            Execute::Guarded => bits |= GUARDED,
         }
         if protection.tagged {
             bits |= TAGGED;
@@ -97,16 +101,18 @@ mod tests {
     use super::*;
 
     const FRAME: usize = 0x4567_8000;
-    const READ_EXECUTE: Protection = Protection { execute: true, ..Protection::READ };
 
     #[test]
     fn protections_are_what_the_hardware_calls_them() {
         assert_eq!(Entry::page(FRAME, Protection::READ_WRITE).0, FRAME as u64 | 0x00e0_0000_0000_0f43);
         assert_eq!(Entry::page(FRAME, Protection::READ).0, FRAME as u64 | 0x00e0_0000_0000_0fc3);
-        assert_eq!(Entry::page(FRAME, READ_EXECUTE).0, FRAME as u64 | 0x00a0_0000_0000_0fc3);
+        assert_eq!(Entry::page(FRAME, Protection::READ_EXECUTE).0, FRAME as u64 | 0x00a0_0000_0000_0fc3);
+        let guarded = Entry::page(FRAME, Protection { execute: Execute::Guarded, ..Protection::READ });
+        assert_eq!(guarded.0, FRAME as u64 | 0x00a4_0000_0000_0fc3);
+        assert!(guarded.is_executable());
         let tagged = Entry::page(FRAME, Protection { tagged: true, ..Protection::READ });
         assert_eq!(tagged.0, FRAME as u64 | 0x00e0_0000_0000_0fcb);
-        assert_eq!((tagged.is_tagged(), Entry::page(FRAME, READ_EXECUTE).is_tagged()), (true, false));
+        assert_eq!((tagged.is_tagged(), Entry::page(FRAME, Protection::READ_EXECUTE).is_tagged()), (true, false));
         assert_eq!(Entry::table(FRAME).0, FRAME as u64 | 0x0080_0000_0000_0003);
     }
 
@@ -121,7 +127,7 @@ mod tests {
     #[test]
     fn read_only_takes_stores_away_and_nothing_else() {
         assert_eq!(Entry::page(FRAME, Protection::READ_WRITE).read_only(), Entry::page(FRAME, Protection::READ));
-        let code = Entry::page(FRAME, READ_EXECUTE);
+        let code = Entry::page(FRAME, Protection::READ_EXECUTE);
         assert_eq!((code.read_only(), code.is_executable()), (code, true));
     }
 }

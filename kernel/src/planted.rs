@@ -71,6 +71,10 @@ pub enum Bug {
     OpensTco,
     /// A signal's handler begins with tag checks masked, if they were.
     KeptTco,
+    /// A signal's handler begins as what it interrupts was branched to.
+    KeptBranch,
+    /// What goes on after a signal's handler was not branched to.
+    LostBranch,
 }
 
 /// Every so many times is now and then.
@@ -80,7 +84,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 32] = [
+    const NAMES: [(&str, Bug); 34] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -113,6 +117,8 @@ impl Bug {
         ("lost-tfsr", Bug::LostTfsr),
         ("opens-tco", Bug::OpensTco),
         ("kept-tco", Bug::KeptTco),
+        ("kept-branch", Bug::KeptBranch),
+        ("lost-branch", Bug::LostBranch),
     ];
 
     /// By its name.

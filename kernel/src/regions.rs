@@ -15,25 +15,43 @@ pub struct Protection {
     /// Store to it.
     pub write: bool,
     /// Fetch instructions from it.
-    pub execute: bool,
+    pub execute: Execute,
     /// Give it tags, which accesses are checked for.
     pub tagged: bool,
 }
 
+/// Whether a program may fetch instructions from memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Execute {
+    /// No.
+    Never,
+    /// Yes.
+    Anywhere,
+    /// Yes, but indirect branches come to nothing but their targets (BTI).
+    Guarded,
+}
+
 impl Protection {
     /// Nothing at all.
-    pub const NONE: Self = Self { read: false, write: false, execute: false, tagged: false };
+    pub const NONE: Self = Self { read: false, write: false, execute: Execute::Never, tagged: false };
     /// Constants.
     pub const READ: Self = Self { read: true, ..Self::NONE };
     /// Data.
     pub const READ_WRITE: Self = Self { write: true, ..Self::READ };
+    /// Code.
+    pub const READ_EXECUTE: Self = Self { execute: Execute::Anywhere, ..Self::READ };
+
+    /// Whether instructions may be fetched.
+    pub fn executes(self) -> bool {
+        self.execute != Execute::Never
+    }
 
     /// Whether `access` is allowed. Memory that can be written or executed can be read: the hardware has it no finer.
     pub fn allows(self, access: Access) -> bool {
         match access {
-            Access::Read => self.read || self.write || self.execute,
+            Access::Read => self.read || self.write || self.executes(),
             Access::Write => self.write,
-            Access::Execute => self.execute,
+            Access::Execute => self.executes(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::{Frame, step};
 
+use crate::branch_targets::BTYPE;
 use crate::hardware_capabilities;
 use crate::identification::Register;
 use crate::planted::Bug;
@@ -12,7 +13,6 @@ use crate::signals::{Info, Origin, raise};
 use crate::syndrome::{Syndrome, class};
 use crate::user_copy::read_user;
 
-const BTYPE: u64 = 0b11 << 10;
 const ILLEGAL: u64 = 1 << 20;
 
 /// The exception in `frame`.

@@ -86,7 +86,7 @@ impl UserTables {
     /// Maps `frame` at `page`, where nothing was mapped. Its contents are as a program on any CPU will see them, code
     /// included.
     pub fn map(&mut self, page: usize, frame: Frame, protection: Protection) -> Result<(), OutOfMemory> {
-        if protection.execute {
+        if protection.executes() {
             instruction_cache::synchronise(frame.address());
         }
         let slot = self.slot(page)?;
@@ -100,7 +100,7 @@ impl UserTables {
     /// Shows `frame` at `page` in place of the one mapped there, which keeps its count until no CPU has it in its TLB.
     pub fn replace(&mut self, page: usize, frame: Frame, protection: Protection) {
         let Some(slot) = self.mapped_slot(page) else { panic!("{page:#x} is not mapped") };
-        if protection.execute {
+        if protection.executes() {
             instruction_cache::synchronise(frame.address());
         }
         let old = load(slot);

@@ -1,6 +1,7 @@
 //! `faults [--values]`: does what no program may do, once for each kind, and looks at the signal that comes of it: number, code
 //! and address are Linux's. What the CPU in question has no word for is not asked.
 
+mod branches;
 mod identification;
 mod instructions;
 mod taken;
@@ -71,6 +72,7 @@ fn run(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
     }
     tally.that("a program for AArch32", aarch32()?, errno::ENOEXEC as i32);
     identification::check(tally, capabilities);
+    branches::check(tally, capabilities)?;
     if Taken::of(does::trap_fpsimd, 0).0 == 0 {
         forged(tally)?;
     }

@@ -3,10 +3,26 @@
 use crate::boot_test::BootTest;
 
 /// In the order they run.
-pub const NEW_CPU_TESTS: &[BootTest] = &[BootTest {
-    name: "faults are told as Linux tells them, on a new CPU",
-    cpus: 2,
-    command_line: "preempt=full -- faults",
-    lines: &["faults: 81 checks, 0 failed"],
-    status: 0,
-}];
+pub const NEW_CPU_TESTS: &[BootTest] = &[
+    BootTest {
+        name: "faults are told as Linux tells them, on a new CPU",
+        cpus: 2,
+        command_line: "preempt=full -- faults",
+        lines: &["faults: 109 checks, 0 failed"],
+        status: 0,
+    },
+    BootTest {
+        name: "a handler that begins as what it interrupts was branched to is found, on a new CPU",
+        cpus: 1,
+        command_line: "preempt=full bug=kept-branch -- faults",
+        lines: &["faults: a handler that is no target: 0, not 1", "faults: 109 checks, 2 failed"],
+        status: 1,
+    },
+    BootTest {
+        name: "a branch that a handler makes forgotten is found, on a new CPU",
+        cpus: 1,
+        command_line: "preempt=full bug=lost-branch -- faults",
+        lines: &["faults: a branch that comes back as it was: 1, not 3", "faults: 109 checks, 1 failed"],
+        status: 1,
+    },
+];

@@ -189,7 +189,7 @@ fn may_have_tags(backing: &Backing) -> bool {
 }
 
 fn refuse(protection: Protection, may_write: bool) -> Result<(), MapError> {
-    let refused = protection.write && (protection.execute || !may_write);
+    let refused = protection.write && (protection.executes() || !may_write);
     if refused { Err(MapError::NotAllowed) } else { Ok(()) }
 }
 

@@ -126,8 +126,14 @@ impl AddressSpace {
     fn add_signal_page(&mut self) -> Result<(), OutOfMemory> {
         let code = Backing::Shared(signal_page()?);
         let range = SIGNAL_RETURN..SIGNAL_RETURN + PAGE_SIZE;
-        let protection = Protection { execute: true, ..Protection::READ };
-        let region = Region { range, protection, shared: false, may_write: true, backing: code, offset: 0 };
+        let region = Region {
+            range,
+            protection: Protection::READ_EXECUTE,
+            shared: false,
+            may_write: true,
+            backing: code,
+            offset: 0,
+        };
         self.insert(region).map_err(|NoRoom| OutOfMemory)
     }
 }

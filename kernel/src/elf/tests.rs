@@ -60,10 +60,7 @@ fn a_static_program_is_laid_out() {
     assert_eq!(program.program_headers, Some(0x40_0000 + HEADER));
     assert_eq!((program.program_header_count, program.program_header_size), (2, ENTRY_SIZE));
     let [text, data] = &program.segments[..] else { panic!("{program:?}") };
-    assert_eq!(
-        (text.range.clone(), text.protection),
-        (0x40_0000..0x40_1000, Protection { execute: true, ..Protection::READ })
-    );
+    assert_eq!((text.range.clone(), text.protection), (0x40_0000..0x40_1000, Protection::READ_EXECUTE));
     assert_eq!((data.pages(), data.protection), (0x41_1000..0x41_5000, Protection::READ_WRITE));
     assert_eq!((data.file_pages(), data.offset, data.file_size), (0x41_1000..0x41_2000, 0x1010, 0x20));
 }
@@ -197,11 +194,11 @@ fn loads(program: &Program, size: usize) -> Result<(), TestCaseError> {
         prop_assert!(segment.offset + segment.file_size <= size || segment.file_size == 0);
         prop_assert!(segment.file_size <= segment.range.len() && segment.file_pages().end <= segment.pages().end);
         prop_assert!(segment.file_size == 0 || segment.offset % PAGE_SIZE == segment.range.start % PAGE_SIZE);
-        prop_assert!(!(segment.protection.write && segment.protection.execute));
+        prop_assert!(!(segment.protection.write && segment.protection.executes()));
         end = segment.pages().end;
     }
     prop_assert!(end <= ROOM.user.end);
-    let executable = |segment: &&Segment| segment.protection.execute;
+    let executable = |segment: &&Segment| segment.protection.executes();
     prop_assert!(program.segments.iter().filter(executable).any(|segment| segment.range.contains(&program.entry)));
     Ok(())
 }

@@ -50,7 +50,7 @@ fn copies() {
     assert_eq!(read_user::<u8>(start), Err(Fault), "inaccessible user page");
     space.unmap(start, PAGE_SIZE).expect("unmap a mapped page");
     assert_eq!(space.fault(start, Access::Read), Err(FaultError::NotMapped));
-    let everything = Protection { execute: true, ..Protection::READ_WRITE };
+    let everything = Protection { write: true, ..Protection::READ_EXECUTE };
     assert_eq!(space.map(Mapping { protection: everything, ..zeros(Some(start), 1) }), Err(MapError::NotAllowed));
 
     let kernel = &raw const start as usize;

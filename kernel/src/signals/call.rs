@@ -12,7 +12,9 @@ use vestibule_arm64::pstate::sanitise;
 use super::layout::{self, Head, RecordHead, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
 use crate::address_space::SIGNAL_RETURN;
+use crate::branch_targets::{self, BTYPE};
 use crate::errno::{Errno, Result};
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::{Fault, check_range, read_user, read_user_into, read_user_to, write_user, write_user_from};
@@ -58,7 +60,7 @@ pub fn handler(
     frame.regs[30] = if action.has(linux::SA_RESTORER) { action.restorer } else { SIGNAL_RETURN } as u64;
     frame.sp = place.address() as u64;
     frame.pc = action.handler as u64;
-    frame.pstate = layout::pstate_of_handler(frame.pstate);
+    frame.pstate = branch_targets::pstate_of_handler(layout::pstate_of_handler(frame.pstate));
     frame.forget_syscall();
     Ok(())
 }
@@ -72,7 +74,7 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
     let read = read_user_into(layout::registers_mut(frame), place.registers());
     // Whatever it was: nobody goes on with a PSTATE that is not a user's.
     let (pstate, clean) = sanitise(frame.pstate);
-    frame.pstate = pstate;
+    frame.pstate = if Bug::LostBranch.is_planted() { pstate & !BTYPE } else { pstate };
     read?;
     if !clean {
         return Err(Errno::EINVAL);

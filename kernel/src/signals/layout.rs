@@ -162,10 +162,9 @@ impl RecordHead {
     }
 }
 
-/// A handler begins with tag checks on, wherever a branch may go, and not stepped.
+/// A handler begins with tag checks on, and not stepped.
 pub fn pstate_of_handler(pstate: u64) -> u64 {
     const TCO: u64 = 1 << 25;
     const SS: u64 = 1 << 21;
-    const BTYPE: u64 = 0b11 << 10;
-    pstate & !(SS | BTYPE | if Bug::KeptTco.is_planted() { 0 } else { TCO })
+    pstate & !(SS | if Bug::KeptTco.is_planted() { 0 } else { TCO })
 }

@@ -8,10 +8,10 @@ use super::{Call, Errno, Result};
 use crate::address_space::{Mapping, Place, untagged};
 use crate::backing::{Backing, FileBytes};
 use crate::layout::{PAGE_SIZE, page_up};
-use crate::mte;
-use crate::regions::Protection;
+use crate::regions::{Execute, Protection};
 use crate::shared_memory::SharedMemory;
 use crate::user_copy::copy_to_user;
+use crate::{branch_targets, mte};
 
 pub(super) fn map(call: &mut Call) -> Result {
     let (address, size, offset) = (call.argument(0), call.argument(1), call.argument(5));
@@ -168,8 +168,12 @@ fn page_up_or_none(size: usize) -> Result {
 
 /// What may be asked for, where it is there.
 fn protections() -> u32 {
-    let all = linux::PROT_READ | linux::PROT_WRITE | linux::PROT_EXEC;
-    if mte::is_present() { all | linux::PROT_MTE } else { all }
+    let where_there = |is_there, bit| if is_there { bit } else { 0 };
+    linux::PROT_READ
+        | linux::PROT_WRITE
+        | linux::PROT_EXEC
+        | where_there(branch_targets::are_present(), linux::PROT_BTI)
+        | where_there(mte::is_present(), linux::PROT_MTE)
 }
 
 fn protection_of(bits: usize) -> Result<Protection> {
@@ -180,9 +184,13 @@ fn protection_of(bits: usize) -> Result<Protection> {
     let has = |bit| bits & bit != 0;
     Ok(Protection {
         // The architecture has no page that can be written or run but not read.
-        read: bits & !linux::PROT_MTE != 0,
+        read: bits & !(linux::PROT_MTE | linux::PROT_BTI) != 0,
         write: has(linux::PROT_WRITE),
-        execute: has(linux::PROT_EXEC),
+        execute: match (has(linux::PROT_EXEC), has(linux::PROT_BTI)) {
+            (false, _) => Execute::Never,
+            (true, false) => Execute::Anywhere,
+            (true, true) => Execute::Guarded,
+        },
         tagged: has(linux::PROT_MTE),
     })
 }

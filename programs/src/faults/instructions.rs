@@ -20,6 +20,7 @@ functions! {
     load: "ldr x0, [x0]";
     store: "str xzr, [x0]";
     jump: "br x0";
+    call: "mov x10, x30", "blr x0", "mov x30, x10";
     exclusive: "ldxr x0, [x0]";
     atomic: ".arch_extension lse", "ldadd x1, x2, [x0]";
     acquire: "ldar x0, [x0]";

@@ -96,20 +96,30 @@ static CODE_OF: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
 static FAULT_ADDRESS: AtomicU64 = AtomicU64::new(0);
 static PC: AtomicU64 = AtomicU64::new(0);
+static BRANCH: AtomicU64 = AtomicU64::new(0);
+
+/// PSTATE.BTYPE of what the last signal interrupted.
+pub fn branch() -> u64 {
+    BRANCH.load(Ordering::Relaxed)
+}
+
+/// PSTATE.BTYPE.
+pub const BTYPE: u64 = 0b11 << 10;
 
 /// Words of the handler's third argument.
-mod context {
+pub mod context {
     use crate::runtime::process;
 
     pub const FAULT_ADDRESS: usize = process::CONTEXT / 8;
     pub const X: usize = FAULT_ADDRESS + 1;
     pub const SP: usize = X + 31;
     pub const PC: usize = process::PC / 8;
+    pub const PSTATE: usize = PC + 1;
 }
 
 /// # Safety
 /// The kernel calls it, as the handler of a signal that a [`Function`] has brought about.
-unsafe extern "C" fn land(signal: c_int, information: *const u64, words: *mut u64) {
+pub unsafe extern "C" fn land(signal: c_int, information: *const u64, words: *mut u64) {
     // SAFETY: the kernel passes a siginfo_t and a ucontext_t, which are this handler's.
     unsafe {
         SIGNAL.store(signal as u32, Ordering::Relaxed);
@@ -120,6 +130,10 @@ unsafe extern "C" fn land(signal: c_int, information: *const u64, words: *mut u6
         PC.store(pc.read(), Ordering::Relaxed);
         sp.write(words.add(context::X + 9).read());
         pc.write(words.add(context::X + 30).read());
+        let pstate = words.add(context::PSTATE);
+        BRANCH.store((pstate.read() & BTYPE) >> 10, Ordering::Relaxed);
+        // Whoever goes on there has returned.
+        pstate.write(pstate.read() & !BTYPE);
     }
 }
 

@@ -190,7 +190,7 @@ fn mapping(region: &Region) -> String {
         region.range.end,
         letter(protection.read, 'r'),
         letter(protection.write, 'w'),
-        letter(protection.execute, 'x'),
+        letter(protection.executes(), 'x'),
         if region.shared { 's' } else { 'p' },
         region.offset,
     )

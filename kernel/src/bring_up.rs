@@ -11,7 +11,7 @@ use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
     boot, branch_targets, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, mte, paging,
-    percpu, println, psci, random, report, rtc, self_check, smp, system, timer, uart,
+    percpu, pointer_authentication, println, psci, random, report, rtc, self_check, smp, system, timer, uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -95,6 +95,7 @@ fn cpu_up(cpu: usize) {
     crate::superpriority::init_cpu();
     mte::init_cpu();
     branch_targets::init_cpu();
+    pointer_authentication::init_cpu();
     timer::init_cpu();
     gic::init_cpu(cpu);
 }

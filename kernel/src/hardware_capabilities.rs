@@ -23,7 +23,8 @@ pub fn tell_of_speculation() {
     }
 }
 
-fn read(register: Register) -> u64 {
+/// What the CPU says, of the registers that are shown.
+pub fn read(register: Register) -> u64 {
     match register {
         identification::PFR0 => read_register!("id_aa64pfr0_el1"),
         identification::PFR1 => mte::without_what_is_not_used(read_register!("id_aa64pfr1_el1")),

@@ -57,10 +57,10 @@ const SHOWN: &[(Register, u64)] = &[
     (PFR1, fields(&[0, 4, 8])),
     // AES, SHA1, SHA2, CRC32, Atomic, RDM, SHA3, SM3, SM4, DP, FHM, TS, RNDR.
     (ISAR0, fields(&[4, 8, 12, 16, 20, 28, 32, 36, 40, 44, 48, 52, 60])),
-    // DPB, JSCVT, FCMA, LRCPC, FRINTTS, SB, BF16, DGH, I8MM.
-    (ISAR1, fields(&[0, 12, 16, 20, 32, 36, 44, 48, 52])),
-    // WFxT, RPRES.
-    (ISAR2, fields(&[0, 4])),
+    // DPB, APA, API, JSCVT, FCMA, LRCPC, GPA, GPI, FRINTTS, SB, BF16, DGH, I8MM.
+    (ISAR1, fields(&[0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 44, 48, 52])),
+    // WFxT, RPRES, GPA3, APA3.
+    (ISAR2, fields(&[0, 4, 8, 12])),
     // ECV.
     (MMFR0, fields(&[60])),
     // AFP.
@@ -168,6 +168,14 @@ const VECTOR_FEATURES: &[Feature] = &[
     (ISAR1, 52, 1, Second, 13),
 ];
 
+/// Fields of which one says that pointers can be authenticated, by the algorithm that the CPU has: APA, API, APA3; and that anything
+/// else can be signed: GPA, GPI, GPA3.
+pub const AUTHENTICATION: &[(Register, u32)] = &[(ISAR1, 4), (ISAR1, 8), (ISAR2, 12)];
+const SIGNATURES: &[(Register, u32)] = &[(ISAR1, 24), (ISAR1, 28), (ISAR2, 8)];
+/// PACA and PACG.
+const AUTHENTICATES: usize = 1 << 30;
+const SIGNS: usize = 1 << 31;
+
 /// FP and ASIMD, and with half precision FPHP and ASIMDHP.
 const FLOATING_POINT: usize = 1 << 0 | 1 << 1;
 const HALF_PRECISION: usize = 1 << 9 | 1 << 10;
@@ -179,6 +187,11 @@ impl Capabilities {
     pub fn of(read: impl Fn(Register) -> u64) -> Self {
         let field = |register: Register, lowest: u32| register.shown(&read).unwrap_or(0) >> lowest & 0xf;
         let mut capabilities = Self { first: READABLE, second: 0 };
+        for (fields, bit) in [(AUTHENTICATION, AUTHENTICATES), (SIGNATURES, SIGNS)] {
+            if fields.iter().any(|(register, lowest)| field(*register, *lowest) != 0) {
+                capabilities.first |= bit;
+            }
+        }
         let mut add = |features: &[Feature]| {
             for (register, lowest, least, word, bit) in features {
                 if field(*register, *lowest) >= *least {
@@ -225,6 +238,17 @@ mod tests {
         for (register, lowest, least, ..) in FEATURES.iter().chain(VECTOR_FEATURES) {
             let value = register.shown(|_| least << lowest).unwrap();
             assert_eq!(value >> lowest & 0xf, *least, "{register:?} from bit {lowest}");
+        }
+    }
+
+    #[test]
+    fn any_algorithm_authenticates() {
+        let word = |of: (Register, u32)| Capabilities::of(|register| u64::from(register == of.0) << of.1).first;
+        for algorithm in AUTHENTICATION {
+            assert_eq!(word(*algorithm) & (AUTHENTICATES | SIGNS), AUTHENTICATES, "{algorithm:?}");
+        }
+        for algorithm in SIGNATURES {
+            assert_eq!(word(*algorithm) & (AUTHENTICATES | SIGNS), SIGNS, "{algorithm:?}");
         }
     }
 

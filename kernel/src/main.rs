@@ -121,6 +121,8 @@ mod paging;
 #[cfg(target_os = "none")]
 mod percpu;
 #[cfg(target_os = "none")]
+mod pointer_authentication;
+#[cfg(target_os = "none")]
 mod power;
 #[cfg(target_os = "none")]
 mod process;

@@ -75,6 +75,10 @@ pub enum Bug {
     KeptBranch,
     /// What goes on after a signal's handler was not branched to.
     LostBranch,
+    /// Who is switched to signs with the keys of whoever did last.
+    KeptKeys,
+    /// A new program signs with the keys of the one before.
+    InheritedKeys,
 }
 
 /// Every so many times is now and then.
@@ -84,7 +88,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 34] = [
+    const NAMES: [(&str, Bug); 36] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -119,6 +123,8 @@ impl Bug {
         ("kept-tco", Bug::KeptTco),
         ("kept-branch", Bug::KeptBranch),
         ("lost-branch", Bug::LostBranch),
+        ("kept-keys", Bug::KeptKeys),
+        ("inherited-keys", Bug::InheritedKeys),
     ];
 
     /// By its name.

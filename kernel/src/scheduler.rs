@@ -20,7 +20,7 @@ use crate::planted::Bug;
 use crate::reference::{Cpu, Machine, Reference};
 use crate::registers::{read_register, write_register};
 use crate::task::{State, Task};
-use crate::{breakpoints, cpu_time, interrupts, mte, rcu, statistics, user_tables};
+use crate::{breakpoints, cpu_time, interrupts, mte, pointer_authentication, rcu, statistics, user_tables};
 
 /// One CPU's.
 struct Queue {
@@ -246,7 +246,10 @@ fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>, why: Why) -> Cpu<N
     match to.ttbr0() {
         0 => user_tables::deactivate(),
         // SAFETY: the process keeps these tables until all its tasks but one have left them, and that one has activated others.
-        ttbr0 => unsafe { user_tables::activate(ttbr0) },
+        ttbr0 => {
+            unsafe { user_tables::activate(ttbr0) };
+            pointer_authentication::switch_to(&to);
+        }
     }
     // The queue holds counts of both; what this stack holds would be lost with a task that never comes back.
     let thread = core::ptr::from_ref(to.thread());

@@ -134,6 +134,7 @@ fn start_program(options: &Options, archive: Option<PhysicalRange>) -> Result<()
     println!("--- {shown}");
     let process = Process::first(program, memory, table, Location::new(files::root()));
     let task = Task::new(process.id(), Some(process.clone()), Start::User(frame)).map_err(boxed)?;
+    task.keys.choose();
     process.add(&task);
     scheduler::start(task);
     Ok(())

@@ -9,6 +9,7 @@ use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
 use crate::cpu_time::CpuTime;
 use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
+use crate::pointer_authentication::Keys;
 use crate::process::Process;
 use crate::ptrace::Traced;
 use crate::reference::{Cpu, Port};
@@ -39,6 +40,8 @@ pub struct Task {
     pub robust_list: AtomicUsize,
     /// What it asked of its pointers' tags, by `prctl`'s bits.
     pub tag_control: AtomicUsize,
+    /// What user mode signs pointers with.
+    pub keys: Keys,
     /// Where it waits for a futex.
     pub futex: futex::Place,
     /// What it has used.
@@ -116,6 +119,7 @@ impl Task {
             tell_id_at: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
             tag_control: AtomicUsize::new(0),
+            keys: Keys::new(),
             futex: futex::Place::new(),
             cpu_time: CpuTime::new(),
             restart: IrqLock::new(None),

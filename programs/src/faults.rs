@@ -1,9 +1,10 @@
-//! `faults [--values]`: does what no program may do, once for each kind, and looks at the signal that comes of it: number, code
+//! `faults [--values | signer]`: does what no program may do, once for each kind, and looks at the signal that comes of it: number, code
 //! and address are Linux's. What the CPU in question has no word for is not asked.
 
 mod branches;
 mod identification;
 mod instructions;
+mod pointers;
 mod taken;
 
 use core::ffi::CStr;
@@ -20,6 +21,9 @@ use taken::{Address, Case, Says, Taken};
 
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
+    if arguments.get(1) == Some(pointers::AS_SIGNER) {
+        return pointers::signer();
+    }
     let capabilities = Capabilities::of(&arguments);
     let mut tally = Tally::default();
     let result = taken::prepare().and_then(|()| run(&mut tally, &capabilities));
@@ -73,10 +77,17 @@ fn run(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
     tally.that("a program for AArch32", aarch32()?, errno::ENOEXEC as i32);
     identification::check(tally, capabilities);
     branches::check(tally, capabilities)?;
+    pointers::check(tally, capabilities)?;
     if Taken::of(does::trap_fpsimd, 0).0 == 0 {
         forged(tally)?;
     }
     Ok(())
+}
+
+/// Whether `body` holds in a child.
+fn in_child(body: impl FnOnce() -> bool) -> Result<bool> {
+    let child = fork(|| u8::from(body()))?;
+    Ok(wait(child as isize, 0)?.1 == 1 << 8)
 }
 
 /// What no program comes to by itself: the reference kernel brings it about.

@@ -15,7 +15,7 @@ use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::signals::{self, AlternateStack};
 use crate::task::Task;
-use crate::{futex, processes, ptrace, user_tables};
+use crate::{futex, pointer_authentication, processes, ptrace, user_tables};
 
 impl Process {
     /// Runs what is loaded in `memory`, from `start` on. Everything that could fail has been done, but for the other tasks,
@@ -42,6 +42,7 @@ impl Process {
         self.began_anew.store(true, Ordering::Relaxed);
         Task::current(cpu).begin_program(cpu);
         mte::begin_program(cpu);
+        pointer_authentication::begin_program(cpu);
         fpsimd::set_registers(cpu, &Fpsimd::default());
         ptrace::began_program(&Task::current_shared(cpu));
         *frame = Frame::for_user(start.entry as u64, start.stack_pointer as u64);

@@ -6,10 +6,10 @@ use linux_raw_sys::{general as linux, prctl};
 
 use super::{Call, Errno, Result};
 use crate::errno;
-use crate::mte;
 use crate::processes;
 use crate::task::Task;
 use crate::user_copy::{copy_from_user, copy_to_user, read_user, write_user};
+use crate::{mte, pointer_authentication};
 
 /// `setuid` and its relatives: root becomes nobody else here, but may stay who it is (or say -1, which means that).
 pub(super) fn stay_root(call: &mut Call, arguments: usize) -> Result {
@@ -52,6 +52,7 @@ pub(super) fn control(call: &mut Call) -> Result {
         prctl::PR_GET_TAGGED_ADDR_CTRL if argument == 0 && rest(call, 2) => {
             Ok(Task::current(call.cpu).tag_control.load(Ordering::Relaxed))
         }
+        prctl::PR_PAC_RESET_KEYS if rest(call, 2) => pointer_authentication::reset(call.cpu, argument).map(|()| 0),
         prctl::PR_GET_DUMPABLE | prctl::PR_GET_NO_NEW_PRIVS | prctl::PR_GET_KEEPCAPS => Ok(0),
         prctl::PR_SET_NO_NEW_PRIVS if argument == 1 => Ok(0),
         _ => Err(Errno::EINVAL),

@@ -139,6 +139,7 @@ fn inherit(call: &mut Call, wanting: &Wanting, task: &Arc<Task>) -> errno::Resul
     unsafe { task.thread().set_fpsimd(&fpsimd::registers(call.cpu)) };
     task.thread().inherit_tag_checks(own.thread());
     task.tag_control.store(own.tag_control.load(Ordering::Relaxed), Ordering::Relaxed);
+    task.keys.inherit(&own.keys);
     task.set_affinity(own.affinity());
     task.signals.block(own.signals.blocked());
     if !has(linux::CLONE_VM) || has(linux::CLONE_VFORK) {

@@ -6,8 +6,8 @@ use core::mem::transmute;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::taken::{BTYPE, Function, Taken, branch, context, land};
-use super::{Capabilities, Tally, does};
-use crate::runtime::process::{fork, set_action, wait};
+use super::{Capabilities, Tally, does, in_child};
+use crate::runtime::process::set_action;
 use crate::runtime::syscall::{Errno, Result, abi, call, check as succeeds, errno, mmap};
 
 /// BTI, a bit of AT_HWCAP2.
@@ -108,11 +108,6 @@ fn every_way(tally: &mut Tally) {
             tally.that(target, (way, seen, seen_kind), (way, wanted, kind));
         }
     }
-}
-
-fn in_child(body: impl FnOnce() -> bool) -> Result<bool> {
-    let child = fork(|| u8::from(body()))?;
-    Ok(wait(child as isize, 0)?.1 >> 8 == 1)
 }
 
 /// How many branches were not let in, and how many of them the handler leaves as they are.

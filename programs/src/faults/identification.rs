@@ -20,6 +20,22 @@ macro_rules! registers {
     };
 }
 
+/// Which algorithms pointers are authenticated by, and anything else is signed by: one of three fields each.
+pub fn signs(tally: &mut Tally, capabilities: &Capabilities) {
+    let any = |fields: &[(Function, u32)]| {
+        fields.iter().any(|(function, lowest)| Taken::of(*function, 0).0 >> lowest & 0xf != 0)
+    };
+    tally.that("authentication", any(&[(isar1, 4), (isar1, 8), (isar2, 12)]), capabilities.has(0, 30));
+    tally.that("signatures", any(&[(isar1, 24), (isar1, 28), (isar2, 8)]), capabilities.has(0, 31));
+}
+
+/// Whether the instruction that finds a wrong signature is the one that says so.
+pub fn authentication_faults() -> bool {
+    [(isar1 as Function, 4), (isar1, 8), (isar2, 12)]
+        .iter()
+        .any(|(function, lowest)| Taken::of(*function, 0).0 >> lowest & 0xf >= 4)
+}
+
 registers! {
     midr "S3_0_C0_C0_0";
     mpidr "S3_0_C0_C0_5";

@@ -52,6 +52,18 @@ functions! {
     illegal_state: "mov x8, 0x1020", "svc 0";
     fpsimd: ".arch_extension fp", "fmov x0, d0";
 
+    /// With a zero for a modifier.
+    authenticate_ia: ".arch_extension pauth", "autiza x0";
+    authenticate_ib: ".arch_extension pauth", "autizb x0";
+    authenticate_da: ".arch_extension pauth", "autdza x0";
+    authenticate_db: ".arch_extension pauth", "autdzb x0";
+    sign_ia: ".arch_extension pauth", "paciza x0";
+    sign_ib: ".arch_extension pauth", "pacizb x0";
+    sign_da: ".arch_extension pauth", "pacdza x0";
+    sign_db: ".arch_extension pauth", "pacdzb x0";
+    /// Of anything.
+    sign: ".arch_extension pauth", "pacga x0, x0, x0";
+
     cache_type: "mrs x0, ctr_el0";
     zero_size: "mrs x0, dczid_el0";
     counter: "mrs x0, cntvct_el0";

@@ -98,6 +98,11 @@ static FAULT_ADDRESS: AtomicU64 = AtomicU64::new(0);
 static PC: AtomicU64 = AtomicU64::new(0);
 static BRANCH: AtomicU64 = AtomicU64::new(0);
 
+/// Where the last signal interrupted.
+pub fn program_counter() -> u64 {
+    PC.load(Ordering::Relaxed)
+}
+
 /// PSTATE.BTYPE of what the last signal interrupted.
 pub fn branch() -> u64 {
     BRANCH.load(Ordering::Relaxed)

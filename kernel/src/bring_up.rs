@@ -10,8 +10,9 @@ use crate::options::Options;
 use crate::power::{self, Status};
 use crate::stacks::Stack;
 use crate::{
-    boot, branch_targets, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, mte, paging,
-    percpu, pointer_authentication, println, psci, random, report, rtc, self_check, smp, system, timer, uart,
+    boot, branch_targets, clocks, cycle_counter, early_vectors, frames, gic, hardware_capabilities, memory_operations,
+    mte, paging, percpu, pointer_authentication, println, psci, random, report, rtc, self_check, smp, system, timer,
+    uart,
 };
 
 /// First Rust on the first CPU: on the boot stack, with the boot tables, everything masked.
@@ -96,6 +97,7 @@ fn cpu_up(cpu: usize) {
     mte::init_cpu();
     branch_targets::init_cpu();
     pointer_authentication::init_cpu();
+    memory_operations::init_cpu();
     timer::init_cpu();
     gic::init_cpu(cpu);
 }

@@ -59,8 +59,8 @@ const SHOWN: &[(Register, u64)] = &[
     (ISAR0, fields(&[4, 8, 12, 16, 20, 28, 32, 36, 40, 44, 48, 52, 60])),
     // DPB, APA, API, JSCVT, FCMA, LRCPC, GPA, GPI, FRINTTS, SB, BF16, DGH, I8MM.
     (ISAR1, fields(&[0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 44, 48, 52])),
-    // WFxT, RPRES, GPA3, APA3.
-    (ISAR2, fields(&[0, 4, 8, 12])),
+    // WFxT, RPRES, GPA3, APA3, MOPS.
+    (ISAR2, fields(&[0, 4, 8, 12, 16])),
     // ECV.
     (MMFR0, fields(&[60])),
     // AFP.
@@ -130,9 +130,10 @@ const FEATURES: &[Feature] = &[
     (ISAR1, 20, 2, First, 26),
     (ISAR1, 36, 1, First, 29),
     (ISAR1, 48, 1, Second, 15),
-    // WFXT, RPRES.
+    // WFXT, RPRES, MOPS.
     (ISAR2, 0, 2, Second, 31),
     (ISAR2, 4, 1, Second, 21),
+    (ISAR2, 16, 1, Second, 43),
     // DIT, SSBS, ECV, AFP, USCAT.
     (PFR0, 48, 1, First, 24),
     (PFR1, 4, 2, First, 28),

@@ -24,6 +24,8 @@ mod identification;
 #[path = "host_lock.rs"]
 mod lock;
 #[cfg(any(test, target_os = "none"))]
+mod memory_operations;
+#[cfg(any(test, target_os = "none"))]
 mod options;
 #[cfg(any(test, target_os = "none"))]
 mod page_entry;

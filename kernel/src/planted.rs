@@ -79,6 +79,8 @@ pub enum Bug {
     KeptKeys,
     /// A new program signs with the keys of the one before.
     InheritedKeys,
+    /// A memory operation begins anew with registers that it does not begin with.
+    StaleOperation,
 }
 
 /// Every so many times is now and then.
@@ -88,7 +90,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 36] = [
+    const NAMES: [(&str, Bug); 37] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -125,6 +127,7 @@ impl Bug {
         ("lost-branch", Bug::LostBranch),
         ("kept-keys", Bug::KeptKeys),
         ("inherited-keys", Bug::InheritedKeys),
+        ("stale-operation", Bug::StaleOperation),
     ];
 
     /// By its name.

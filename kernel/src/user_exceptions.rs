@@ -7,6 +7,7 @@ use vestibule_arm64::{Frame, step};
 use crate::branch_targets::BTYPE;
 use crate::hardware_capabilities;
 use crate::identification::Register;
+use crate::memory_operations;
 use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::signals::{Info, Origin, raise};
@@ -27,12 +28,27 @@ pub fn handle(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     if read.is_some_and(|read| read.emulate(frame)) {
         return;
     }
+    if syndrome.class() == class::MEMORY_OPERATION {
+        begin_anew(frame);
+        return;
+    }
     // Or its handler would come back here.
     frame.pstate &= !ILLEGAL;
     let told = syndrome.told();
     let address = if syndrome.class() == class::SP_ALIGNMENT { frame.sp } else { frame.pc };
     let info = Info { signal: told.signal, code: told.code as i32, origin: Origin::Instruction { address } };
     raise(cpu, info, syndrome.name(), frame);
+}
+
+/// A memory copy or set goes on from its first instruction: with the other two of them, that is a step.
+fn begin_anew(frame: &mut Frame) {
+    let mut registers = frame.regs;
+    let back = memory_operations::begin_anew(frame.syndrome, frame.pstate, &mut registers);
+    if !Bug::StaleOperation.is_planted() {
+        frame.regs = registers;
+    }
+    frame.pc = frame.pc.wrapping_sub(back);
+    step::over(frame);
 }
 
 /// MRS of an identification register.

@@ -2,6 +2,7 @@
 //! and address are Linux's. What the CPU in question has no word for is not asked.
 
 mod branches;
+mod copies;
 mod identification;
 mod instructions;
 mod pointers;
@@ -78,6 +79,7 @@ fn run(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
     identification::check(tally, capabilities);
     branches::check(tally, capabilities)?;
     pointers::check(tally, capabilities)?;
+    copies::check(tally, capabilities)?;
     if Taken::of(does::trap_fpsimd, 0).0 == 0 {
         forged(tally)?;
     }

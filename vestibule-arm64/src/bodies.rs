@@ -121,7 +121,7 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     fn user_serror(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         Self::die("SError in user mode", frame)
     }
-    /// A synchronous exception of user mode that no class is for: ends the task.
+    /// A synchronous exception of user mode that no class is for: puts right what it came of, tells the task, or ends it.
     fn user_unhandled(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
         Self::die("unhandled exception in user mode", frame)
     }

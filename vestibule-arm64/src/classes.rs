@@ -53,7 +53,8 @@ classes! {
     El0Fiq "el0_fiq", body Then<NoNmi, Hardirq>, counts User, handler el0::fiq;
     /// SError in user mode: the error's body, then what user mode means.
     El0Serror "el0_serror", body Then<Error, Process>, counts User, handler el0::serror;
-    /// Any other synchronous exception of user mode: the task's end.
+    /// Any other synchronous exception of user mode, branch targets, pointer authentication and memory operations among them: what
+    /// comes of it, the body knows.
     El0Unhandled "el0_unhandled", body Process, counts User, handler el0::unhandled;
     /// Data and instruction aborts of the kernel.
     El1Abort "el1_abort", body Inherit, counts Regular, handler el1::abort;

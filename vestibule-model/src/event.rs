@@ -70,7 +70,8 @@ impl Exception {
             Exception::Step => 0x33 - from_user as u64,
             Exception::Breakpoint => 0x31 - from_user as u64,
             Exception::Watchpoint => 0x35 - from_user as u64,
-            Exception::Unhandled => 0x07,
+            // Trapped FP or SIMD; branch target; pointer authentication; memory copy or set.
+            Exception::Unhandled => [0x07, 0x0d, 0x1c, 0x27][(token % 4) as usize],
             // Corrected; restartable.
             Exception::CorrectedError => {
                 return Some(error([0b110 << 10, 0b010 << 10][(token % 2) as usize] | ASYNCHRONOUS));

@@ -245,8 +245,8 @@ fn switch_to(cpu: Cpu<NoIrq>, from: Arc<Task>, to: Arc<Task>, why: Why) -> Cpu<N
     unsafe { write_register!("tpidr_el0", to.user_thread_pointer.load(Ordering::Relaxed)) };
     match to.ttbr0() {
         0 => user_tables::deactivate(),
-        // SAFETY: the process keeps these tables until all its tasks but one have left them, and that one has activated others.
         ttbr0 => {
+            // SAFETY: the process keeps these tables until all its tasks but one have left them, and that one has activated others.
             unsafe { user_tables::activate(ttbr0) };
             pointer_authentication::switch_to(&to);
         }

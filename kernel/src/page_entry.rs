@@ -44,10 +44,11 @@ impl Entry {
         if !protection.write {
             bits |= READ_ONLY;
         }
-        match protection.execute {
-            Execute::Never => bits |= USER_EXECUTE_NEVER,
-            Execute::Anywhere => {}
-            Execute::Guarded => bits |= GUARDED,
+        if !protection.executes() {
+            bits |= USER_EXECUTE_NEVER;
+        } else if protection.execute == Execute::Guarded {
+            core::hint::cold_path();
+            bits |= GUARDED;
         }
         if protection.tagged {
             bits |= TAGGED;

@@ -20,15 +20,16 @@ pub struct Protection {
     pub tagged: bool,
 }
 
-/// Whether a program may fetch instructions from memory.
+/// Whether a program may fetch instructions from memory: the lowest bit, for who asks on every fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Execute {
     /// No.
-    Never,
+    Never = 0,
     /// Yes.
-    Anywhere,
+    Anywhere = 0b01,
     /// Yes, but indirect branches come to nothing but their targets (BTI).
-    Guarded,
+    Guarded = 0b11,
 }
 
 impl Protection {
@@ -43,7 +44,7 @@ impl Protection {
 
     /// Whether instructions may be fetched.
     pub fn executes(self) -> bool {
-        self.execute != Execute::Never
+        self.execute as u8 & 1 != 0
     }
 
     /// Whether `access` is allowed. Memory that can be written or executed can be read: the hardware has it no finer.

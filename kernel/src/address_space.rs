@@ -148,7 +148,7 @@ impl AddressSpace {
             // writes to it at the same time decides what is there, and nothing here relies on that.
             let contents = unsafe { slice::from_raw_parts_mut(layout::linear(frame), PAGE_SIZE) };
             contents[offset..offset + part.len()].copy_from_slice(&bytes[part]);
-            if region.protection.executes() {
+            if region.protection.execute {
                 instruction_cache::synchronise(frame);
             }
         }

@@ -21,7 +21,7 @@ use elf::segment::{ProgramHeader, SegmentTable};
 
 pub use error::ElfError;
 
-use crate::regions::{Execute, PAGE_SIZE, Protection};
+use crate::regions::{Marks, PAGE_SIZE, Protection};
 
 /// A program that has passed every check.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn parse(file: &File, room: &Room) -> Result<Program, ElfError> {
         return Err(ElfError::NothingToLoad);
     }
     let entry = bias.wrapping_add(header.e_entry as usize);
-    let starts = |segment: &Segment| segment.protection.executes() && segment.range.contains(&entry);
+    let starts = |segment: &Segment| segment.protection.execute && segment.range.contains(&entry);
     if !segments.iter().any(starts) {
         return Err(ElfError::EntryNotExecutable(header.e_entry));
     }
@@ -205,10 +205,10 @@ fn segment(
     let protection = Protection {
         read: header.p_flags & PF_R != 0,
         write: header.p_flags & PF_W != 0,
-        execute: if header.p_flags & PF_X != 0 { Execute::Anywhere } else { Execute::Never },
-        tagged: false,
+        execute: header.p_flags & PF_X != 0,
+        marks: Marks::NONE,
     };
-    if protection.write && protection.executes() {
+    if protection.write && protection.execute {
         return Err(ElfError::WritableAndExecutable(index));
     }
     let (offset, file_size) = (header.p_offset as usize, header.p_filesz as usize);

@@ -3,7 +3,7 @@
 //! Bits as in Arm ARM D8.3. An entry whose lowest bit is clear is nothing to the hardware: one that the program may not access
 //! at all keeps its frame in it (the software bit says so).
 
-use crate::regions::{Access, Execute, PAGE_SIZE, Protection};
+use crate::regions::{Access, Marks, PAGE_SIZE, Protection};
 
 /// An entry of the last level, or of one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,11 @@ impl Entry {
         if !protection.write {
             bits |= READ_ONLY;
         }
-        if !protection.executes() {
+        if !protection.execute {
             bits |= USER_EXECUTE_NEVER;
-        } else if protection.execute == Execute::Guarded {
-            core::hint::cold_path();
-            bits |= GUARDED;
         }
-        if protection.tagged {
-            bits |= TAGGED;
+        if protection.marks != Marks::NONE {
+            bits |= marks(protection.marks);
         }
         Self(bits)
     }
@@ -97,6 +94,12 @@ impl Entry {
     }
 }
 
+#[cold]
+fn marks(marks: Marks) -> u64 {
+    let bit = |mark, bit| if marks.and(mark) == Marks::NONE { 0 } else { bit };
+    bit(Marks::TAGGED, TAGGED) | bit(Marks::GUARDED, GUARDED)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,10 +111,10 @@ mod tests {
         assert_eq!(Entry::page(FRAME, Protection::READ_WRITE).0, FRAME as u64 | 0x00e0_0000_0000_0f43);
         assert_eq!(Entry::page(FRAME, Protection::READ).0, FRAME as u64 | 0x00e0_0000_0000_0fc3);
         assert_eq!(Entry::page(FRAME, Protection::READ_EXECUTE).0, FRAME as u64 | 0x00a0_0000_0000_0fc3);
-        let guarded = Entry::page(FRAME, Protection { execute: Execute::Guarded, ..Protection::READ });
+        let guarded = Entry::page(FRAME, Protection { marks: Marks::GUARDED, ..Protection::READ_EXECUTE });
         assert_eq!(guarded.0, FRAME as u64 | 0x00a4_0000_0000_0fc3);
         assert!(guarded.is_executable());
-        let tagged = Entry::page(FRAME, Protection { tagged: true, ..Protection::READ });
+        let tagged = Entry::page(FRAME, Protection { marks: Marks::TAGGED, ..Protection::READ });
         assert_eq!(tagged.0, FRAME as u64 | 0x00e0_0000_0000_0fcb);
         assert_eq!((tagged.is_tagged(), Entry::page(FRAME, Protection::READ_EXECUTE).is_tagged()), (true, false));
         assert_eq!(Entry::table(FRAME).0, FRAME as u64 | 0x0080_0000_0000_0003);

@@ -15,44 +15,55 @@ pub struct Protection {
     /// Store to it.
     pub write: bool,
     /// Fetch instructions from it.
-    pub execute: Execute,
-    /// Give it tags, which accesses are checked for.
-    pub tagged: bool,
+    pub execute: bool,
+    /// What else is to be of it.
+    pub marks: Marks,
 }
 
-/// Whether a program may fetch instructions from memory: the lowest bit, for who asks on every fault.
+/// What most memory has nothing of, any number of them: one comparison says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Execute {
-    /// No.
-    Never = 0,
-    /// Yes.
-    Anywhere = 0b01,
-    /// Yes, but indirect branches come to nothing but their targets (BTI).
-    Guarded = 0b11,
+pub struct Marks(u8);
+
+impl Marks {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// It has tags, which accesses are checked for.
+    pub const TAGGED: Self = Self(1 << 0);
+    /// Indirect branches come to nothing in it but their targets (BTI).
+    pub const GUARDED: Self = Self(1 << 1);
+
+    /// All that are in either.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
 }
 
 impl Protection {
     /// Nothing at all.
-    pub const NONE: Self = Self { read: false, write: false, execute: Execute::Never, tagged: false };
+    pub const NONE: Self = Self { read: false, write: false, execute: false, marks: Marks::NONE };
     /// Constants.
     pub const READ: Self = Self { read: true, ..Self::NONE };
     /// Data.
     pub const READ_WRITE: Self = Self { write: true, ..Self::READ };
     /// Code.
-    pub const READ_EXECUTE: Self = Self { execute: Execute::Anywhere, ..Self::READ };
+    pub const READ_EXECUTE: Self = Self { execute: true, ..Self::READ };
 
-    /// Whether instructions may be fetched.
-    pub fn executes(self) -> bool {
-        self.execute as u8 & 1 != 0
+    /// Whether it has tags.
+    pub fn is_tagged(self) -> bool {
+        self.marks.and(Marks::TAGGED) != Marks::NONE
     }
 
     /// Whether `access` is allowed. Memory that can be written or executed can be read: the hardware has it no finer.
     pub fn allows(self, access: Access) -> bool {
         match access {
-            Access::Read => self.read || self.write || self.executes(),
+            Access::Read => self.read || self.write || self.execute,
             Access::Write => self.write,
-            Access::Execute => self.executes(),
+            Access::Execute => self.execute,
         }
     }
 }
@@ -188,8 +199,8 @@ impl<B: Backing> Regions<B> {
         self.split(range.start);
         self.split(range.end);
         for region in self.regions.iter_mut().filter(|region| range.contains(&region.range.start)) {
-            let tagged = protection.tagged || region.protection.tagged;
-            region.protection = Protection { tagged, ..protection };
+            let marks = protection.marks.or(region.protection.marks.and(Marks::TAGGED));
+            region.protection = Protection { marks, ..protection };
         }
         let first = self.regions.partition_point(|region| region.range.start < range.start);
         let end = self.regions.partition_point(|region| region.range.start <= range.end);

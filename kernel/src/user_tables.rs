@@ -86,7 +86,7 @@ impl UserTables {
     /// Maps `frame` at `page`, where nothing was mapped. Its contents are as a program on any CPU will see them, code
     /// included.
     pub fn map(&mut self, page: usize, frame: Frame, protection: Protection) -> Result<(), OutOfMemory> {
-        if protection.executes() {
+        if protection.execute {
             instruction_cache::synchronise(frame.address());
         }
         let slot = self.slot(page)?;
@@ -100,7 +100,7 @@ impl UserTables {
     /// Shows `frame` at `page` in place of the one mapped there, which keeps its count until no CPU has it in its TLB.
     pub fn replace(&mut self, page: usize, frame: Frame, protection: Protection) {
         let Some(slot) = self.mapped_slot(page) else { panic!("{page:#x} is not mapped") };
-        if protection.executes() {
+        if protection.execute {
             instruction_cache::synchronise(frame.address());
         }
         let old = load(slot);
@@ -137,7 +137,7 @@ impl UserTables {
     /// If `page` is to have tags and has none, it is nothing for a moment: its memory is of another kind from here on.
     fn tag(&self, page: usize, slot: &AtomicU64, protection: Protection) {
         let old = load(slot);
-        if protection.tagged && !old.is_tagged() {
+        if protection.is_tagged() && !old.is_tagged() {
             store(slot, Entry::NONE);
             tlb::forget_page(&self.asid, page);
             frames::give_tags(PhysicalAddress(old.address().expect("a page is mapped there")));
@@ -343,7 +343,7 @@ fn change(slot: &AtomicU64, protection: Protection) -> bool {
 
 /// Of a frame that comes into the tables.
 fn new_entry(frame: Frame, protection: Protection) -> Entry {
-    if protection.tagged {
+    if protection.is_tagged() {
         frames::give_tags(frame.address());
     }
     Entry::page(frame.into_address().0, protection)

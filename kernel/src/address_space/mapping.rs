@@ -88,7 +88,7 @@ impl AddressSpace {
             return Err(MapError::NoMemory);
         }
         refuse(protection, may_write)?;
-        if protection.tagged && !may_have_tags(&backing) {
+        if protection.is_tagged() && !may_have_tags(&backing) {
             return Err(MapError::BadRange);
         }
         let range = self.room(place, page_up(size))?;
@@ -152,7 +152,8 @@ impl AddressSpace {
         let range = page_range(start, size).map_err(|_| MapError::NoMemory)?;
         let may_write = self.regions.in_range(range.clone()).all(|(region, _)| region.may_write);
         refuse(protection, may_write)?;
-        if protection.tagged && !self.regions.in_range(range.clone()).all(|(region, _)| may_have_tags(&region.backing))
+        if protection.is_tagged()
+            && !self.regions.in_range(range.clone()).all(|(region, _)| may_have_tags(&region.backing))
         {
             return Err(MapError::BadRange);
         }
@@ -189,7 +190,7 @@ fn may_have_tags(backing: &Backing) -> bool {
 }
 
 fn refuse(protection: Protection, may_write: bool) -> Result<(), MapError> {
-    let refused = protection.write && (protection.executes() || !may_write);
+    let refused = protection.write && (protection.execute || !may_write);
     if refused { Err(MapError::NotAllowed) } else { Ok(()) }
 }
 

@@ -194,11 +194,11 @@ fn loads(program: &Program, size: usize) -> Result<(), TestCaseError> {
         prop_assert!(segment.offset + segment.file_size <= size || segment.file_size == 0);
         prop_assert!(segment.file_size <= segment.range.len() && segment.file_pages().end <= segment.pages().end);
         prop_assert!(segment.file_size == 0 || segment.offset % PAGE_SIZE == segment.range.start % PAGE_SIZE);
-        prop_assert!(!(segment.protection.write && segment.protection.executes()));
+        prop_assert!(!(segment.protection.write && segment.protection.execute));
         end = segment.pages().end;
     }
     prop_assert!(end <= ROOM.user.end);
-    let executable = |segment: &&Segment| segment.protection.executes();
+    let executable = |segment: &&Segment| segment.protection.execute;
     prop_assert!(program.segments.iter().filter(executable).any(|segment| segment.range.contains(&program.entry)));
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{Call, Errno, Result};
 use crate::address_space::{Mapping, Place, untagged};
 use crate::backing::{Backing, FileBytes};
 use crate::layout::{PAGE_SIZE, page_up};
-use crate::regions::{Execute, Protection};
+use crate::regions::{Marks, Protection};
 use crate::shared_memory::SharedMemory;
 use crate::user_copy::copy_to_user;
 use crate::{branch_targets, mte};
@@ -182,15 +182,12 @@ fn protection_of(bits: usize) -> Result<Protection> {
         return Err(Errno::EINVAL);
     }
     let has = |bit| bits & bit != 0;
+    let mark = |bit, mark| if has(bit) { mark } else { Marks::NONE };
     Ok(Protection {
         // The architecture has no page that can be written or run but not read.
         read: bits & !(linux::PROT_MTE | linux::PROT_BTI) != 0,
         write: has(linux::PROT_WRITE),
-        execute: match (has(linux::PROT_EXEC), has(linux::PROT_BTI)) {
-            (false, _) => Execute::Never,
-            (true, false) => Execute::Anywhere,
-            (true, true) => Execute::Guarded,
-        },
-        tagged: has(linux::PROT_MTE),
+        execute: has(linux::PROT_EXEC),
+        marks: mark(linux::PROT_MTE, Marks::TAGGED).or(mark(linux::PROT_BTI, Marks::GUARDED)),
     })
 }

@@ -190,7 +190,7 @@ fn mapping(region: &Region) -> String {
         region.range.end,
         letter(protection.read, 'r'),
         letter(protection.write, 'w'),
-        letter(protection.executes(), 'x'),
+        letter(protection.execute, 'x'),
         if region.shared { 's' } else { 'p' },
         region.offset,
     )

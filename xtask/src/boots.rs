@@ -395,7 +395,7 @@ pub const BOOT_TESTS: &[BootTest] = &[
         name: "faults are told as Linux tells them",
         cpus: 2,
         command_line: "preempt=full -- faults",
-        lines: &["ELF header: not a 64-bit program", "faults: 81 checks, 0 failed"],
+        lines: &["ELF header: not a 64-bit program", "checks, 0 failed, Ok(())"],
         status: 0,
     },
     BootTest {

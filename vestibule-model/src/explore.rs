@@ -3,17 +3,23 @@
 //!
 //! With hashing, an execution ends where somebody has been before, and the search is over when a layer finds no new state: then
 //! there is nothing that any number of events could add. Without, every execution of a layer is run to its end.
+//!
+//! The executions of a layer begin as some of the layer before: they are [walked through](crate::walk) as a tree.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use rustc_hash::FxHasher;
 
 use crate::design::Design;
 use crate::fibers::Fibers;
 use crate::oracle::{Choice, Open, Oracle, Seen};
 use crate::record::Step;
 use crate::verdict::{End, Fired, Violation};
+use crate::walk::{Job, Walk};
 use crate::world::{Limits, World, under, with};
 
 /// An execution that broke a constraint.
@@ -71,22 +77,16 @@ pub struct Search {
     pub progress: Option<&'static AtomicU64>,
 }
 
-/// Executions that begin alike: those decisions, and at that question anything but nothing.
-struct Job {
-    decided: Box<[Choice]>,
-    open: Open,
-}
-
 /// What an exception that leaves no trace has seen: where it has come upon that already, it need not come again, whatever
 /// else is different.
 #[derive(Default)]
-struct Sights(HashSet<u128>);
+struct Sights(HashSet<u128, BuildHasherDefault<FxHasher>>);
 
 impl Sights {
     /// Takes such exceptions out of a whole layer's jobs, but for one job for each new sight. Which one does not depend on the
     /// order in which threads came upon them.
     fn thin_out(&mut self, jobs: &mut Vec<Job>) {
-        let mut first = HashMap::<u128, u128>::new();
+        let mut first = HashMap::<u128, u128, BuildHasherDefault<FxHasher>>::default();
         for Open { state, sight, .. } in jobs.iter().map(|job| &job.open) {
             if let Some(sight) = sight.filter(|sight| !self.0.contains(sight)) {
                 let first = first.entry(sight).or_insert(*state);
@@ -103,18 +103,12 @@ impl Sights {
     }
 }
 
-/// Before anything: nothing was decided.
-const FIRST: Open = Open { position: u32::MAX, answers: 1, traceless: 0, state: 0, sight: None };
-
-impl Job {
-    /// By states, where there are any: a state is found once, but by another execution each time.
-    fn order(&self) -> (u128, &[Choice], u32) {
-        (self.open.state, &self.decided, self.open.position)
-    }
-}
-
 /// How many layers every shard goes through before the rest is divided.
 const SHARED_LAYERS: usize = 2;
+/// Into how many parts each thread's share of a layer is divided at least: who is done helps.
+const PARTS: usize = 8;
+/// How many questions a part has at most.
+const MOST_JOBS: usize = 1024;
 
 /// Goes through every execution of this design.
 pub fn explore(design: Design, search: &Search) -> Outcome {
@@ -122,10 +116,13 @@ pub fn explore(design: Design, search: &Search) -> Outcome {
     let seen = search.hashing.then(Seen::new);
     let mut sights = Sights::default();
     let mut outcome = Outcome::default();
-    let mut layer = vec![Job { decided: Box::new([]), open: FIRST }];
+    let mut layer = vec![Job::first()];
     for events in 0.. {
         if let Some((part, of)) = search.shard.filter(|_| events == SHARED_LAYERS) {
+            // What is divided between shards is the same in each: a state is found once, but by another execution each time.
+            layer.sort_unstable_by_key(|job| job.open.state);
             layer = layer.into_iter().enumerate().filter(|(n, _)| *n as u32 % of == part).map(|(_, job)| job).collect();
+            layer.sort_by(|one, two| one.way().cmp(two.way()));
         }
         if layer.is_empty() {
             outcome.closed = search.hashing;
@@ -139,8 +136,6 @@ pub fn explore(design: Design, search: &Search) -> Outcome {
             break;
         }
         sights.thin_out(&mut next);
-        // What is divided between shards is the same in each.
-        next.sort_unstable_by(|one, two| one.order().cmp(&two.order()));
         layer = next;
     }
     outcome.states = seen.map_or(0, |seen| seen.len());
@@ -155,66 +150,36 @@ fn run_layer(
     layer: &[Job],
     last: bool,
 ) -> (Outcome, Vec<Job>) {
-    let position = AtomicUsize::new(0);
-    let next = Mutex::new(Vec::new());
+    let size = (layer.len() / (search.threads * PARTS)).clamp(1, MOST_JOBS);
+    let parts: Vec<_> = layer.chunks(size).collect();
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Vec::new());
     let outcome = std::thread::scope(|scope| {
         let work = || {
-            let worker = Worker { design, search, layer, position: &position, last };
-            let (outcome, found) = worker.work(seen);
-            next.lock().expect("nobody panics with it").extend(found);
-            outcome
+            let world = World::new(design, search.limits, Oracle::new(seen.cloned()));
+            let (outcome, world) = under(world, || {
+                prepare(design);
+                let mut walk = Walk::new(design, last, search.progress);
+                while let Some((number, part)) = take_next(&next, &parts) {
+                    let jobs = walk.through(part);
+                    found.lock().expect("nobody panics with it").push((number, jobs));
+                }
+                walk.outcome
+            });
+            Outcome { steps: world.steps, deepest: world.deepest, fired: world.fired, ..outcome }
         };
         let helpers: Vec<_> = (1..search.threads).map(|_| scope.spawn(work)).collect();
         let own = work();
         helpers.into_iter().map(|helper| helper.join().expect("a worker does not panic")).fold(own, Outcome::and)
     });
-    (outcome, next.into_inner().expect("nobody panics with it"))
+    let mut found = found.into_inner().expect("nobody panics with it");
+    found.sort_unstable_by_key(|(number, _)| *number);
+    (outcome, found.into_iter().flat_map(|(_, jobs)| jobs).collect())
 }
 
-struct Worker<'a> {
-    design: Design,
-    search: &'a Search,
-    layer: &'a [Job],
-    position: &'a AtomicUsize,
-    last: bool,
-}
-
-impl Worker<'_> {
-    fn work(&self, seen: Option<&Arc<Seen>>) -> (Outcome, Vec<Job>) {
-        let mut outcome = Outcome::default();
-        let mut found = Vec::new();
-        let world = World::new(self.design, self.search.limits, Oracle::new(seen.cloned()));
-        let ((), world) = under(world, || {
-            prepare(self.design);
-            let mut fibers = Fibers::new();
-            let mut decided = Vec::new();
-            while let Some(job) = self.layer.get(self.position.fetch_add(1, Ordering::Relaxed)) {
-                for chosen in (1..=16).filter(|chosen| job.open.answers >> (chosen - 1) & 1 != 0) {
-                    decided.clear();
-                    decided.extend_from_slice(&job.decided);
-                    if job.open.position != FIRST.position {
-                        decided.push(Choice { position: job.open.position, chosen });
-                    }
-                    execute(&mut fibers, &decided);
-                    outcome.executions += 1;
-                    with(|world| {
-                        outcome.note(world);
-                        if !self.last {
-                            let job = |open: &Open| Job { decided: decided.as_slice().into(), open: *open };
-                            found.extend(world.oracle.open().iter().map(job));
-                        }
-                    });
-                }
-                if let Some(progress) = self.search.progress {
-                    progress.fetch_add(u64::from(job.open.answers.count_ones()), Ordering::Relaxed);
-                }
-            }
-        });
-        outcome.steps = world.steps;
-        outcome.deepest = world.deepest;
-        outcome.fired = world.fired;
-        (outcome, found)
-    }
+fn take_next<'a>(next: &AtomicUsize, parts: &[&'a [Job]]) -> Option<(usize, &'a [Job])> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    parts.get(number).map(|part| (number, *part))
 }
 
 /// Learns where the library keeps its words.
@@ -223,18 +188,10 @@ fn prepare(design: Design) {
     (design.learn)();
 }
 
-/// One execution, from the first instruction to its end.
-fn execute(fibers: &mut Fibers, decided: &[Choice]) {
-    let first = with(|world| {
-        let first = world.design.family.first_task();
-        world.reset(first);
-        world.oracle.decide(decided);
-        first
-    });
-    fibers.run(first, || {
-        let design = with(|world| world.design);
-        (design.program)(design.family);
-    });
+/// What the first task runs.
+pub(crate) fn run() {
+    let design = with(|world| world.design);
+    (design.program)(design.family);
 }
 
 /// One execution again, decision by decision, with every step written down.
@@ -245,14 +202,20 @@ pub fn replay(design: Design, limits: Limits, decisions: &[Choice]) -> (Option<E
     world.record = Some(Vec::new());
     let ((), world) = under(world, || {
         prepare(design);
-        execute(&mut Fibers::new(), decisions);
+        let first = design.family.first_task();
+        with(|world| {
+            world.reset(first);
+            world.oracle.decide(decisions);
+        });
+        Fibers::new(first, run).go_on();
     });
     (world.end, world.record.unwrap_or_default())
 }
 
 impl Outcome {
     /// Takes down how an execution ended.
-    fn note(&mut self, world: &World) {
+    pub(crate) fn note(&mut self, world: &World) {
+        self.executions += 1;
         match world.end {
             Some(End::Broken(violation)) => {
                 let decisions = world.oracle.decided().to_vec();

@@ -46,7 +46,7 @@
 //! | `backend`: which masks a context has | `step`: may it come here? | `observe`: bodies, work, scheduler | `timeline`, `compare`, `html` |
 //! | `world`: all of it, tasks, memory; `machine`: interrupt controller, wait | `oracle`: who decides | `ghost`: what the code does not remember | `token`: again |
 //! | `hardware`: the port's trait | `shadow`: history | `constraints`: the page | `report`, `summary`, `cli` |
-//! | `vector`: what assembly does | `explore`: layers, threads | `verdict`: how it ended | `shipped_run`, `corpus_run` |
+//! | `vector`: what assembly does | `explore`: layers, threads; `walk`, `kept`: executions that begin alike | `verdict`: how it ended | `shipped_run`, `corpus_run` |
 //! | `task`, `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
 //!
 //! What the model covers, what it does not, and what it came to: `docs/model.md`. To put a kernel's own hooks under it:
@@ -93,7 +93,9 @@ pub mod world;
 #[cfg(feature = "command")]
 mod corpus_run;
 mod fibers;
+mod kept;
 mod machine;
 mod rules;
 #[cfg(feature = "command")]
 mod shipped_run;
+mod walk;

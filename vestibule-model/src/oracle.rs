@@ -75,6 +75,8 @@ pub enum Answer {
     This(u8),
     /// Somebody has gone on from here.
     Seen,
+    /// Whoever goes on from here decides: the question is asked again when that is known.
+    Wait,
 }
 
 /// The decisions of one execution.
@@ -86,6 +88,10 @@ pub struct Oracle {
     open: Vec<Open>,
     answered: Vec<Answered>,
     seen: Option<Arc<Seen>>,
+    /// All questions before this one are answered with nothing, as before; at this one the execution waits.
+    waits_at: Option<u32>,
+    /// What to answer it with, and at which to wait next.
+    given: Option<(u8, Option<u32>)>,
 }
 
 impl Oracle {
@@ -102,6 +108,45 @@ impl Oracle {
         self.position = 0;
         self.open.clear();
         self.answered.clear();
+        (self.waits_at, self.given) = (None, None);
+    }
+
+    /// The execution that begins waits at this question.
+    pub(crate) fn wait_at(&mut self, question: u32) {
+        self.waits_at = Some(question);
+    }
+
+    /// The execution that waits has this answer, and waits again at that question, or is gone on with from here.
+    pub(crate) fn answer(&mut self, chosen: u8, next: Option<u32>) {
+        self.given = Some((chosen, next));
+    }
+
+    /// It waits again where it did, after so many decisions.
+    pub(crate) fn back_at(&mut self, question: u32, decisions: usize) {
+        (self.position, self.waits_at) = (question, Some(question));
+        self.answered.truncate(question as usize);
+        self.decided.truncate(decisions);
+        self.next = decisions;
+        self.open.clear();
+    }
+
+    /// Before the question at which it waits, and there.
+    fn known(&mut self, position: u32, of: u8) -> Option<Answer> {
+        let waits_at = self.waits_at?;
+        let chosen = if position < waits_at {
+            0
+        } else {
+            let Some((chosen, next)) = self.given.take() else { return Some(Answer::Wait) };
+            self.waits_at = next;
+            if chosen != 0 {
+                self.decided.push(Choice { position, chosen });
+                self.next = self.decided.len();
+            }
+            chosen
+        };
+        self.position += 1;
+        self.answered.push(Answered { chosen, of });
+        Some(Answer::This(chosen))
     }
 
     /// The next question has these answers besides nothing. Where nothing is decided yet, `state` is asked, and then `sight`.
@@ -113,8 +158,11 @@ impl Oracle {
         sight: impl FnOnce() -> Option<u128>,
     ) -> Answer {
         let position = self.position;
-        self.position += 1;
         let of = 16 - answers.leading_zeros() as u8 + 1;
+        if let Some(answer) = self.known(position, of) {
+            return answer;
+        }
+        self.position += 1;
         if let Some(choice) = self.decided.get(self.next) {
             // Another design's decision may not be among the answers.
             let is_answer = choice.chosen > 0 && answers.unbounded_shr(u32::from(choice.chosen) - 1) & 1 != 0;

@@ -20,8 +20,20 @@ pub(crate) enum Next {
     Go,
     /// Nothing: this execution is over.
     Stop,
+    /// That is to be asked again when there is an answer.
+    Wait,
     /// This.
     Take(Exception),
+}
+
+/// What is decided.
+enum Decided {
+    /// This.
+    This(u8),
+    /// As in [`Next`].
+    Stop,
+    /// As in [`Next`].
+    Wait,
 }
 
 /// What is decided: two questions in one state are two places.
@@ -74,8 +86,12 @@ pub fn step(op: Op, told: u64) {
 
 /// Before an access to a task's word: another CPU may be faster.
 pub(crate) fn race() {
-    let next = with(World::race);
-    drive(next);
+    loop {
+        match with(World::race) {
+            Next::Wait => fibers::wait_for_answer(),
+            next => return drive(next),
+        }
+    }
 }
 
 fn drive(mut next: Next) {
@@ -83,6 +99,10 @@ fn drive(mut next: Next) {
         match next {
             Next::Go => return,
             Next::Stop => fibers::stop(),
+            Next::Wait => {
+                fibers::wait_for_answer();
+                next = with(World::offer);
+            }
             Next::Take(exception) => {
                 crate::vector::take(exception);
                 next = with(World::offer);
@@ -93,9 +113,12 @@ fn drive(mut next: Next) {
 
 /// The kernel's code decides: one of `of` things, of which 0 is that nothing special happens.
 pub fn choose(of: u8) -> u8 {
-    match with(|world| world.choose_quietly(of)) {
-        Some(chosen) => chosen,
-        None => fibers::stop(),
+    loop {
+        match with(|world| world.choose_quietly(of)) {
+            Decided::This(chosen) => return chosen,
+            Decided::Wait => fibers::wait_for_answer(),
+            Decided::Stop => fibers::stop(),
+        }
     }
 }
 
@@ -171,9 +194,10 @@ impl World {
             return Next::Go;
         }
         match self.decide(Question::Event, answers) {
-            None => Next::Stop,
-            Some(0) => Next::Go,
-            Some(chosen) => Next::Take(self.arrive(MENU[usize::from(chosen) - 1])),
+            Decided::Stop => Next::Stop,
+            Decided::Wait => Next::Wait,
+            Decided::This(0) => Next::Go,
+            Decided::This(chosen) => Next::Take(self.arrive(MENU[usize::from(chosen) - 1])),
         }
     }
 
@@ -240,9 +264,10 @@ impl World {
             return Next::Go;
         }
         match self.decide(Question::Race, answers) {
-            None => Next::Stop,
-            Some(0) => Next::Go,
-            Some(chosen) => {
+            Decided::Stop => Next::Stop,
+            Decided::Wait => Next::Wait,
+            Decided::This(0) => Next::Go,
+            Decided::This(chosen) => {
                 let (event, flag) = MENU[usize::from(chosen) - 1];
                 self.environment.ipi_due = true;
                 if event == Event::RemoteResched {
@@ -273,22 +298,23 @@ impl World {
         if guest || self.depth() >= deep { TICK_AND_WAKE_UP } else { u8::MAX }
     }
 
-    fn choose_quietly(&mut self, of: u8) -> Option<u8> {
+    fn choose_quietly(&mut self, of: u8) -> Decided {
         if !self.live || !self.limits.events.has(Event::Choice) {
-            return Some(0);
+            return Decided::This(0);
         }
         let of = of.min(self.ways());
         if of < 2 {
-            return Some(0);
+            return Decided::This(0);
         }
-        let chosen = self.decide(Question::Kernel, (1 << (of - 1)) - 1)?;
-        let top = self.top();
-        top.shadow = top.shadow.and(u64::from(chosen) | 0xc0_0000);
-        Some(chosen)
+        let decided = self.decide(Question::Kernel, (1 << (of - 1)) - 1);
+        if let Decided::This(chosen) = decided {
+            let top = self.top();
+            top.shadow = top.shadow.and(u64::from(chosen) | 0xc0_0000);
+        }
+        decided
     }
 
-    /// `None`: this has been gone through.
-    fn decide(&mut self, question: Question, answers: u16) -> Option<u8> {
+    fn decide(&mut self, question: Question, answers: u16) -> Decided {
         // The oracle is taken out so that it can ask for the key.
         let mut oracle = std::mem::take(&mut self.oracle);
         // What leaves no trace comes once for what it can see; and in it, what is decided leaves none either.
@@ -301,11 +327,12 @@ impl World {
         let answer = oracle.ask((answers, traceless), || self.key(question).key(), sight);
         self.oracle = oracle;
         match answer {
-            Answer::This(chosen) => Some(chosen),
+            Answer::This(chosen) => Decided::This(chosen),
+            Answer::Wait => Decided::Wait,
             Answer::Seen => {
                 // What was found before this question stays found.
                 self.end = self.end.or(Some(End::Seen));
-                None
+                Decided::Stop
             }
         }
     }

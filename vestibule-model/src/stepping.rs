@@ -86,9 +86,11 @@ pub(crate) fn in_user_mode(again: impl Fn()) {
             continue;
         }
         let hits = with(|world| [0, 1].map(|kind| world.cpu.hits(kind)));
-        let points = [Exception::Breakpoint, Exception::Watchpoint].into_iter().zip(hits);
-        let points: Vec<_> = points.filter(|(_, hits)| *hits).map(|(exception, _)| exception).collect();
-        match choose(4 + points.len() as u8) {
+        let points = match hits {
+            [false, true] => [Exception::Watchpoint, Exception::Breakpoint],
+            _ => [Exception::Breakpoint, Exception::Watchpoint],
+        };
+        match choose(4 + hits.map(u8::from).iter().sum::<u8>()) {
             0 => return,
             1 => take(Exception::Svc),
             2 => take(Exception::DataAbort),

@@ -6,6 +6,7 @@ use crate::shadow::Shadow;
 use crate::stepping::Expected;
 
 /// An exception that has not returned yet, or the task's own program below all of them.
+#[derive(Clone, Copy)]
 pub struct Activation {
     /// What it came as; `None` is the program.
     pub exception: Option<Exception>,
@@ -53,6 +54,14 @@ pub struct Task {
 }
 
 impl Task {
+    /// Becomes what another is, with the room that it has.
+    pub(crate) fn copy_from(&mut self, other: &Task) {
+        let Task { activations, stack_pointer, runnable, start, slept, expected } = other;
+        self.activations.clone_from(activations);
+        (self.stack_pointer, self.runnable, self.start) = (*stack_pointer, *runnable, *start);
+        (self.slept, self.expected) = (*slept, *expected);
+    }
+
     /// As a part of a state: how far each of its exceptions has come, and what the innermost was told, whose history begins with
     /// that of the one below it. Of one that stands apart it does not.
     pub(crate) fn told(&self, state: Shadow) -> Shadow {

@@ -103,13 +103,15 @@ pub struct World {
     /// The event that comes next in the record.
     pub(crate) note: Option<String>,
     pub(crate) last_touched: usize,
+    /// What a known bug keeps for the CPU.
+    pub(crate) kept: (u64, u64),
     pub(crate) memory: Memory,
 }
 
 /// The words that the port and the generic half keep in memory.
 pub(crate) struct Memory {
-    threads: *mut [Thread; TASKS],
-    local: *mut CpuLocal,
+    pub(crate) threads: *mut [Thread; TASKS],
+    pub(crate) local: *mut CpuLocal,
     pub(crate) watching: usize,
     pub(crate) nesting: usize,
     pub(crate) belief: usize,
@@ -154,6 +156,7 @@ impl World {
             record: None,
             note: None,
             last_touched: 0,
+            kept: (0, 0),
             memory: Memory::new(),
         }
     }

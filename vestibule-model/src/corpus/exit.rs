@@ -1,7 +1,5 @@
 //! What comes after the body: masked, undone, put back.
 
-use std::cell::Cell;
-
 use vestibule::{
     ContextTracking, Cpu, Exception, Inherit, IrqTracing, Masked, Masks, Process, Ran, Ready, Restored, forge,
 };
@@ -16,6 +14,7 @@ use super::parts::{
 use super::program;
 use crate::design::Design;
 use crate::family::Family;
+use crate::world::with;
 
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
@@ -229,19 +228,15 @@ fn irqs_masked_restore<'f>(x: At<'f, El1Abort, Ran<Inherit>>) -> Restored<'f, P,
     forge::restored(frame)
 }
 
-thread_local! {
-    static RETURN_STATE: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-}
-
 /// The shipped vector between a save for the CPU and a return to what was saved last.
 macro_rules! return_from_cpu {
     ($($vector:ident for $shipped:ident;)*) => {$(
         unsafe extern "C" fn $vector(frame: &mut Frame) {
-            crate::world::with(|world| RETURN_STATE.set((world.cpu.elr, world.cpu.spsr)));
+            with(|world| world.kept = (world.cpu.elr, world.cpu.spsr));
             // SAFETY: as this function's.
             unsafe { entry::$shipped::<P>(frame) }
             let mut of_the_cpu = *frame;
-            (of_the_cpu.pc, of_the_cpu.pstate) = RETURN_STATE.get();
+            (of_the_cpu.pc, of_the_cpu.pstate) = with(|world| world.kept);
             port::put_back::<P>(&of_the_cpu);
         }
     )*};

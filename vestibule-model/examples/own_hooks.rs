@@ -120,7 +120,7 @@ fn updates<S: Kind>(cpu: &mut Cpu<Mine<S>, Process>) {
 
 // 3. The search, to its end: nothing is left to try, or a constraint is broken.
 
-const LIMITS: Limits = Limits { events: Events::ALL, budget: None, reduced: true };
+const LIMITS: Limits = Limits { events: Events::ALL, budget: None, reductions: Reductions::All };
 
 fn design<S: Kind>() -> Design {
     Design::of::<On<Mine<S>>>(Family::Copy)

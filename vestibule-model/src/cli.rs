@@ -80,6 +80,9 @@ pub struct Options {
     /// Go on from states that were seen before, too; with --events
     #[arg(long, requires = "events")]
     pub no_hash: bool,
+    /// Also what is left out because another family or another backend is about it: the full product
+    #[arg(long, conflicts_with_all = ["variant", "all_variants", "every_step", "no_hash"])]
+    pub full: bool,
     /// Events also after steps where they make no difference; without hashing it is so anyway
     #[arg(long)]
     pub every_step: bool,
@@ -213,7 +216,7 @@ fn replay(token: &str, html: Option<&PathBuf>) -> Result<bool> {
     let backend =
         backend.with_context(|| format!("the token's backend {:?} does not exist (any more)", token.backend))?;
     let design = design(&token.variant, backend, family).context("the token's design")?;
-    let limits = Limits { events: token.events, budget: None, reduced: token.reduced };
+    let limits = Limits { events: token.events, budget: None, reductions: token.reductions };
     let (end, steps) = crate::explore::replay(design, limits, &token.decisions);
     check_fits(&token, &steps)?;
     let Some(End::Broken(violation)) = end else {

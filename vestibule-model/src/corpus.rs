@@ -8,7 +8,7 @@ use crate::design::Design;
 use crate::event::{Event, Events};
 use crate::explore::{Outcome, Search, explore};
 use crate::family::Family;
-use crate::world::Limits;
+use crate::world::{Limits, Reductions};
 
 #[cfg(vestibule_forge)]
 mod acknowledged;
@@ -140,7 +140,7 @@ const COMPARED_EVENTS: u32 = 3;
 
 /// Searches an alternative through every family, and measures its paths.
 pub fn compare(alternative: &Alternative) -> Compared {
-    let limits = Limits { events: Events::ALL, budget: Some(COMPARED_EVENTS), reduced: false };
+    let limits = Limits { events: Events::ALL, budget: Some(COMPARED_EVENTS), reductions: Reductions::Lossless };
     // None of them has tag checks.
     let families = Family::ALL.into_iter().filter(|family| !family.has_tags());
     let broken = families.flat_map(|family| broken_in((alternative.design)(family), limits));
@@ -206,7 +206,7 @@ pub struct Rejected {
 
 /// Looks for the shortest counterexample that `events` allow, with more and more of them.
 pub fn reject(variant: &Variant, events: Events) -> Option<Rejected> {
-    reject_with(variant, Limits { events, budget: None, reduced: false })
+    reject_with(variant, Limits { events, budget: None, reductions: Reductions::None })
 }
 
 /// The same, with the reductions or without.

@@ -15,6 +15,7 @@ use crate::explore::Search;
 use crate::html::{Shown, page};
 use crate::report::{Asked, Broken, FORMAT, Report, Run, Searched, add};
 use crate::summary;
+use crate::world::Reductions;
 
 /// What a variant came to.
 struct Verdict {
@@ -147,7 +148,7 @@ fn report(verdicts: &[Verdict], shown: &[Shown], options: &Options) -> Report {
             family: family.name().into(),
             bound: limits.budget,
             hashing: true,
-            every_step: !limits.reduced,
+            every_step: limits.reductions == Reductions::None,
             without: options.without.iter().map(|event| event.name().into()).collect(),
         };
         let limits = *limits;

@@ -206,7 +206,7 @@ where
         Family::Tags => {
             live();
             // Which checks there are, no mask makes a difference to: one backend is enough for all of them.
-            let all = with(|world| world.design.backend == Masked::Daif || !world.limits.reduced);
+            let all = with(|world| world.design.backend == Masked::Daif || !world.limits.reductions.bounds());
             match choose(if all { 3 } else { 1 }) {
                 1 => tags::set(&mut cpu, Mode::Async, 0xfffe),
                 2 => with(World::begin_own_tag_checks),

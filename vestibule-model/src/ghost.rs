@@ -1,7 +1,7 @@
 //! What the model remembers about an exception and the code under test does not: how everything was when it came, and how
 //! far it has come.
 
-use crate::cpu::{Level, Masks, Pstate};
+use crate::cpu::{Level, Masks, Owner, Pstate};
 use crate::op::{Cell, Stack};
 use crate::shadow::Shadow;
 use crate::world::World;
@@ -37,6 +37,10 @@ pub struct Snapshot {
     pub sp_el0: u64,
     /// The task that was current.
     pub task: usize,
+    /// Whose breakpoint and watchpoint were there.
+    pub points: [Owner; 2],
+    /// A step was wanted.
+    pub stepped: bool,
 }
 
 /// The low half of a task word: its counts, and the idle task's mark.
@@ -61,6 +65,8 @@ impl World {
             belief: self.value(Cell::Belief),
             sp_el0: self.cpu.sp_el0,
             task: self.current,
+            points: self.cpu.points,
+            stepped: self.cpu.step,
         }
     }
 }
@@ -68,7 +74,8 @@ impl World {
 impl Snapshot {
     /// As a part of the history of the exception that found it.
     pub(crate) fn told(&self, shadow: Shadow) -> Shadow {
-        let where_in = (self.stack as u64) << 1 | u64::from(self.watching);
+        let debug = self.points.iter().fold(u64::from(self.stepped), |code, owner| code << 2 | *owner as u64);
+        let where_in = (self.stack as u64) << 1 | u64::from(self.watching) | debug << 3;
         let state = self.pstate.to_spsr() | where_in << 40 | u64::from(self.masks.pmr) << 48;
         shadow.and(state).and(self.counts).and(self.nesting ^ self.belief << 56)
     }

@@ -182,7 +182,7 @@ impl World {
 
     /// An interrupt may turn out to be an NMI. Of one that nests in another exception, that is left to where it does not.
     fn may_turn_out(&self) -> bool {
-        !self.limits.reduced || self.depth() == 1 && self.current == self.design.family.first_task()
+        !self.limits.reductions.lossless() || self.depth() == 1 && self.current == self.design.family.first_task()
     }
 
     /// Another interrupt may have come since the exception, and changed registers: nothing has synchronised with that.

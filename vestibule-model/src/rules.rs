@@ -197,7 +197,7 @@ impl World {
             let counts = self.word() & COUNTS;
             match exception {
                 // A full stack is fatal, whatever came.
-                _ if self.stack() == Stack::Overflow => {
+                _ if self.stack() == Stack::Overflow && was.stack != Stack::Overflow => {
                     self.check(
                         87,
                         counts == was.counts + NMI + HARDIRQ,

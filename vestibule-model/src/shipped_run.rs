@@ -14,7 +14,7 @@ use crate::html::{Shown, page};
 use crate::report::{Broken, FORMAT, Report, Run, Searched};
 use crate::summary;
 use crate::token::SHIPPED;
-use crate::world::Limits;
+use crate::world::{Limits, Reductions};
 
 static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -50,8 +50,12 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 }
 
 fn search(backend: Backend, family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
-    let reduced = !options.no_hash && !options.every_step;
-    let limits = Limits { events: events(options), budget: options.events, reduced };
+    let reductions = match options {
+        _ if options.no_hash || options.every_step => Reductions::None,
+        _ if options.full => Reductions::Lossless,
+        _ => Reductions::All,
+    };
+    let limits = Limits { events: events(options), budget: options.events, reductions };
     let search = Search {
         limits,
         hashing: !options.no_hash,
@@ -72,7 +76,7 @@ fn search(backend: Backend, family: Family, options: &Options) -> Result<(Run, O
         family: family.name().into(),
         bound: options.events,
         hashing: search.hashing,
-        every_step: !reduced,
+        every_step: reductions == Reductions::None,
         without: options.without.iter().map(|event| event.name().into()).collect(),
     };
     let broken = example.zip(shown.as_ref()).map(|(example, shown)| Broken::of(example, &shown.token));

@@ -3,7 +3,7 @@
 use vestibule::Flags;
 
 use crate::backend::Backend;
-use crate::cpu::{DAIF, I, Level};
+use crate::cpu::{D, DAIF, I, Level};
 use crate::event::{Event, Exception};
 use crate::family::Family;
 use crate::fibers;
@@ -139,7 +139,7 @@ impl World {
         if self.end.is_some() {
             return Next::Stop;
         }
-        if self.limits.reduced && !self.is_visible(op) {
+        if self.limits.reductions.lossless() && !self.is_visible(op) {
             return Next::Go;
         }
         self.offer()
@@ -204,7 +204,7 @@ impl World {
     /// The task that runs is not the one that the family is about. Whatever can come in it comes in that one too; here only
     /// interrupts come, to what is no exception itself, and give the CPU back.
     fn is_guest(&self) -> bool {
-        self.limits.reduced && self.current != self.design.family.first_task()
+        self.limits.reductions.lossless() && self.current != self.design.family.first_task()
     }
 
     fn is_possible(&self, event: Event, exception: Exception) -> bool {
@@ -215,11 +215,7 @@ impl World {
         }
         match event {
             Event::Ipi => self.environment.ipi_due,
-            // In the kernel's own code anywhere; elsewhere where a debugger may have put one.
-            Event::Brk => {
-                let in_brk = self.task().activations.iter().any(|one| one.exception == Some(Exception::Brk));
-                self.cpu.pstate.level == Level::El1 && !in_brk && self.cpu.pstate.daif & crate::cpu::D == 0
-            }
+            Event::Brk => self.comes_to_a_brk(),
             // From the kernel it is like any that nobody goes on after.
             Event::ContainedError => self.cpu.pstate.level == Level::El0,
             Event::Breakpoint => self.comes_to_a_point(exception),
@@ -227,10 +223,23 @@ impl World {
             // An FIQ goes the ways of an IRQ: once is enough, from the kernel and from user mode.
             Event::Fiq => {
                 let here = matches!(self.design.family, Family::Kernel | Family::User) && self.depth() == 0;
-                !self.cpu.masks().irqs() && (here || !self.limits.reduced)
+                !self.cpu.masks().irqs() && (here || !self.limits.reductions.lossless())
             }
             _ => true,
         }
+    }
+
+    /// Code that is not `noinstr` may have one anywhere, as warnings are; where D is open, a debugger may have put one, too. No mask
+    /// keeps it away; what has to be `noinstr` is what would lose its return state by it: from the vector to the entry step, and from
+    /// when the return state is put back to ERET. There is none in its own handler.
+    fn comes_to_a_brk(&self) -> bool {
+        let in_brk = self.task().activations.iter().any(|one| one.exception == Some(Exception::Brk));
+        if self.cpu.pstate.level != Level::El1 || in_brk {
+            return false;
+        }
+        let top = self.innermost();
+        let ghost = &top.ghost;
+        self.cpu.pstate.daif & D == 0 || !ghost.restoring && (ghost.tracked || top.exception.is_none())
     }
 
     fn arrive(&mut self, (event, exception): (Event, Exception)) -> Exception {
@@ -250,13 +259,14 @@ impl World {
         }
         let word = self.value(Cell::Word(self.current));
         let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step | Family::Tags);
-        let user = self.design.user && !(self.limits.reduced && others);
+        let user = self.design.user && !(self.limits.reductions.bounds() && others);
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | OTHER)];
         let mut answers = 0;
         for (number, (event, flag)) in MENU.into_iter().enumerate() {
             // What else is left to do before user mode, no mask makes a difference to: one backend is enough.
-            let work = event != Event::RemoteWork || self.design.backend == Backend::Daif || !self.limits.reduced;
+            let work =
+                event != Event::RemoteWork || self.design.backend == Backend::Daif || !self.limits.reductions.bounds();
             let possible = user && work || matches!(event, Event::RemoteResched);
             answers |= u16::from(possible && word & flag == 0 && self.limits.events.has(event)) << number;
         }
@@ -286,7 +296,7 @@ impl World {
     /// How many things the kernel's code can do here. Where its doings are another family's subject, a few.
     fn ways(&self) -> u8 {
         const TICK_AND_WAKE_UP: u8 = 3;
-        if !self.limits.reduced {
+        if !self.limits.reductions.bounds() {
             return u8::MAX;
         }
         let deep = match self.design.family {

@@ -205,14 +205,14 @@ impl World {
     /// is enough.
     fn has_kernels_points(&self) -> bool {
         let open = self.design.family == Family::Kernel && self.design.backend == Masked::Daif;
-        open || matches!(self.design.family, Family::IrqsOff | Family::Handler) || !self.limits.reduced
+        open || matches!(self.design.family, Family::IrqsOff | Family::Handler) || !self.limits.reductions.bounds()
     }
 
     /// The stepped task has its own. To user mode no mask makes a difference at all, and to each kind nothing that the other does:
     /// one backend each is enough.
     fn users_points(&self) -> &'static [Kind] {
         match self.design.backend {
-            _ if !self.limits.reduced => &KINDS,
+            _ if !self.limits.reductions.bounds() => &KINDS,
             Masked::Daif => &KINDS[..1],
             Masked::Pmr => &KINDS[1..],
             Masked::AllInt => &[],
@@ -290,6 +290,13 @@ impl World {
     /// The kernel's are there exactly if they are not suspended, and one instruction is stepped if they are.
     pub(crate) fn check_kernels_points(&mut self, exception: Option<Exception>) {
         let Some(exception) = exception.filter(|exception| exception.is_debug()) else { return };
+        let was = self.innermost().before;
+        if was.masks.daif & D != 0 {
+            // Somebody may have been about to change them.
+            self.check(130, self.cpu.points == was.points, "a BRK leaves other breakpoints than it found");
+            self.check(12, self.cpu.step == was.stepped, "a BRK leaves MDSCR.SS other than it found it");
+            return;
+        }
         let there =
             |owner: Owner| if self.has_kernels_points() { owner == Owner::Kernel } else { owner == Owner::Nobody };
         let [breakpoint, watchpoint] = self.cpu.points.map(there);

@@ -12,7 +12,7 @@ use crate::event::{Event, Events};
 use crate::explore::Counterexample;
 use crate::family::Family;
 use crate::oracle::Choice;
-use crate::world::Limits;
+use crate::world::{Limits, Reductions};
 
 /// What a token stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +26,7 @@ pub struct Token {
     /// The events that there were.
     pub events: Events,
     /// They came only where it makes a difference.
-    pub reduced: bool,
+    pub reductions: Reductions,
     /// The constraint that was broken.
     pub constraint: u16,
     /// What was decided, other than that nothing happens.
@@ -36,7 +36,7 @@ pub struct Token {
 /// What tokens and reports call the design that is no variant.
 pub const SHIPPED: &str = "shipped";
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const CHECK: usize = 3;
 
 impl Token {
@@ -47,7 +47,7 @@ impl Token {
             backend: backend.name().into(),
             family: family.name().into(),
             events: limits.events,
-            reduced: limits.reduced,
+            reductions: limits.reductions,
             constraint: example.violation.constraint,
             decisions: example.decisions.clone(),
         }
@@ -59,7 +59,7 @@ impl Token {
             bytes.push(name.len() as u8);
             bytes.extend(name.as_bytes());
         }
-        number(&mut bytes, events_to_bits(self.events) << 1 | u32::from(self.reduced));
+        number(&mut bytes, events_to_bits(self.events) << 2 | self.reductions.number());
         number(&mut bytes, u32::from(self.constraint));
         let mut after = 0;
         for choice in &self.decisions {
@@ -76,7 +76,8 @@ impl Token {
         ensure!(version == VERSION, "the token has format {version}, and this program reads format {VERSION}");
         let (variant, backend, family) = (name(&mut rest)?, name(&mut rest)?, name(&mut rest)?);
         let flags = read_number(&mut rest)?;
-        let (events, reduced) = (events_from_bits(flags >> 1), flags & 1 != 0);
+        let reductions = Reductions::numbered(flags & 3).context("the token names no reductions")?;
+        let events = events_from_bits(flags >> 2);
         let constraint = read_number(&mut rest)?.try_into().context("the token names no constraint")?;
         let mut decisions = Vec::new();
         let mut position = 0_u32;
@@ -84,7 +85,7 @@ impl Token {
             position = position.checked_add(read_number(&mut rest)?).context("the token decides past any end")?;
             decisions.push(Choice { position, chosen: byte(&mut rest)? });
         }
-        Ok(Token { variant, backend, family, events, reduced, constraint, decisions })
+        Ok(Token { variant, backend, family, events, reductions, constraint, decisions })
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
         let decisions = vec![Choice { position: 3, chosen: 1 }, Choice { position: 1000, chosen: 4 }];
         let events = Events::ALL.without(Event::Ipi);
         let (variant, backend, family) = ("preempts-masked".into(), "pmr".into(), "kernel".into());
-        Token { variant, backend, family, events, reduced: true, constraint: 28, decisions }
+        Token { variant, backend, family, events, reductions: Reductions::All, constraint: 28, decisions }
     }
 
     fn error(text: &str) -> String {

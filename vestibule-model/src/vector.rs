@@ -59,7 +59,7 @@ impl World {
         } else {
             self.note_stepped_over(exception);
         }
-        let apart = self.limits.reduced && !from_user && exception.leaves_no_trace();
+        let apart = self.limits.reductions.lossless() && !from_user && exception.leaves_no_trace();
         let interrupted = if apart { self.snapshot().told(Shadow::of(0xa9a7)) } else { self.innermost().shadow };
         // Where it was is what it had been told.
         self.cpu.pc = interrupted.0;

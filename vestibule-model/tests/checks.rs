@@ -94,7 +94,7 @@ impl<const WITH: u16> Bodies for Wrong<WITH> {
 
 /// Every constraint that does not hold.
 fn broken(design: Design) -> Vec<u16> {
-    let limits = Limits { events: Events::ALL, budget: Some(2), reduced: true };
+    let limits = Limits { events: Events::ALL, budget: Some(2), reductions: Reductions::All };
     let search = Search { limits, hashing: true, threads: 1, first_only: false, shard: None, progress: None };
     let failed = explore(design, &search).fired.failed;
     failed.iter().zip(0..).filter(|(times, _)| **times > 0).map(|(_, constraint)| constraint).collect()

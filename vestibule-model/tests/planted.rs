@@ -12,10 +12,10 @@ use vestibule_model::kernel::{Everything, PortOf};
 use vestibule_model::timeline::Timeline;
 use vestibule_model::token::Token;
 use vestibule_model::verdict::End;
-use vestibule_model::world::Limits;
+use vestibule_model::world::{Limits, Reductions};
 
 const FAMILY: Family = Family::IrqsOff;
-const LIMITS: Limits = Limits { events: Events::ALL, budget: Some(2), reduced: true };
+const LIMITS: Limits = Limits { events: Events::ALL, budget: Some(2), reductions: Reductions::All };
 
 /// The shipped handler, and then debug exceptions open although the return state is in place.
 unsafe extern "C" fn opens_at_the_end(frame: &mut Frame) {
@@ -71,7 +71,7 @@ fn comes_back_from_its_token() {
     let example = search(Events::ALL).expect("it is found");
     let text = Token::of("planted", (Backend::Daif, FAMILY), LIMITS, &example).to_string();
     let token: Token = text.parse().expect("it was printed");
-    let limits = Limits { events: token.events, budget: None, reduced: token.reduced };
+    let limits = Limits { events: token.events, budget: None, reductions: token.reductions };
     let (end, _) = replay(planted(), limits, &token.decisions);
     assert_eq!(end, Some(End::Broken(example.violation)));
     assert_eq!((token.variant.as_str(), token.family.as_str(), token.constraint), ("planted", FAMILY.name(), 41));

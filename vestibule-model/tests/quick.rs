@@ -48,7 +48,11 @@ fn holds(family: Family) {
 }
 
 fn search(design: Design, hashing: bool, events: u32) -> String {
-    let limits = Limits { events: Events::ALL, budget: Some(events), reduced: hashing };
+    let limits = Limits {
+        events: Events::ALL,
+        budget: Some(events),
+        reductions: if hashing { Reductions::All } else { Reductions::None },
+    };
     // One thread: two would find the same states, but by other executions each time.
     let search = Search { limits, hashing, threads: 1, first_only: true, shard: None, progress: None };
     let outcome = explore(design, &search);
@@ -220,7 +224,7 @@ impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
 fn deep<C: Checks + 'static, const ERRORS: usize>() -> Option<(u16, &'static str)> {
     let only_errors = [Event::Irq, Event::Fiq, Event::FatalError, Event::Brk, Event::Choice, Event::RemoteResched];
     let events = only_errors.into_iter().fold(Events::ALL, Events::without);
-    let limits = Limits { events, budget: Some(1), reduced: true };
+    let limits = Limits { events, budget: Some(1), reductions: Reductions::All };
     let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
     let found = explore(Design::of::<On<Deep<C, ERRORS>>>(Family::Kernel), &search).counterexample;
     found.map(|example| (example.violation.constraint, example.violation.what))

@@ -5,11 +5,11 @@ use vestibule_model::backend::Backend;
 use vestibule_model::event::Events;
 use vestibule_model::explore::{Search, explore};
 use vestibule_model::family::Family;
-use vestibule_model::world::Limits;
+use vestibule_model::world::{Limits, Reductions};
 
 /// States, executions, deaths, depth.
 fn counted(family: Family, threads: usize) -> (usize, u64, u64, usize) {
-    let limits = Limits { events: Events::ALL, budget: Some(4), reduced: true };
+    let limits = Limits { events: Events::ALL, budget: Some(4), reductions: Reductions::All };
     let search = Search { limits, hashing: true, threads, first_only: false, shard: None, progress: None };
     let found = explore(Backend::Daif.shipped(family), &search);
     assert!(found.counterexample.is_none(), "{}: {found:?}", family.name());

@@ -19,7 +19,7 @@ use crate::family::Family;
 use crate::hardware::Simulated;
 use crate::op::Op;
 use crate::verdict::End;
-use crate::world::{Limits, with};
+use crate::world::{Limits, Reductions, with};
 
 pub(super) const ALTERNATIVES: &[Alternative] = &[
     Alternative {
@@ -243,7 +243,7 @@ pub(super) const PATHS: &[Path] = &[
 /// breaks a constraint.
 pub(super) fn writes(alternative: &Alternative, program: fn(Family)) -> Option<usize> {
     let design = Design { program, ..(alternative.design)(Family::User) };
-    let limits = Limits { events: Events::ALL, budget: Some(0), reduced: false };
+    let limits = Limits { events: Events::ALL, budget: Some(0), reductions: Reductions::None };
     let (end, steps) = replay(design, limits, &[]);
     let is_write = |op: Op| matches!(op, Op::DaifSet(_) | Op::DaifClear(_) | Op::WriteDaif(_));
     let writes = steps.iter().filter(|step| step.depth > 0 && is_write(step.op)).count();

@@ -88,6 +88,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         design: kernel_brk::<BrkLosesBelief>,
     },
     Variant {
+        name: "brk-ends-preparation",
+        origin: "plausible: lockdep_hardirqs_off() without the test for what it said before",
+        change: "el1_brk says that interrupts are off to whoever had been told that they are about to be on",
+        expects: &[77],
+        families: &[Family::Kernel],
+        design: kernel_brk::<BrkEndsPreparation>,
+    },
+    Variant {
         name: "overflow-not-counted",
         origin: "plausible: handle_bad_stack() without irqentry_nmi_enter()",
         change: "a full stack is reported without counting as NMI-like",
@@ -219,6 +227,11 @@ handlers! {
         let x = taken.enter().open().run(K::kernel_brk).mask();
         let x: At<'_, _, Ready> = between(x, |_, believed| *believed = false);
         x.restore()
+    };
+
+    BrkEndsPreparation for El1Brk = |taken| {
+        let x: At<'_, _, Entered> = between(taken.enter(), |_, _| <Tracing as IrqTracing<K>>::off(forge::step()));
+        x.open().run(K::kernel_brk).mask().restore()
     };
 }
 

@@ -10,8 +10,8 @@
 
 use support::*;
 
-pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
-    let x = taken.enter().open();
+pub fn irq<P: Arm64Port>(x: Exception<'_, P, El1Irq, OnIrqStack>) -> Exception<'_, P, El1Irq, Masked> {
+    let x = x.open();
     #[cfg(bad = "body_unacknowledged")]
     return ends(x.run_hardirq(interrupt));
     #[cfg(bad = "opened_unacknowledged")]
@@ -25,7 +25,7 @@ pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq>
     #[cfg(bad = "body_in_first_half")]
     return ends(x.run_hardirq(interrupt));
     #[cfg(bad = "body_left_out")]
-    return x.mask().prepare().restore();
+    return x.mask();
     let x = x.then();
     #[cfg(bad = "in_second_half")]
     return ends(x.acknowledge(acknowledge, nmi));
@@ -33,7 +33,7 @@ pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq>
         Some(_) => interrupt(cpu, frame),
         None => cpu,
     });
-    x.mask().prepare().restore()
+    x.mask()
 }
 
 pub fn abort<P: Arm64Port>(taken: Taken<'_, P, El1Abort>) -> Restored<'_, P, El1Abort> {

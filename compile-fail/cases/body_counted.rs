@@ -8,8 +8,8 @@
 
 use support::*;
 
-pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq> {
-    let x = taken.enter().open();
+pub fn irq<P: Arm64Port>(x: Exception<'_, P, El1Irq, OnIrqStack>) -> Exception<'_, P, El1Irq, Masked> {
+    let x = x.open();
     #[cfg(not(bad = "unacknowledged"))]
     let (x, _) = x.acknowledge(acknowledge, nmi);
     #[cfg(bad = "unacknowledged")]
@@ -19,7 +19,7 @@ pub fn irq<P: Arm64Port>(taken: Taken<'_, P, El1Irq>) -> Restored<'_, P, El1Irq>
     let x = x.run_hardirq(interrupt);
     #[cfg(bad = "hardirq")]
     let x = x.run(interrupt);
-    x.mask().prepare().restore()
+    x.mask()
 }
 
 pub fn only_nmi<P: Arm64Port>(taken: Taken<'_, P, El1Nmi>) -> Restored<'_, P, El1Nmi> {

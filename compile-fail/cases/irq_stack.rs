@@ -1,6 +1,7 @@
 //! The interrupt stack is entered and left with everything masked, and by the same exception.
 //@ leaves_open: E0308 "expected `Exception<" "Masked>`, found `Exception<" "Ran<Hardirq>>`"
 //@ prepares: E0308 "Masked>`, found `Exception<" "Ready>`"
+//@ enters_open: E0277 "`Then<NoNmi, Hardirq>` does not open at `Entered`"
 //@ enters_open: E0599 "no method named `on_irq_stack` found for struct `Exception<"
 //@ stays: E0308 "expected `Exception<" "found `()`"
 //@ gives_back_another: error "lifetime may not live long enough"

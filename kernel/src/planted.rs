@@ -81,6 +81,10 @@ pub enum Bug {
     InheritedKeys,
     /// A memory operation begins anew with registers that it does not begin with.
     StaleOperation,
+    /// Who writes to a file keeps the lock of its position.
+    KeptLock,
+    /// An SError that was survived takes a lock.
+    SerrorLocks,
 }
 
 /// Every so many times is now and then.
@@ -90,7 +94,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 static CHANCES: AtomicU32 = AtomicU32::new(0);
 
 impl Bug {
-    const NAMES: [(&str, Bug); 37] = [
+    const NAMES: [(&str, Bug); 39] = [
         ("frees-early", Bug::FreesEarly),
         ("idle-passes", Bug::IdlePasses),
         ("lost-wakeup", Bug::LostWakeup),
@@ -128,6 +132,8 @@ impl Bug {
         ("kept-keys", Bug::KeptKeys),
         ("inherited-keys", Bug::InheritedKeys),
         ("stale-operation", Bug::StaleOperation),
+        ("kept-lock", Bug::KeptLock),
+        ("serror-locks", Bug::SerrorLocks),
     ];
 
     /// By its name.

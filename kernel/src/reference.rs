@@ -7,6 +7,7 @@
 use vestibule::{Broken, Checks, Flags, FrameOf, Kernel, Process, UserWork};
 use vestibule_arm64::{Arm64, GicV3, On};
 
+use crate::task::Task;
 use crate::{alarms, mte, ptrace, scheduler, signals, softirqs};
 
 /// The kernel.
@@ -57,6 +58,10 @@ pub enum Loud {}
 
 impl Checks for Loud {
     const ON: bool = cfg!(feature = "checked");
+
+    fn holds_nothing() -> bool {
+        Task::running().held.is_none()
+    }
 
     #[cold]
     fn broken(Broken { constraint, at }: Broken) {

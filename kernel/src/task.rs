@@ -4,15 +4,16 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use vestibule::{Context, Process as ProcessContext, TaskWord};
-use vestibule_arm64::{Frame, Thread, current, enter_user, switch};
+use vestibule_arm64::{Frame, Hardware as _, Thread, current, enter_user, switch};
 
 use crate::cpu_time::CpuTime;
 use crate::frames::OutOfMemory;
+use crate::held::Held;
 use crate::lock::IrqLock;
 use crate::pointer_authentication::Keys;
 use crate::process::Process;
 use crate::ptrace::Traced;
-use crate::reference::{Cpu, Port};
+use crate::reference::{Cpu, Hardware, Port};
 use crate::registers::write_register;
 use crate::restart::Restart;
 use crate::signals::TaskSignals;
@@ -52,6 +53,8 @@ pub struct Task {
     pub signals: TaskSignals,
     /// Who traces it, and where it stopped for that.
     pub traced: Traced,
+    /// What it holds.
+    pub held: Held,
     /// What it wants counted of where it goes.
     pub counted: breakpoints::Counted,
     /// It ends, and does without its process's memory.
@@ -125,6 +128,7 @@ impl Task {
             restart: IrqLock::new(None),
             signals: TaskSignals::new(),
             traced: Traced::new(),
+            held: Held::new(),
             counted: breakpoints::Counted::new(),
             has_left_memory: AtomicBool::new(false),
             process,
@@ -138,6 +142,12 @@ impl Task {
     pub fn current<C: Context>(cpu: &Cpu<C>) -> &Task {
         // SAFETY: every thread of this kernel is the first field of a task.
         unsafe { &*core::ptr::from_ref(current(cpu)).cast::<Task>() }
+    }
+
+    /// The same, for code that has no token to show.
+    pub fn running<'task>() -> &'task Task {
+        // SAFETY: as above; a task that runs lives, and whoever asks is it.
+        unsafe { &*Hardware::current().cast::<Task>() }
     }
 
     /// The same, shared.

@@ -11,7 +11,7 @@ use vestibule::Process;
 use crate::lock::IrqLock;
 use crate::reference::Cpu;
 use crate::task::{State, Task};
-use crate::{scheduler, signals, sleep};
+use crate::{held, scheduler, signals, sleep};
 
 /// A signal came first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,6 +119,7 @@ impl<T> Mutex<T> {
         if !self.try_lock() {
             self.waiting.wait_until(cpu, || self.try_lock());
         }
+        held::take();
         MutexGuard { mutex: self }
     }
 
@@ -149,6 +150,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
+        held::give();
         self.mutex.locked.store(false, Ordering::Release);
         self.mutex.waiting.wake_all();
     }

@@ -5,7 +5,7 @@
 //! masked, ELR, SPSR (and SP_EL0) hold the return state, and only the general registers are left to restore.
 
 use crate::bodies::{BackendOf, HardwareOf};
-use crate::classes::Fatal;
+use crate::classes::{El0Svc, Fatal};
 use crate::controller::{Fiq, Irq, Line, is_nmi_next};
 use crate::hardware::{DAIF_SHIFT, I};
 use crate::machine::Key;
@@ -15,7 +15,7 @@ use crate::syndrome::{
     INSTRUCTION_ABORT_LOWER, SOFTWARE_STEP_CURRENT, SOFTWARE_STEP_LOWER, SVC64, UNKNOWN, WATCHPOINT_CURRENT,
     WATCHPOINT_LOWER, exception_class,
 };
-use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, step, tags};
+use crate::{Arm64Port, Backend, Frame, Hardware, Nmis, el0, el1, noinstr, returns, step, tags};
 use vestibule::{Class, Cpu, Process, Restored, Taken};
 
 #[cfg(vestibule_forge)]
@@ -185,6 +185,7 @@ noinstr! {
     /// `frame` is where the assembly restores from.
     pub unsafe fn first<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, frame: &mut Frame) {
         leave(el0::first::<P>(cpu, frame));
+        returns::check::<P, El0Svc>(returns::USER, frame);
         put_back_user::<P>(frame);
     }
 }
@@ -244,8 +245,10 @@ fn put_back_user<P: Arm64Port>(frame: &Frame) {
 /// The handler of class `X`, and nothing that is not its own exit.
 #[inline(always)]
 fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>) {
+    let found = returns::found(frame);
     // SAFETY: only the functions of this module call this, and everything is masked when they begin.
     leave(handler(Taken::claim(frame, unsafe { Key::new() })));
+    returns::check::<P, X>(found, frame);
 }
 
 #[inline(always)]

@@ -103,6 +103,7 @@ mod frame;
 mod machine;
 mod pmr;
 mod restart;
+mod returns;
 mod syndrome;
 mod thread;
 

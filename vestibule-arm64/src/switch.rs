@@ -3,6 +3,7 @@
 
 use crate::bodies::{CpuOf, HardwareOf};
 use crate::machine::Key;
+use crate::thread::running;
 use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, fpsimd, tags};
 use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 
@@ -14,6 +15,7 @@ use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 /// is switched from, and its [CPU](Thread::set_cpu) is this one.
 pub unsafe fn switch<K: Bodies>(cpu: Cpu<K, NoIrq>, to: &Thread) -> Cpu<K, NoIrq> {
     check_state::<K>();
+    check_counts::<K>(to);
     // SAFETY: the current task lives, and `to` is the caller's. Everything is masked between the two mask writes, so that no exception sees one task's
     // stack with another's counts (C109); the token is `NoIrq` on both sides.
     unsafe {
@@ -33,6 +35,15 @@ fn check_state<K: Bodies>() {
     if !K::Backend::is_no_irq() {
         core::hint::cold_path();
         K::Checks::broken(Broken { constraint: 28, at: "task switch" });
+    }
+}
+
+/// Nothing keeps either task from it: the switch itself counts as nothing (C116).
+#[inline(always)]
+fn check_counts<K: Bodies>(to: &Thread) {
+    if K::Checks::ON && (running::<CpuOf<K>>().word().counts() | to.word().counts()) != 0 {
+        core::hint::cold_path();
+        K::Checks::broken(Broken { constraint: 116, at: "task switch" });
     }
 }
 

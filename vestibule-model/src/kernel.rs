@@ -437,6 +437,9 @@ impl<F: Flavour> Softirqs<Reference<F>> for Chooses {
 
 impl Checks for Chooses {
     const ON: bool = true;
+    fn holds_nothing() -> bool {
+        true
+    }
     fn broken(what: Broken) {
         with(|world| world.broken(what));
         step(Op::Kernel("a check of the library fails"), 0);

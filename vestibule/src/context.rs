@@ -47,6 +47,9 @@ pub trait Pinned: Context {}
 #[diagnostic::on_unimplemented(message = "an interrupt may come in `{Self}`", label = "mask first: `irqs_off`")]
 pub trait IrqsMasked: Pinned {}
 
+/// Contexts that bodies have on whichever stack they came: all but an interrupt's (C108).
+pub trait AnyStack: Context {}
+
 /// Contexts whose bodies an exception that counts as `Counts` simply runs. Any other body counts as what its exception does
 /// not: an interrupt's, an NMI's in an interrupt, an SError's or a breakpoint's of user mode.
 #[diagnostic::on_unimplemented(
@@ -84,24 +87,25 @@ macro_rules! contexts {
 
 contexts! {
     /// Nothing masked.
-    Process = Process: MaySleep IrqsOpen;
+    Process = Process: MaySleep IrqsOpen AnyStack;
     /// Nothing masked, and the running code keeps its CPU: preemption off, or a soft interrupt.
-    Atomic = Process: Pinned IrqsOpen;
+    Atomic = Process: Pinned IrqsOpen AnyStack;
     /// Interrupts masked, everything else open: the only context that a task switch is valid in (C28).
-    NoIrq = NoIrq: Pinned IrqsMasked;
+    NoIrq = NoIrq: Pinned IrqsMasked AnyStack;
     /// `NoIrq`, in an interrupt's body, on the interrupt stack: nothing switches tasks here.
     Hardirq = NoIrq: Pinned IrqsMasked;
     /// Non-maskable interrupts masked too.
-    NoNmi = NoNmi: Pinned IrqsMasked;
+    NoNmi = NoNmi: Pinned IrqsMasked AnyStack;
     /// SError masked too.
-    Error = Error: Pinned IrqsMasked;
+    Error = Error: Pinned IrqsMasked AnyStack;
     /// Everything masked, as the hardware leaves it on taking an exception.
-    Critical = Critical: Pinned IrqsMasked;
+    Critical = Critical: Pinned IrqsMasked AnyStack;
 }
 
 /// Exactly what was interrupted: a synchronous exception from the kernel is no more open and no less (C6).
 pub enum Inherit {}
 impl Sealed for Inherit {}
+impl AnyStack for Inherit {}
 impl Context for Inherit {
     const LEVEL: Option<Level> = None;
 }

@@ -1,5 +1,6 @@
 //! The token: zero bytes that say which context this CPU is in.
 
+use crate::hooks::check;
 use crate::masks::{trace_off, trace_on};
 use crate::{Context, CpuState, Inherit, Kernel, KeyOf, Level, Machine, Pinned, Process, Step, TaskWord};
 use core::marker::PhantomData;
@@ -98,6 +99,7 @@ impl<K: Kernel> IrqsSaved<K> {
 
 impl<K: Kernel> Drop for IrqsSaved<K> {
     fn drop(&mut self) {
+        check::<K>(|| !matches!(K::Machine::level(), Level::Process), 13, "IrqsSaved");
         if self.0 {
             open_irqs::<K>();
         }

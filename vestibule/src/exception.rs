@@ -1,6 +1,7 @@
 //! One exception, from [`Taken`] to [`Restored`]: a single value whose type names class and stage, consumed by every
 //! step.
 
+use crate::found::Found;
 use crate::masks::lower;
 use crate::*;
 use core::marker::PhantomData;
@@ -30,6 +31,8 @@ macro_rules! stages {
 stages! {
     /// Accounted for, nothing opened yet.
     Entered in Critical;
+    /// The same, on the interrupt stack.
+    OnIrqStack in Critical;
     /// In the body's context, before the body.
     Open<C> in C;
     /// In the body's context, after the body.
@@ -66,8 +69,9 @@ type AfterMask<'f, P, X> = Exception<'f, P, X, <<X as Class>::Counts as Accounti
 #[must_use = "the handler returns this"]
 pub struct Restored<'f, P: Port, X: Class>(PhantomData<(Same<'f>, Cpu<P::Kernel, Critical>, X)>);
 
-/// Where panics abort (every kernel), code in which an exception could be dropped on some path does not build.
-struct Unrestored<'f, X>(PhantomData<(Same<'f>, *mut X)>);
+/// What a checked build's exit compares. Where panics abort (every kernel), code in which an exception could be dropped on some
+/// path does not build.
+struct Unrestored<'f, X>(Option<Found>, PhantomData<(Same<'f>, *mut X)>);
 #[cfg(panic = "abort")]
 impl<X> Drop for Unrestored<'_, X> {
     #[inline(always)]
@@ -82,17 +86,18 @@ type Same<'f> = fn(&'f ()) -> &'f ();
 impl<'f, P: Port, X: Class> Taken<'f, P, X> {
     /// For the port's triage. Before: everything masked, `frame` complete and this exception's alone.
     pub fn claim(frame: &'f mut FrameOf<P::Kernel>, _key: KeyOf<P::Kernel>) -> Self {
-        Taken { frame, unrestored: Unrestored(PhantomData) }
+        Taken { frame, unrestored: Unrestored(None, PhantomData) }
     }
 
     /// Tells tracing and context tracking. The first thing after the vector (C15). After: watched; still `Critical`.
     #[inline(always)]
     pub fn enter(self) -> Exception<'f, P, X, Entered> {
         const { Row::of::<X>() };
-        let Taken { frame, unrestored } = self;
+        let Taken { frame, mut unrestored } = self;
         let cpu = Cpu::assume(Step::new());
         check_context::<P::Kernel, Critical>(1, X::NAME);
         let noted = X::Counts::note(&cpu, frame, Step::new());
+        unrestored.0 = <P::Kernel as Kernel>::Checks::ON.then(|| Found::now(&cpu));
         Exception { frame, noted, cpu, unrestored }
     }
 }
@@ -106,7 +111,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     /// The hardware is where stage `S` says. Nothing noted.
     fn of(frame: &'f mut FrameOf<P::Kernel>) -> Self {
         let (noted, cpu) = (Default::default(), Cpu::assume(Step::new()));
-        Exception { frame, noted, cpu, unrestored: Unrestored(PhantomData) }
+        Exception { frame, noted, cpu, unrestored: Unrestored(None, PhantomData) }
     }
 
     /// The hardware is where stage `To` says.
@@ -135,20 +140,28 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
+        if let Some(found) = &unrestored.0 {
+            found.check(&cpu, X::NAME);
+        }
         X::Counts::undo::<P::Kernel>(&cpu, noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
         let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }
 }
 
-impl<'f, P: Port, X: Class> Exception<'f, P, X, Entered> {
+impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     /// To what the body runs in, or begins in.
     #[inline(always)]
-    pub fn open(self) -> Exception<'f, P, X, Open<<X::Body as Body>::First>> {
+    pub fn open(self) -> Exception<'f, P, X, Open<<X::Body as Body>::First>>
+    where
+        X::Body: OpensAt<S>,
+    {
         <X::Body as Body>::First::open::<P>(self.frame, Step::new());
         self.at()
     }
+}
 
+impl<'f, P: Port, X: Class> Exception<'f, P, X, Entered> {
     /// Goes on, up to the mask, on the CPU's interrupt stack; comes back on the task's. Both switches happen with
     /// everything masked (C109), and nothing is prepared on that stack (C34).
     ///
@@ -157,7 +170,7 @@ impl<'f, P: Port, X: Class> Exception<'f, P, X, Entered> {
     #[inline(always)]
     pub fn on_irq_stack(
         self,
-        steps: impl for<'g> FnOnce(Exception<'g, P, X, Entered>) -> AfterMask<'g, P, X>,
+        steps: impl for<'g> FnOnce(Exception<'g, P, X, OnIrqStack>) -> AfterMask<'g, P, X>,
     ) -> AfterMask<'f, P, X> {
         let lent = &mut *self.frame;
         MachineOf::<P>::on_irq_stack(
@@ -322,6 +335,16 @@ fn check_body<P: Port, X: Class, C: Context>(found: Option<Level>, frame: &Frame
     check::<P::Kernel>(|| C::LEVEL.is_some() || inherited(), 6, X::NAME);
     check_context::<P::Kernel, C>(13, X::NAME);
 }
+
+/// Bodies that open at stage `S`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not open at `{S}`",
+    label = "a body opens once, after `enter`, and one that ends in `Hardirq` on the interrupt stack: `on_irq_stack`"
+)]
+pub trait OpensAt<S: Stage>: Body {}
+impl<C: Opens + AnyStack> OpensAt<Entered> for C {}
+impl<A: Opens + Fixed, B: Opens + Fixed + AnyStack> OpensAt<Entered> for Then<A, B> {}
+impl<B: Body> OpensAt<OnIrqStack> for B {}
 
 /// The one stage that prepares.
 #[diagnostic::on_unimplemented(

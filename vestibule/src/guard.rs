@@ -1,5 +1,6 @@
 //! Guards that a body takes from its token, and the one way to give the CPU away from inside a body.
 
+use crate::hooks::reschedule;
 use crate::*;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -27,7 +28,7 @@ impl<K: Kernel, C: Context> Cpu<K, C> {
         C: MaySleep,
     {
         mask_irqs::<K>();
-        let _back = K::Scheduler::schedule(Cpu::assume(Step::new()), Cause::new(Why::Asked));
+        reschedule::<K>(Why::Asked);
         open_irqs::<K>();
     }
 }
@@ -70,9 +71,8 @@ impl Guards for Atomic {
 
 fn preempt_now<K: Kernel>() {
     mask_irqs::<K>();
-    let mut cpu = Cpu::<K, NoIrq>::assume(Step::new());
-    while cpu.task_word().read::<K::Machine>().wants_preemption() {
-        cpu = K::Scheduler::schedule(cpu, Cause::new(Why::PreemptionEnabled));
+    while Cpu::<K, NoIrq>::assume(Step::new()).task_word().read::<K::Machine>().wants_preemption() {
+        reschedule::<K>(Why::PreemptionEnabled);
     }
     open_irqs::<K>();
 }

@@ -3,7 +3,7 @@
 use crate::cpu::{mask_irqs, open_irqs};
 use crate::hooks::check_context;
 use crate::word::{HARDIRQ, SOFTIRQ};
-use crate::{Cpu, Hardirq, Kernel, NoIrq, Softirqs, Step};
+use crate::{Atomic, Cpu, Hardirq, Kernel, NoIrq, Softirqs, Step};
 
 /// A device that always has more to do must not keep the task that it interrupted from running. What is left stays
 /// pending; the next interrupt's exit, the tick's at the latest, goes on.
@@ -31,6 +31,7 @@ fn run_softirqs<K: Kernel>() {
     for _ in 0..PASSES {
         open_irqs::<K>();
         let _back = K::Softirqs::run(Cpu::assume(Step::new()));
+        check_context::<K, Atomic>(13, "soft interrupts");
         mask_irqs::<K>();
         if !K::Softirqs::pending(&cpu) {
             break;

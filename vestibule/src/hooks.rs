@@ -151,6 +151,9 @@ pub struct Broken {
 pub trait Checks {
     /// Compiled in?
     const ON: bool;
+    /// The current task takes nothing along to user mode that it should have given back: no lock is held (C56). Asked when its
+    /// work is done, everything masked.
+    fn holds_nothing() -> bool;
     /// Hears of a broken rule. May stop the machine; if it returns, the exception goes on.
     fn broken(what: Broken);
 }
@@ -167,6 +170,14 @@ pub(crate) fn check<K: Kernel>(holds: impl FnOnce() -> bool, constraint: u16, at
 #[inline(always)]
 pub(crate) fn check_context<K: Kernel, C: Context>(constraint: u16, at: &'static str) {
     check::<K>(|| C::LEVEL.is_none_or(|level| K::Machine::level_in(level) == K::Machine::level()), constraint, at);
+}
+
+/// The scheduler, for a task that nothing keeps from it (C116), and back in the masks that it went in (C13).
+pub(crate) fn reschedule<K: Kernel>(why: Why) {
+    let cpu = Cpu::<K, NoIrq>::assume(Step::new());
+    check::<K>(|| cpu.task_word().counts() == 0, 116, "schedule");
+    let _back = K::Scheduler::schedule(cpu, Cause::new(why));
+    check_context::<K, NoIrq>(13, "schedule");
 }
 
 impl<K: Kernel> Scheduler<K> for () {
@@ -234,5 +245,8 @@ impl<K: Kernel> Softirqs<K> for () {
 
 impl Checks for () {
     const ON: bool = false;
+    fn holds_nothing() -> bool {
+        true
+    }
     fn broken(_: Broken) {}
 }

@@ -11,7 +11,7 @@
 //! The look is a pure read of the task's word. Another CPU may set a flag right after it: its interrupt stays pending
 //! until the return, which it then takes at once.
 
-use crate::hooks::check;
+use crate::hooks::{check, check_context, reschedule};
 use crate::masks::{lower, mask};
 use crate::*;
 
@@ -28,7 +28,7 @@ impl Prepares for Regular {
         }
         while wanted {
             lower::<P, Critical, NoIrq>();
-            schedule::<P>(Why::KernelExit(X::NAME));
+            reschedule::<P::Kernel>(Why::KernelExit(X::NAME));
             mask::<P, NoIrq>();
             wanted = look::<P>().wants_preemption();
         }
@@ -44,12 +44,13 @@ impl<U: FromUser> Prepares for U {
         loop {
             let work = look::<P>().work();
             if work.is_empty() {
+                check::<P::Kernel>(<P::Kernel as Kernel>::Checks::holds_nothing, 56, X::NAME);
                 return;
             }
             core::hint::cold_path();
             lower::<P, Critical, NoIrq>();
             if work.wants_schedule() {
-                schedule::<P>(Why::UserExit);
+                reschedule::<P::Kernel>(Why::UserExit);
             }
             if work.without_schedule().is_empty() {
                 mask::<P, NoIrq>();
@@ -67,11 +68,6 @@ fn look<P: Port>() -> Word {
     Cpu::<P::Kernel, Critical>::assume(Step::new()).task_word().read::<MachineOf<P>>()
 }
 
-fn schedule<P: Port>(why: Why) {
-    let _back =
-        <P::Kernel as Kernel>::Scheduler::schedule(Cpu::<P::Kernel, NoIrq>::assume(Step::new()), Cause::new(why));
-}
-
 /// Signals before the rest; work that raises a signal relies on the loop's next look (C54).
 #[inline(always)]
 fn run_user_work<P: Port>(work: Flags, frame: &mut FrameOf<P::Kernel>) {
@@ -85,6 +81,7 @@ fn run_user_work<P: Port>(work: Flags, frame: &mut FrameOf<P::Kernel>) {
     if work.any_of(Flags::OTHER) {
         let _back = <P::Kernel as Kernel>::UserWork::other(cpu, frame);
     }
+    check_context::<P::Kernel, Process>(13, "user work");
 }
 
 /// On every exit to interruptible code, preempting or not: a path that gets here unwatched, or on the wrong stack, is

@@ -32,6 +32,11 @@ impl CpuState {
         CpuState { watching: AtomicU64::new(1), nesting: AtomicU64::new(IN_KERNEL), irqs: AtomicU64::new(irqs::OFF) }
     }
 
+    /// How deep, for checks.
+    pub(crate) fn depth(&self) -> u64 {
+        self.nesting.load(Ordering::Relaxed)
+    }
+
     /// For other CPUs: odd if this CPU is watched now, and another value than before if it slept in between.
     pub fn snapshot(&self) -> u64 {
         self.watching.load(Ordering::SeqCst)

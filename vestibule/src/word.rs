@@ -14,7 +14,7 @@
 //! another CPU's. Every change is one atomic operation: a remote flag never gets lost in a local count.
 
 use crate::Machine;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// One task's counts and flags.
 pub struct TaskWord(AtomicU64);
@@ -163,6 +163,11 @@ impl TaskWord {
     /// One read.
     pub fn read<M: Machine>(&self) -> Word {
         Word(M::load(&self.0))
+    }
+
+    /// All that it counts, for checks, by the CPU that runs the task or while none does.
+    pub fn counts(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) & COUNTS
     }
 
     /// Sets flags, from any CPU. Whoever sets one of another CPU's task also interrupts that CPU, after this.

@@ -56,6 +56,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "a lock that is taken along to user mode is found",
+        cpus: 1,
+        command_line: "preempt=full bug=kept-lock -- hello",
+        lines: &["constraint C56 is broken at el0_svc"],
+        status: 1,
+    },
+    BootTest {
         name: "system calls and faults in a row",
         cpus: 2,
         command_line: "preempt=full -- count 100",

@@ -170,6 +170,8 @@ pub struct State {
     pub pending: Vec<Exception>,
     pub taken: usize,
     pub softirqs: u32,
+    /// The kernel has a lock, says its check.
+    pub holds_lock: bool,
     /// Who traces system calls keeps them from being made.
     pub tracer_skips: bool,
     pub faults: Faults,

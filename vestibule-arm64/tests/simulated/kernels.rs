@@ -224,6 +224,9 @@ impl<K: Kernel<Machine: Machine<Frame = Frame>>> Softirqs<K> for Recorded {
 
 impl Checks for Recorded {
     const ON: bool = true;
+    fn holds_nothing() -> bool {
+        with(|state| !state.holds_lock)
+    }
     fn broken(what: Broken) {
         with(|state| state.broken(what));
         step(format!("!! C{} at {}", what.constraint, what.at));

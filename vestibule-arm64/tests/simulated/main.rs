@@ -24,6 +24,7 @@ mod scenario;
 mod steps;
 
 mod breakpoints;
+mod broken_bodies;
 mod broken_rules;
 mod fatal;
 mod from_kernel;
@@ -40,5 +41,4 @@ mod sweep;
 mod tags;
 mod task_switch;
 mod traced;
-mod unseen;
 mod user_work;

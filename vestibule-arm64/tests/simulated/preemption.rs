@@ -73,6 +73,7 @@ fn an_abort_preempts() {
           DAIFClr DA
           schedule KernelExit("el1_abort") [..IF] on the task stack
           word clears resched resched-lazy
+          read DAIF
           DAIFSet DAIF
           load word
           read DAIF

@@ -72,6 +72,7 @@ fn reschedule() {
           DAIFClr DA
           schedule UserExit [..IF] on the task stack
           word clears resched resched-lazy
+          read DAIF
           DAIFSet DAIF
           load word
           load thread.fpsimd.loaded_by

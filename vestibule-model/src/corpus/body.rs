@@ -205,7 +205,7 @@ handlers! {
     };
 
     HandlerOnTaskStack for El1Irq = |taken| {
-        let x = taken.enter();
+        let x: At<'_, _, vestibule::OnIrqStack> = forge::at(taken.enter());
         ran(x.open()).mask().prepare().restore()
     };
 

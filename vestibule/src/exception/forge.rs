@@ -31,7 +31,7 @@ pub fn exception<'f, P: Port, X: Class, S: Stage>(
     frame: &'f mut FrameOf<P::Kernel>,
     noted: <X::Counts as Accounting>::Noted,
 ) -> Exception<'f, P, X, S> {
-    Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored: Unrestored(PhantomData) }
+    Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored: Unrestored(None, PhantomData) }
 }
 
 /// A body of any class, traced or not.

@@ -59,6 +59,9 @@ thread_local! {
 
 impl Checks for ToyKernel {
     const ON: bool = true;
+    fn holds_nothing() -> bool {
+        true
+    }
     fn broken(what: Broken) {
         BROKEN.with_borrow_mut(|broken| broken.push(what));
     }
@@ -99,14 +102,14 @@ pub fn interrupt(
     taken: Taken<'_, ToyPort, Interrupt>,
     body: impl FnOnce(Cpu<ToyKernel, Hardirq>, &mut Frame) -> Cpu<ToyKernel, Hardirq>,
 ) -> Restored<'_, ToyPort, Interrupt> {
-    taken.enter().open().run_hardirq(body).finish()
+    taken.enter().on_irq_stack(|x| x.open().run_hardirq(body).mask()).prepare().restore()
 }
 
 pub fn user_interrupt(
     taken: Taken<'_, ToyPort, UserInterrupt>,
     body: impl FnOnce(Cpu<ToyKernel, Hardirq>, &mut Frame) -> Cpu<ToyKernel, Hardirq>,
 ) -> Restored<'_, ToyPort, UserInterrupt> {
-    taken.enter().open().run_hardirq(body).finish()
+    taken.enter().on_irq_stack(|x| x.open().run_hardirq(body).mask()).prepare().restore()
 }
 
 pub fn call(

@@ -12,6 +12,7 @@ use crate::errno;
 use crate::files::file::{At, Wait};
 use crate::files::open::OpenFile;
 use crate::files::stat::{Type, checked_size};
+use crate::planted::Bug;
 use crate::reference::Cpu;
 use crate::task::Task;
 use crate::user_copy::{read_user, write_user};
@@ -130,6 +131,9 @@ fn read_pieces(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Se
 }
 
 fn write_from(cpu: &mut Cpu<ProcessContext>, open: &OpenFile, segments: &mut Segments, place: Option<u64>) -> Result {
+    if Bug::KeptLock.is_planted() {
+        core::mem::forget(open.position.lock(cpu));
+    }
     if !open.file.has_places() {
         return match place {
             None => write_pieces(cpu, open, segments, At::Place(0)),

@@ -239,6 +239,9 @@ impl Bodies for Reference {
         if Bug::SerrorMasks.is_planted() {
             frame.pstate |= u64::from(A) << DAIF_SHIFT;
         }
+        if Bug::SerrorLocks.is_planted() {
+            drop(Task::current(&cpu).restart.lock());
+        }
         cpu
     }
 

@@ -1,6 +1,7 @@
 //! A spin lock that masks interrupts while held, for data that interrupt handlers may reach too.
 //!
-//! Not for code that may run in an NMI: an NMI that waits for the code it interrupted waits for ever.
+//! Not for code that may run in an NMI: an NMI that waits for the code it interrupted waits for ever. A checked build does not let
+//! it wait (C83).
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
@@ -9,9 +10,11 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::{GuardNoSend, RawMutex};
 
-use vestibule::IrqsSaved;
+use vestibule::{Broken, Checks as _, IrqsSaved};
+use vestibule_arm64::Hardware as _;
 
-use crate::reference::Reference;
+use crate::reference::{Hardware, Loud, Machine, Reference};
+use crate::task::Task;
 
 /// Mutual exclusion between CPUs and against this CPU's interrupts.
 pub type IrqLock<T> = lock_api::Mutex<RawIrqLock, T>;
@@ -38,6 +41,7 @@ unsafe impl RawMutex for RawIrqLock {
     type GuardMarker = GuardNoSend;
 
     fn lock(&self) {
+        check_waits();
         while !self.try_lock() {
             while self.locked.load(Ordering::Relaxed) {
                 spin_loop();
@@ -60,5 +64,15 @@ unsafe impl RawMutex for RawIrqLock {
         let saved = unsafe { (*self.saved.get()).assume_init_read() };
         self.locked.store(false, Ordering::Release);
         drop(saved);
+    }
+}
+
+/// Whoever waits for a lock here is not in the middle of what may hold it.
+#[inline(always)]
+fn check_waits() {
+    let counts_as_nmi = || !Hardware::current().is_null() && Task::running().word().read::<Machine>().nmis() != 0;
+    if cfg!(feature = "checked") && counts_as_nmi() {
+        core::hint::cold_path();
+        Loud::broken(Broken { constraint: 83, at: "a lock" });
     }
 }

@@ -57,7 +57,14 @@ pub const SHIM_TESTS: &[BootTest] = &[
         name: "an SError after which SErrors are masked is found",
         cpus: 2,
         command_line: "preempt=full bug=serror-masks -- serrors survived",
-        lines: &["an SError left a trace", "constraint C13 is broken at el0_svc"],
+        lines: &["constraint C45 is broken at el1_serror"],
+        status: 1,
+    },
+    BootTest {
+        name: "an SError whose body waits for a lock is found",
+        cpus: 2,
+        command_line: "preempt=full bug=serror-locks -- serrors survived",
+        lines: &["constraint C83 is broken at a lock", "hardirq 2, NMI 2;"],
         status: 1,
     },
     BootTest {

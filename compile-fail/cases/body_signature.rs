@@ -21,7 +21,7 @@ impl Kernel for ThisKernel {
 impl Bodies for ThisKernel {
     type Backend = Daif<NoCpu>;
     type Controller = GicV3<Daif<NoCpu>>;
-    fn die(_: &'static str, _: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, _: &'static str, _: &Frame) -> ! {
         loop {}
     }
     #[cfg(bad = "syscall")]

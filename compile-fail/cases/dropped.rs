@@ -13,7 +13,7 @@ use support::*;
 pub fn abort(taken: Taken<'_, SomePort, El1Abort>) -> Option<Restored<'_, SomePort, El1Abort>> {
     let x = taken.enter().open().run(SomeKernel::kernel_abort);
     if x.frame().pc == 0 {
-        SomeKernel::die("a path that ends here", x.frame());
+        vestibule_arm64::die::<SomeKernel>("a path that ends here", &mut x.frame().clone());
     }
     #[cfg(bad = "on_one_path")]
     if x.frame().fault_address == 0 {

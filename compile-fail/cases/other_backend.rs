@@ -23,7 +23,7 @@ impl Kernel for ThisKernel {
 impl Bodies for ThisKernel {
     type Backend = Pmr<NoCpu>;
     type Controller = GicV3<Pmr<NoCpu>>;
-    fn die(_: &'static str, _: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, _: &'static str, _: &Frame) -> ! {
         loop {}
     }
 }

@@ -29,7 +29,7 @@ impl Bodies for SomeKernel {
     type Backend = Daif<NoCpu>;
     type Controller = GicV3<Daif<NoCpu>>;
 
-    fn die(_: &'static str, _: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, _: &'static str, _: &Frame) -> ! {
         loop {}
     }
 }

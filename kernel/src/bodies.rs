@@ -50,7 +50,7 @@ impl Bodies for Reference {
         mte::report(percpu::boot_index(), fault);
     }
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         report::last_words(what, frame)
     }
 

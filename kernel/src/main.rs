@@ -96,6 +96,7 @@ mod gic;
 mod hardware_capabilities;
 #[cfg(target_os = "none")]
 mod heap;
+#[cfg(target_os = "none")]
 mod held;
 #[cfg(target_os = "none")]
 mod instruction_cache;

@@ -82,7 +82,7 @@ macro_rules! kernel {
             type Controller = GicV3<B>;
 
             #[inline(always)]
-            fn die(what: &'static str, frame: &Frame) -> ! {
+            fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
                 hooks::die(what, frame)
             }
             #[inline(always)]

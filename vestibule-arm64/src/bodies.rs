@@ -2,11 +2,12 @@
 
 use crate::breakpoints::{self, Hit, Kind};
 use crate::controller::Line;
+use crate::machine::Key;
 use crate::serror::{Goes, Severity};
 use crate::tags::KernelFault;
-use crate::{Arm64, Backend, Frame, Hardware, InterruptController, noinstr, step, syndrome};
+use crate::{Arm64, Backend, Frame, Hardware, InterruptController, el1, noinstr, step, syndrome};
 use core::marker::PhantomData;
-use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process};
+use vestibule::{Acknowledged, Cpu, Critical, Error, Hardirq, Inherit, Kernel, NoIrq, NoNmi, Port, Process, Taken};
 
 /// A kernel's bodies. Each gets the context that its class promises and gives it back. What a kernel does not supply is
 /// fatal.
@@ -33,15 +34,16 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
             KernelFault::Interrupted(frame) | KernelFault::Exit(frame) => frame,
             KernelFault::Switch => &switched,
         };
-        Self::die("an access of the kernel failed a tag check", frame)
+        die::<Self>("an access of the kernel failed a tag check", &mut frame.clone())
     }
 
-    /// Nobody can go on. Everything masked, counted as NMI-like; the task's stack may be gone.
-    fn die(what: &'static str, frame: &Frame) -> !;
+    /// Nobody can go on. Counted as NMI-like, with everything masked but perhaps debug exceptions; the task's stack may be gone. A body
+    /// comes here by [`die`].
+    fn die(dying: Dying<Self>, what: &'static str, frame: &Frame) -> !;
 
     /// A system call: number in X8, arguments in X0 to X5, result in X0.
     fn syscall(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("system call", frame)
+        die::<Self>("system call", frame)
     }
     /// A system call was not run, because an asynchronous tag check had failed before it; after the work that
     /// [`tags::FAULT`](crate::tags::FAULT) asks for it is made again.
@@ -50,41 +52,41 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     }
     /// A data or instruction abort of user mode. [`Frame::fault_address`] is valid.
     fn user_abort(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("user abort", frame)
+        die::<Self>("user abort", frame)
     }
     /// A data or instruction abort of the kernel, in whatever it was. [`Frame::fault_address`] is valid.
     fn kernel_abort(_cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        Self::die("kernel abort", frame)
+        die::<Self>("kernel abort", frame)
     }
     /// BRK in user mode.
     fn user_brk(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("user BRK", frame)
+        die::<Self>("user BRK", frame)
     }
     /// One instruction of user mode was executed, as [`step::begin`](crate::step::begin) asked for. From here on the task is not
     /// stepped, unless that is asked for again.
     fn user_step(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("software step in user mode", frame)
+        die::<Self>("software step in user mode", frame)
     }
     /// A breakpoint of user mode came before its instruction, with everything masked and preemption off; which one it is,
     /// [`hit`](crate::breakpoints::hit) says. If somebody is told, that is [`user_hit`](Bodies::user_hit).
     fn user_breakpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
-        Self::die("breakpoint in user mode", frame)
+        die::<Self>("breakpoint in user mode", frame)
     }
     /// A watchpoint, before the access. [`Frame::fault_address`] is valid.
     fn user_watchpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> (Cpu<Self, Critical>, Hit) {
-        Self::die("watchpoint in user mode", frame)
+        die::<Self>("watchpoint in user mode", frame)
     }
     /// A breakpoint or a watchpoint that somebody is to be told of: what is left to do, with everything open.
     fn user_hit(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("breakpoint in user mode", frame)
+        die::<Self>("breakpoint in user mode", frame)
     }
     /// A breakpoint of the kernel came before its instruction, with everything masked throughout. The instruction is executed next.
     fn kernel_breakpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        Self::die("breakpoint in the kernel", frame)
+        die::<Self>("breakpoint in the kernel", frame)
     }
     /// A watchpoint, before the access. [`Frame::fault_address`] is valid.
     fn kernel_watchpoint(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        Self::die("watchpoint in the kernel", frame)
+        die::<Self>("watchpoint in the kernel", frame)
     }
     /// The kernel's instruction has been executed that one of those came before.
     fn kernel_step(cpu: Cpu<Self, Critical>, _frame: &mut Frame) -> Cpu<Self, Critical> {
@@ -92,24 +94,24 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     }
     /// BRK in the kernel, with everything masked throughout.
     fn kernel_brk(_cpu: Cpu<Self, Critical>, frame: &mut Frame) -> Cpu<Self, Critical> {
-        Self::die("kernel BRK", frame)
+        die::<Self>("kernel BRK", frame)
     }
     /// An undefined instruction of user mode.
     fn user_undefined(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("undefined instruction in user mode", frame)
+        die::<Self>("undefined instruction in user mode", frame)
     }
     /// An undefined instruction of the kernel.
     fn kernel_undefined(_cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
-        Self::die("undefined instruction in the kernel", frame)
+        die::<Self>("undefined instruction in the kernel", frame)
     }
     /// An interrupt that was acknowledged and ends afterwards, on the interrupt stack.
     fn interrupt(_cpu: Cpu<Self, Hardirq>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, Hardirq> {
-        Self::die("interrupt", frame)
+        die::<Self>("interrupt", frame)
     }
     /// An NMI that was acknowledged and ends afterwards. May have come in the middle of anything that is not an NMI itself: no
     /// locks, no wake-ups (C83). What has to be done with them waits for an interrupt that this raises on this CPU.
     fn nmi(_cpu: Cpu<Self, NoNmi>, _interrupt: u32, frame: &mut Frame) -> Cpu<Self, NoNmi> {
-        Self::die("NMI", frame)
+        die::<Self>("NMI", frame)
     }
     /// An SError that what was interrupted goes on after: corrected or restartable. May have come in the middle of anything: no locks,
     /// no wake-ups.
@@ -119,11 +121,11 @@ pub trait Bodies: Kernel<Machine = Arm64<Self::Backend>> {
     /// An SError that concerns the interrupted user mode alone, which cannot go on as it is: ends the task, if it does not put right
     /// what is wrong.
     fn user_serror(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("SError in user mode", frame)
+        die::<Self>("SError in user mode", frame)
     }
     /// A synchronous exception of user mode that no class is for: puts right what it came of, tells the task, or ends it.
     fn user_unhandled(_cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
-        Self::die("unhandled exception in user mode", frame)
+        die::<Self>("unhandled exception in user mode", frame)
     }
     /// A new task runs for the first time: lets go of what the scheduler held while it switched.
     fn finish_switch(cpu: Cpu<Self, NoIrq>) -> Cpu<Self, NoIrq> {
@@ -215,8 +217,34 @@ pub(crate) fn kernel_step<K: Bodies>(cpu: Cpu<K, Critical>, frame: &mut Frame) -
 noinstr! {
     #[cold]
     #[inline(never)]
-    fn not_asked_for<K: Bodies>(frame: &Frame) -> ! {
-        K::die("software step in the kernel, which nobody asked for", frame)
+    fn not_asked_for<K: Bodies>(frame: &mut Frame) -> ! {
+        // SAFETY: a step of the kernel is masked throughout, and nobody goes on.
+        let key = unsafe { Key::new() };
+        el1::die::<On<K>>(Taken::claim(frame, key), "software step in the kernel, which nobody asked for")
+    }
+
+    /// For a body that cannot go on after what `frame` says, whatever its context, and whatever it counts as. After: everything masked,
+    /// counted as NMI-like, so watched, and not a word printed yet (C87).
+    #[cold]
+    #[inline(never)]
+    pub fn die<K: Bodies>(what: &'static str, frame: &mut Frame) -> ! {
+        // SAFETY: nothing opens again, and whoever has a token never goes on.
+        let key = unsafe {
+            K::Backend::nmis_off();
+            K::Backend::close_for_switch();
+            Key::new()
+        };
+        el1::die::<On<K>>(Taken::claim(frame, key), what)
+    }
+}
+
+/// Who dies is counted as NMI-like already: nobody but the port can say so (C87).
+pub struct Dying<K>(PhantomData<*mut K>);
+
+impl<K> Dying<K> {
+    /// Before: counted so.
+    pub(crate) const fn counted() -> Self {
+        Dying(PhantomData)
     }
 }
 
@@ -240,7 +268,7 @@ pub(crate) fn syscall_again<K: Bodies>(cpu: Cpu<K, Process>, frame: &mut Frame) 
 pub(crate) fn serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> Cpu<K, Error> {
     match goes::<K>(frame) {
         Goes::On => K::serror_corrected(cpu, frame),
-        Goes::Away | Goes::Down => K::die("uncorrected SError", frame),
+        Goes::Away | Goes::Down => K::die(Dying::counted(), "uncorrected SError", frame),
     }
 }
 
@@ -250,7 +278,7 @@ pub(crate) fn user_serror<K: Bodies>(cpu: Cpu<K, Error>, frame: &mut Frame) -> C
     match goes::<K>(frame) {
         Goes::On => K::serror_corrected(cpu, frame),
         Goes::Away => cpu,
-        Goes::Down => K::die("uncorrected SError", frame),
+        Goes::Down => K::die(Dying::counted(), "uncorrected SError", frame),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Handlers of what comes from the kernel. Each shows in one place what is opened and what is closed.
 
-use crate::bodies::{self, Arm64Port, Bodies};
+use crate::bodies::{self, Arm64Port, Bodies, Dying};
 use crate::breakpoints::Kind;
 use crate::classes::{
     El1Abort, El1Breakpoint, El1Brk, El1Fiq, El1Irq, El1Nmi, El1Serror, El1Step, El1Undefined, El1Watchpoint, Fatal,
@@ -136,6 +136,6 @@ noinstr! {
     #[inline(never)]
     pub(crate) fn die<P: Arm64Port>(taken: Taken<'_, P, Fatal>, what: &'static str) -> ! {
         let x = taken.enter();
-        <P as Port>::Kernel::die(what, x.frame())
+        <P as Port>::Kernel::die(Dying::counted(), what, x.frame())
     }
 }

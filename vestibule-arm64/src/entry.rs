@@ -245,7 +245,7 @@ fn put_back_user<P: Arm64Port>(frame: &Frame) {
 /// The handler of class `X`, and nothing that is not its own exit.
 #[inline(always)]
 fn take<P: Arm64Port, X: Class>(frame: &mut Frame, handler: impl FnOnce(Taken<'_, P, X>) -> Restored<'_, P, X>) {
-    let found = returns::found(frame);
+    let found = returns::found::<P>(frame);
     // SAFETY: only the functions of this module call this, and everything is masked when they begin.
     leave(handler(Taken::claim(frame, unsafe { Key::new() })));
     returns::check::<P, X>(found, frame);

@@ -114,7 +114,7 @@ mod vectors;
 
 pub use allint::AllInt;
 pub use backend::{Backend, Daif, Nmis};
-pub use bodies::{Arm64Port, Bodies, On};
+pub use bodies::{Arm64Port, Bodies, Dying, On, die};
 pub use controller::{Fiq, GicV3, InterruptController, Irq, Line};
 pub use frame::{Frame, NO_SYSCALL};
 pub use hardware::Hardware;

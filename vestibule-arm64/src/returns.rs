@@ -20,8 +20,8 @@ pub(crate) const USER: u64 = pstate::USER;
 
 /// What came.
 #[inline(always)]
-pub(crate) fn found(frame: &Frame) -> u64 {
-    frame.pstate & DECIDES
+pub(crate) fn found<P: Arm64Port>(frame: &Frame) -> u64 {
+    if <P::Kernel as Kernel>::Checks::ON { frame.pstate & DECIDES } else { 0 }
 }
 
 /// And what goes: no body has changed it (C45, C60).

@@ -75,7 +75,7 @@ impl<S: Kind> Bodies for Mine<S> {
     type Backend = Daif<Simulated>;
     type Controller = GicV3<Daif<Simulated>>;
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
     }
     fn syscall(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {

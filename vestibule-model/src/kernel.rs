@@ -215,7 +215,7 @@ impl<F: Flavour> Bodies for Reference<F> {
         tagging::told(fault);
     }
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         crate::observe::dies(what, frame)
     }
 

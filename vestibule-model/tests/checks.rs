@@ -49,7 +49,7 @@ impl<const WITH: u16> Bodies for Wrong<WITH> {
     type Backend = Daif<Simulated>;
     type Controller = GicV3<Daif<Simulated>>;
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
     }
     fn syscall(mut cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {

@@ -153,7 +153,7 @@ impl Bodies for Bare {
     type Backend = Daif<Simulated>;
     type Controller = GicV3<Daif<Simulated>>;
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
     }
     fn syscall(cpu: Cpu<Self, Process>, frame: &mut Frame) -> Cpu<Self, Process> {
@@ -200,7 +200,7 @@ impl<C: Checks + 'static, const ERRORS: usize> Bodies for Deep<C, ERRORS> {
     type Backend = Daif<Simulated>;
     type Controller = GicV3<Daif<Simulated>>;
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         dies(what, frame)
     }
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {

@@ -1,7 +1,7 @@
 //! One exception, from [`Taken`] to [`Restored`]: a single value whose type names class and stage, consumed by every
 //! step.
 
-use crate::found::Found;
+use crate::found::{Found, Noted};
 use crate::masks::lower;
 use crate::*;
 use core::marker::PhantomData;
@@ -56,7 +56,7 @@ pub struct Taken<'f, P: Port, X: Class> {
 #[must_use = "an exception ends with `restore`, and the handler returns what that gives"]
 pub struct Exception<'f, P: Port, X: Class, S: Stage> {
     frame: &'f mut FrameOf<P::Kernel>,
-    noted: <X::Counts as Accounting>::Noted,
+    noted: Noted<X::Counts>,
     cpu: Cpu<P::Kernel, S::Context>,
     unrestored: Unrestored<'f, X>,
 }
@@ -69,9 +69,8 @@ type AfterMask<'f, P, X> = Exception<'f, P, X, <<X as Class>::Counts as Accounti
 #[must_use = "the handler returns this"]
 pub struct Restored<'f, P: Port, X: Class>(PhantomData<(Same<'f>, Cpu<P::Kernel, Critical>, X)>);
 
-/// What a checked build's exit compares. Where panics abort (every kernel), code in which an exception could be dropped on some
-/// path does not build.
-struct Unrestored<'f, X>(Option<Found>, PhantomData<(Same<'f>, *mut X)>);
+/// Where panics abort (every kernel), code in which an exception could be dropped on some path does not build.
+struct Unrestored<'f, X>(PhantomData<(Same<'f>, *mut X)>);
 #[cfg(panic = "abort")]
 impl<X> Drop for Unrestored<'_, X> {
     #[inline(always)]
@@ -86,18 +85,18 @@ type Same<'f> = fn(&'f ()) -> &'f ();
 impl<'f, P: Port, X: Class> Taken<'f, P, X> {
     /// For the port's triage. Before: everything masked, `frame` complete and this exception's alone.
     pub fn claim(frame: &'f mut FrameOf<P::Kernel>, _key: KeyOf<P::Kernel>) -> Self {
-        Taken { frame, unrestored: Unrestored(None, PhantomData) }
+        Taken { frame, unrestored: Unrestored(PhantomData) }
     }
 
     /// Tells tracing and context tracking. The first thing after the vector (C15). After: watched; still `Critical`.
     #[inline(always)]
     pub fn enter(self) -> Exception<'f, P, X, Entered> {
         const { Row::of::<X>() };
-        let Taken { frame, mut unrestored } = self;
+        let Taken { frame, unrestored } = self;
         let cpu = Cpu::assume(Step::new());
         check_context::<P::Kernel, Critical>(1, X::NAME);
         let noted = X::Counts::note(&cpu, frame, Step::new());
-        unrestored.0 = <P::Kernel as Kernel>::Checks::ON.then(|| Found::now(&cpu));
+        let noted = Noted { noted, found: <P::Kernel as Kernel>::Checks::ON.then(|| Found::now(&cpu)) };
         Exception { frame, noted, cpu, unrestored }
     }
 }
@@ -109,12 +108,14 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     }
 
     /// The hardware is where stage `S` says. Nothing noted.
+    #[inline(always)]
     fn of(frame: &'f mut FrameOf<P::Kernel>) -> Self {
-        let (noted, cpu) = (Default::default(), Cpu::assume(Step::new()));
-        Exception { frame, noted, cpu, unrestored: Unrestored(None, PhantomData) }
+        let (noted, cpu) = (Noted { noted: Default::default(), found: None }, Cpu::assume(Step::new()));
+        Exception { frame, noted, cpu, unrestored: Unrestored(PhantomData) }
     }
 
     /// The hardware is where stage `To` says.
+    #[inline(always)]
     fn at<To: Stage>(self) -> Exception<'f, P, X, To> {
         let Exception { frame, noted, unrestored, .. } = self;
         Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored }
@@ -127,7 +128,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
         S: MayPrepare,
         X::Counts: Prepares,
     {
-        X::Counts::prepare::<P, X>(&self.noted, self.frame, Step::new());
+        X::Counts::prepare::<P, X>(&self.noted.noted, self.frame, Step::new());
         self.at()
     }
 
@@ -140,10 +141,10 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
-        if let Some(found) = &unrestored.0 {
+        if let Some(found) = noted.found {
             found.check(&cpu, X::NAME);
         }
-        X::Counts::undo::<P::Kernel>(&cpu, noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
+        X::Counts::undo::<P::Kernel>(&cpu, noted.noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
         let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }

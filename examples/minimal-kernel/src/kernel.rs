@@ -48,7 +48,7 @@ impl Bodies for Minimal {
         cpu
     }
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         panic!("{what} at {:#x}, syndrome {:#x}", frame.pc, frame.syndrome)
     }
 }

@@ -112,7 +112,7 @@ fn watchpoint<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
     let believed_on = enter_anywhere::<TRACKED>(PREEMPT);
     if !breakpoints::is_stepped_in_kernel() {
-        not_asked_for(frame);
+        not_asked_for::<TRACKED, BACKEND>(frame);
     }
     hooks::body_kernel_step(frame);
     breakpoints::resume_in_kernel(frame);
@@ -122,8 +122,8 @@ fn step<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) {
 #[unsafe(link_section = ".noinstr.text")]
 #[cold]
 #[inline(never)]
-fn not_asked_for(frame: &Frame) -> ! {
-    hooks::die("software step in the kernel, which nobody asked for", frame)
+fn not_asked_for<const TRACKED: bool, const BACKEND: u8>(frame: &mut Frame) -> ! {
+    die::<TRACKED, BACKEND>(frame, "software step in the kernel, which nobody asked for")
 }
 
 #[unsafe(link_section = ".noinstr.text")]

@@ -24,6 +24,11 @@ pub const fn key() -> Key {
     unsafe { Key::new() }
 }
 
+/// Whether it is counted or not.
+pub const fn dying<K>() -> crate::Dying<K> {
+    crate::Dying::counted()
+}
+
 /// ELR and SPSR into the frame.
 pub fn capture<P: Arm64Port>(frame: &mut Frame) {
     frame.capture::<HardwareOf<P>>();

@@ -205,7 +205,7 @@ fn stack_overflow_that_an_interrupt_finds() {
 /// What a kernel does not supply is fatal.
 mod bodies {
     use super::*;
-    use crate::scenario::die;
+    use crate::scenario::{current_word, die};
     use vestibule::Kernel;
     use vestibule_arm64::{Arm64, Bodies, Daif, Frame, GicV3};
 
@@ -223,8 +223,9 @@ mod bodies {
     impl Bodies for Bare {
         type Backend = Daif<Simulated>;
         type Controller = GicV3<Daif<Simulated>>;
-        fn die(what: &'static str, _: &Frame) -> ! {
-            crate::cpu::step(format!("die of {what}"));
+        fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, _: &Frame) -> ! {
+            let (masks, word) = (with(|state| state.masks()), current_word());
+            crate::cpu::step(format!("die of {what} [{masks}], NMI {}", word.nmis()));
             die()
         }
     }
@@ -259,16 +260,16 @@ mod bodies {
         ];
         let died: String = died.iter().map(Report::kernel).collect();
         expect![[r#"
-              die of kernel abort
-              die of undefined instruction in the kernel
-              die of kernel BRK
-              die of interrupt
-              die of system call
-              die of user abort
-              die of undefined instruction in user mode
-              die of user BRK
-              die of unhandled exception in user mode
-              die of interrupt
+            die of kernel abort [DAIF], NMI 1
+            die of undefined instruction in the kernel [DAIF], NMI 1
+            die of kernel BRK [DAIF], NMI 1
+            die of interrupt [DAIF], NMI 1
+            die of system call [DAIF], NMI 1
+            die of user abort [DAIF], NMI 1
+            die of undefined instruction in user mode [DAIF], NMI 1
+            die of user BRK [DAIF], NMI 1
+            die of unhandled exception in user mode [DAIF], NMI 1
+            die of interrupt [DAIF], NMI 1
         "#]]
         .assert_eq(&died);
         // A corrected error is none to die of.

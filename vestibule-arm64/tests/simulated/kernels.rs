@@ -106,7 +106,7 @@ impl<F: Flavour> Bodies for Test<F> {
         runs(&format!("tag fault of {by}"));
     }
 
-    fn die(what: &'static str, frame: &Frame) -> ! {
+    fn die(_: vestibule_arm64::Dying<Self>, what: &'static str, frame: &Frame) -> ! {
         let without = if frame.syndrome == 0 { ", which has no syndrome," } else { "" };
         runs(&format!("die of {what}{without}"));
         die()

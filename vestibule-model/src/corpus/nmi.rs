@@ -238,7 +238,7 @@ handlers! {
 unsafe extern "C" fn reports_at_once(frame: &mut Frame) {
     port::capture::<P>(frame);
     port::capture_syndrome::<P>(frame);
-    K::die("kernel stack overflow", frame)
+    K::die(port::dying(), "kernel stack overflow", frame)
 }
 
 unsafe extern "C" fn opens_and_reports(frame: &mut Frame) {
@@ -247,7 +247,7 @@ unsafe extern "C" fn opens_and_reports(frame: &mut Frame) {
     port::take(frame, |taken: Taken<'_, P, El1Serror>| {
         let x = taken.enter();
         B::lower::<Critical, Error>(forge::step());
-        K::die("kernel stack overflow", x.frame())
+        K::die(port::dying(), "kernel stack overflow", x.frame())
     });
 }
 

@@ -92,15 +92,6 @@ pub const PERMITS: &[Permit] = &[
         calls: Some("Bodies for kernel::reference::Reference>::kernel_step"),
         ..BODY
     },
-    Permit {
-        kind: None,
-        rule: Rule::OrdinaryCode,
-        phases: &[Phase::Entering],
-        by: "vestibule_arm64::bodies::not_asked_for",
-        calls: Some("Bodies for kernel::reference::Reference>::die"),
-        comes_back: false,
-        reason: "a step that nobody asked for: watched already, and never comes back",
-    },
 ];
 
 /// Of an exception that is served masked throughout; who calls it, and what it is called, is to be named.

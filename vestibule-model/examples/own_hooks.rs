@@ -22,7 +22,7 @@ use vestibule_model::observe::{Promise, dies, scheduling, within};
 use vestibule_model::op::Op;
 use vestibule_model::step::{choose, step};
 use vestibule_model::timeline::{Timeline, legend};
-use vestibule_model::world::{IDLE, Limits, with};
+use vestibule_model::world::{IDLE, Limits, Reductions, with};
 
 // 1. The kernel with the bug, and the one without.
 

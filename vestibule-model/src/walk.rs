@@ -75,7 +75,7 @@ impl Walk {
         });
         self.fibers.begin(first, run);
         match jobs {
-            [job] if job.open.position == FIRST.position => self.to_the_end(),
+            [job] if job.open.position == FIRST.position => self.run_out(),
             [job, ..] => {
                 with(|world| world.oracle.wait_at(job.question(0)));
                 self.go_on();
@@ -113,7 +113,7 @@ impl Walk {
                     let last = rest.is_empty() && chosen == 16 - job.open.answers.leading_zeros() as u8;
                     self.keep_or_put_back(&mut is_kept, again || !last, question, decisions);
                     with(|world| world.oracle.answer(chosen, None));
-                    self.to_the_end();
+                    self.run_out();
                 }
                 jobs = rest;
                 continue;
@@ -145,7 +145,7 @@ impl Walk {
     }
 
     /// From here on nothing comes.
-    fn to_the_end(&mut self) {
+    fn run_out(&mut self) {
         assert_eq!(self.fibers.go_on(), Pause::Over, "it was asked for nothing more");
         let (outcome, found) = (&mut self.outcome, &mut self.found);
         with(|world| {

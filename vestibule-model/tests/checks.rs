@@ -13,7 +13,7 @@ use vestibule_model::family::Family;
 use vestibule_model::hardware::Simulated;
 use vestibule_model::kernel::{Chooses, Everything, PortOf};
 use vestibule_model::observe::{Promise, dies, scheduling, within};
-use vestibule_model::world::{IRQ_STACK, Limits, with};
+use vestibule_model::world::{IRQ_STACK, Limits, Reductions, with};
 
 /// What is wrong with it: the constraint.
 struct Wrong<const WITH: u16>;

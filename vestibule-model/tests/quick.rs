@@ -26,7 +26,7 @@ use vestibule_model::hardware::Simulated;
 use vestibule_model::kernel::Chooses;
 use vestibule_model::observe::{Promise, dies, within};
 use vestibule_model::vector::take;
-use vestibule_model::world::{Limits, with};
+use vestibule_model::world::{Limits, Reductions, with};
 
 /// All that comes in one execution, with states and without.
 const EVENTS: [u32; 2] = [4, 3];

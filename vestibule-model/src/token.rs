@@ -59,8 +59,8 @@ impl Token {
             bytes.push(name.len() as u8);
             bytes.extend(name.as_bytes());
         }
-        number(&mut bytes, events_to_bits(self.events) << 2 | self.reductions.number());
-        number(&mut bytes, u32::from(self.constraint));
+        number(&mut bytes, events_to_bits(self.events));
+        number(&mut bytes, u32::from(self.constraint) << 2 | self.reductions.number());
         let mut after = 0;
         for choice in &self.decisions {
             number(&mut bytes, choice.position - after);
@@ -75,10 +75,10 @@ impl Token {
         let version = byte(&mut rest)?;
         ensure!(version == VERSION, "the token has format {version}, and this program reads format {VERSION}");
         let (variant, backend, family) = (name(&mut rest)?, name(&mut rest)?, name(&mut rest)?);
-        let flags = read_number(&mut rest)?;
-        let reductions = Reductions::numbered(flags & 3).context("the token names no reductions")?;
-        let events = events_from_bits(flags >> 2);
-        let constraint = read_number(&mut rest)?.try_into().context("the token names no constraint")?;
+        let events = events_from_bits(read_number(&mut rest)?);
+        let broken = read_number(&mut rest)?;
+        let reductions = Reductions::numbered(broken & 3).context("the token names no reductions")?;
+        let constraint = (broken >> 2).try_into().context("the token names no constraint")?;
         let mut decisions = Vec::new();
         let mut position = 0_u32;
         while !rest.is_empty() {
@@ -221,6 +221,6 @@ mod tests {
         let mut later = vec![9, 0, 0];
         later.extend(check(&[9, 0, 0]));
         let said = error(&BASE32_NOPAD.encode(&later));
-        assert!(said.ends_with("the token has format 9, and this program reads format 2"), "{said}");
+        assert!(said.ends_with("the token has format 9, and this program reads format 3"), "{said}");
     }
 }

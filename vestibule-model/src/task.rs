@@ -82,8 +82,16 @@ impl Task {
     }
 }
 
+impl Activation {
+    /// In a body, the scheduler, a round of the exit's loop, a loop that reschedules.
+    fn place(&self) -> u64 {
+        let Ghost { inside, scheduling, .. } = self.ghost;
+        [inside, scheduling, self.in_round, self.turn.is_some()].iter().fold(0, |code, bit| code << 1 | u64::from(*bit))
+    }
+}
+
 fn told(activations: &[Activation], state: Shadow) -> Shadow {
-    let state = activations.iter().fold(state, |state, one| state.and(one.ghost.code()));
+    let state = activations.iter().fold(state, |state, one| state.and(one.ghost.code() ^ one.place() << 56));
     activations.last().map_or(state, |top| state.and(top.shadow.0).and(top.shadow.1))
 }
 

@@ -270,6 +270,10 @@ fn around(traced: Traced, checks: &Checks) -> Result<()> {
 /// Another task is in the same code all the time, on the same CPU too, and is not traced.
 fn of_one_task(checks: &Checks) -> Result<()> {
     let (one, other) = (traced()?, traced()?);
+    // Until it is killed.
+    let mut registers: General = other.registers()?;
+    registers.x[20] = u64::MAX;
+    other.set_registers(&registers)?;
     other.detach()?;
     for round in 0..ROUNDS {
         let place = if round % 2 == 0 { PLAIN } else { LAST };

@@ -185,7 +185,7 @@ noinstr! {
     /// `frame` is where the assembly restores from.
     pub unsafe fn first<P: Arm64Port>(cpu: Cpu<P::Kernel, Process>, frame: &mut Frame) {
         leave(el0::first::<P>(cpu, frame));
-        returns::check::<P, El0Svc>(returns::USER, frame);
+        returns::check_first::<P, El0Svc>(frame);
         put_back_user::<P>(frame);
     }
 }

@@ -1,7 +1,6 @@
 //! One exception, from [`Taken`] to [`Restored`]: a single value whose type names class and stage, consumed by every
 //! step.
 
-use crate::found::{Found, Noted};
 use crate::masks::lower;
 use crate::*;
 use core::marker::PhantomData;
@@ -56,7 +55,7 @@ pub struct Taken<'f, P: Port, X: Class> {
 #[must_use = "an exception ends with `restore`, and the handler returns what that gives"]
 pub struct Exception<'f, P: Port, X: Class, S: Stage> {
     frame: &'f mut FrameOf<P::Kernel>,
-    noted: Noted<X::Counts>,
+    noted: <X::Counts as Accounting>::Noted,
     cpu: Cpu<P::Kernel, S::Context>,
     unrestored: Unrestored<'f, X>,
 }
@@ -96,7 +95,6 @@ impl<'f, P: Port, X: Class> Taken<'f, P, X> {
         let cpu = Cpu::assume(Step::new());
         check_context::<P::Kernel, Critical>(1, X::NAME);
         let noted = X::Counts::note(&cpu, frame, Step::new());
-        let noted = Noted { noted, found: <P::Kernel as Kernel>::Checks::ON.then(|| Found::now(&cpu)) };
         Exception { frame, noted, cpu, unrestored }
     }
 }
@@ -108,14 +106,12 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     }
 
     /// The hardware is where stage `S` says. Nothing noted.
-    #[inline(always)]
     fn of(frame: &'f mut FrameOf<P::Kernel>) -> Self {
-        let (noted, cpu) = (Noted { noted: Default::default(), found: None }, Cpu::assume(Step::new()));
+        let (noted, cpu) = (Default::default(), Cpu::assume(Step::new()));
         Exception { frame, noted, cpu, unrestored: Unrestored(PhantomData) }
     }
 
     /// The hardware is where stage `To` says.
-    #[inline(always)]
     fn at<To: Stage>(self) -> Exception<'f, P, X, To> {
         let Exception { frame, noted, unrestored, .. } = self;
         Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored }
@@ -128,7 +124,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
         S: MayPrepare,
         X::Counts: Prepares,
     {
-        X::Counts::prepare::<P, X>(&self.noted.noted, self.frame, Step::new());
+        X::Counts::prepare::<P, X>(&self.noted, self.frame, Step::new());
         self.at()
     }
 
@@ -141,10 +137,7 @@ impl<'f, P: Port, X: Class, S: Stage> Exception<'f, P, X, S> {
     {
         let Exception { frame, noted, cpu, unrestored } = self;
         check_context::<P::Kernel, Critical>(3, X::NAME);
-        if let Some(found) = noted.found {
-            found.check(&cpu, X::NAME);
-        }
-        X::Counts::undo::<P::Kernel>(&cpu, noted.noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
+        X::Counts::undo::<P::Kernel>(&cpu, noted, traced_irqs_were_on::<P::Kernel>(frame), Step::new());
         let _ = core::mem::ManuallyDrop::new(unrestored);
         Restored(PhantomData)
     }

@@ -61,7 +61,6 @@
 //! | `masks`: opening and closing | `word`: the task word | |
 //! | `prepare`: look and work | `tracking`, `irqs`: what is watched and believed | |
 //! | `hardirq`: interrupts and soft interrupts | `idle`: the wait | |
-//! | `found`: what checks compare | | |
 //!
 //! To use it, read the repository's `examples/minimal-kernel`; to port it, `tests/toy_port` of this crate, which is a
 //! machine with one mask bit.
@@ -73,7 +72,6 @@ mod class;
 mod context;
 mod cpu;
 mod exception;
-mod found;
 mod guard;
 mod hardirq;
 mod hooks;

@@ -32,8 +32,8 @@ impl CpuState {
         CpuState { watching: AtomicU64::new(1), nesting: AtomicU64::new(IN_KERNEL), irqs: AtomicU64::new(irqs::OFF) }
     }
 
-    /// How deep, for checks.
-    pub(crate) fn depth(&self) -> u64 {
+    /// How deep, for checks, by its CPU: what an exception finds its exit leaves (C67).
+    pub fn depth(&self) -> u64 {
         self.nesting.load(Ordering::Relaxed)
     }
 

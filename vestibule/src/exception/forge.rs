@@ -31,7 +31,6 @@ pub fn exception<'f, P: Port, X: Class, S: Stage>(
     frame: &'f mut FrameOf<P::Kernel>,
     noted: <X::Counts as Accounting>::Noted,
 ) -> Exception<'f, P, X, S> {
-    let noted = Noted { noted, found: None };
     Exception { frame, noted, cpu: Cpu::assume(Step::new()), unrestored: Unrestored(PhantomData) }
 }
 
@@ -48,7 +47,7 @@ pub fn parts<'f, P: Port, X: Class, S: Stage>(
     x: Exception<'f, P, X, S>,
 ) -> (&'f mut FrameOf<P::Kernel>, <X::Counts as Accounting>::Noted) {
     let _ = core::mem::ManuallyDrop::new(x.unrestored);
-    (x.frame, x.noted.noted)
+    (x.frame, x.noted)
 }
 
 /// The same exception at another stage; the hardware stays where it is.

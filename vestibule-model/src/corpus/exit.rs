@@ -53,7 +53,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "return-opens",
         origin: "what the thread asks of every return: the interrupted context's masks, not PROCCTX",
         change: "el1_abort returns with interrupts open, whatever was interrupted",
-        expects: &[40],
+        expects: &[40, 45],
         families: &[Family::IrqsOff],
         design: kernel_abort::<ReturnOpens>,
     },

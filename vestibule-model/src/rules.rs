@@ -274,16 +274,15 @@ impl Activation {
     /// Which of ELR, SPSR, ESR and FAR are still this exception's, as long as that matters: until it has read them or opened
     /// something, for after that whoever reads them is found out; and of the first two from when they are put back.
     pub(crate) fn own_banks(&self, cpu: &Cpu) -> u64 {
-        if self.exception.is_none() {
-            return 0;
-        }
+        let Some(exception) = self.exception else { return 0 };
         let Ghost { read, opened, restoring, .. } = self.ghost;
         let unread = |bank: Bank| !opened && read & 1 << bank as u8 == 0;
         let own = [
             (restoring || unread(Bank::Elr)) && cpu.elr == self.before.pc,
             (restoring || unread(Bank::Spsr)) && cpu.spsr == self.before.pstate.to_spsr(),
-            unread(Bank::Esr) && cpu.esr == self.banks[0],
-            unread(Bank::Far) && cpu.far == self.banks[1],
+            // What an interrupt finds there is some exception's before it: overwritten by another it may be the same again.
+            unread(Bank::Esr) && !exception.is_interrupt() && cpu.esr == self.banks[0],
+            unread(Bank::Far) && exception.has_address() && cpu.far == self.banks[1],
         ];
         own.iter().fold(0, |bits, own| bits << 1 | u64::from(*own))
     }

@@ -139,7 +139,7 @@ impl World {
         if self.end.is_some() {
             return Next::Stop;
         }
-        if self.limits.reductions.lossless() && !self.is_visible(op) {
+        if self.limits.reductions.lossless() && !self.is_visible(op) || self.is_masked_look(op) {
             return Next::Go;
         }
         self.offer()
@@ -179,6 +179,12 @@ impl World {
     /// What a priority masks makes no difference to what comes where PSTATE.I is set.
     const fn is_visible(&self, op: Op) -> bool {
         op.is_visible() && !(matches!(op, Op::SetPmr(_)) && self.cpu.pstate.daif & I != 0)
+    }
+
+    /// A look where everything is masked: only a BRK could come after it, and just before it sees, and does, the same. The history
+    /// is dropped there, so that which of several looks it was is known only by what comes next.
+    fn is_masked_look(&self, op: Op) -> bool {
+        matches!(op, Op::Load(Cell::Word(_))) && self.is_masked()
     }
 
     /// Everything that may come here.

@@ -101,7 +101,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "user-mode-watched",
         origin: "plausible: exit_to_user_mode() without user_enter_irqoff(); a grace period would not end",
         change: "el0_svc returns to user mode without telling context tracking",
-        expects: &[58],
+        expects: &[58, 67],
         families: &[Family::User],
         design: user_svc::<UserModeWatched>,
     },

@@ -16,6 +16,7 @@ mod page;
 mod pages;
 pub mod path;
 mod ring;
+mod sides;
 pub mod stat;
 pub mod tmpfs;
 

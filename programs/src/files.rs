@@ -1,6 +1,7 @@
 //! `files`: what calls about files do, by what Linux does: names, contents, positions, pipes, `/proc`.
 
 mod calls;
+mod named_pipes;
 
 use core::ffi::CStr;
 use core::ptr::from_ref;
@@ -26,7 +27,7 @@ pub fn main(_: Arguments) -> u8 {
         ("descriptors", descriptors),
         ("vectors and bad pointers", vectors),
         ("pipes", pipes),
-        ("named pipes", named_pipes),
+        ("named pipes", named_pipes::try_all),
         ("waiting", waiting),
         ("/proc and /dev", special),
     ];
@@ -300,25 +301,6 @@ fn pipes() -> Result<()> {
     sender.join();
     equal("what came through", (count, sum), (300_000, 3000 * 4950));
     close(from)?;
-    Ok(())
-}
-
-fn named_pipes() -> Result<()> {
-    make(abi::__NR_mknodat, [HERE, text(c"/tmp/fifo"), (abi::S_IFIFO | 0o600) as usize, 0])?;
-    refused("nobody reads", open(c"/tmp/fifo", abi::O_WRONLY | abi::O_NONBLOCK), errno::ENXIO);
-    let reader = spawn(|| {
-        let mut bytes = [0_u8; 8];
-        let file = open(c"/tmp/fifo", abi::O_RDONLY).unwrap_or(usize::MAX);
-        equal("what comes", read(file, &mut bytes).map(|count| count == 5 && bytes.starts_with(b"hello")), Ok(true));
-        equal("the end", read(file, &mut bytes), Ok(0));
-        equal("close", close(file), Ok(0));
-    })?;
-    // Waits for the reader.
-    let file = open(c"/tmp/fifo", abi::O_WRONLY)?;
-    write(file, b"hello")?;
-    close(file)?;
-    reader.join();
-    unlink(c"/tmp/fifo", 0)?;
     Ok(())
 }
 

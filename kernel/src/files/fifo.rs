@@ -28,10 +28,9 @@ impl Meeting {
         if writes && !reads && wait == Wait::Refuse && !pipe.has_readers() {
             return Err(Errno::ENXIO);
         }
-        let before = pipe.ever();
         let end = PipeEnd::new(pipe.clone(), access, Some(inode));
         if reads != writes && wait == Wait::Sleep {
-            pipe.meet(cpu, &end, before)?;
+            pipe.meet(cpu, &end)?;
         }
         Ok(end)
     }

@@ -11,6 +11,7 @@ use super::file::{At, File, Wait, ready};
 use super::node::Access;
 pub use super::ring::CAPACITY;
 use super::ring::Ring;
+use super::sides::{Missed, Sides};
 use super::stat::{Change, Metadata, Times, Timestamp, Type};
 use super::tmpfs::Inode;
 use crate::errno::{Errno, Result};
@@ -32,64 +33,40 @@ pub(super) struct Pipe {
 
 struct State {
     ring: Ring,
-    readers: Side,
-    writers: Side,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Side {
-    open: usize,
-    /// How many there ever were: somebody may have come and gone while the other side was on its way.
-    ever: usize,
-}
-
-impl Side {
-    fn add(&mut self, one: bool) {
-        self.open += usize::from(one);
-        self.ever += usize::from(one);
-    }
+    sides: Sides,
 }
 
 impl State {
     fn can_read(&self) -> bool {
-        self.ring.length() > 0 || self.writers.open == 0
+        self.ring.length() > 0 || !self.sides.writers.is_open()
     }
 
     /// What is no longer than that comes in one piece.
     fn can_write(&self, count: usize) -> bool {
         let needed = if count <= PIPE_BUF as usize { count } else { 1 };
-        self.ring.room() >= needed || self.readers.open == 0
+        self.ring.room() >= needed || !self.sides.readers.is_open()
     }
 }
 
 impl Pipe {
     pub(super) fn new() -> Arc<Pipe> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let state = State { ring: Ring::new(), readers: Side::default(), writers: Side::default() };
+        let state = State { ring: Ring::new(), sides: Sides::new() };
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Arc::new(Pipe { state: IrqLock::new(state), changed: WaitQueue::new(), number, made: Timestamp::now() })
     }
 
-    /// Sleeps until the other side has somebody, or had since `before`.
-    pub(super) fn meet(&self, cpu: &mut Cpu<Process>, end: &PipeEnd, before: [usize; 2]) -> Result<()> {
+    /// Sleeps until the other side has somebody, or had since `end` is there.
+    pub(super) fn meet(&self, cpu: &mut Cpu<Process>, end: &PipeEnd) -> Result<()> {
         let met = || {
-            let state = self.state.lock();
-            let [readers, writers] = [state.readers, state.writers];
-            let reader_there = readers.open > 0 || readers.ever != before[0];
-            let writer_there = writers.open > 0 || writers.ever != before[1];
-            if end.access.reads { writer_there } else { reader_there }
+            let sides = &self.state.lock().sides;
+            if end.access.reads { sides.met_writer(&end.missed) } else { sides.met_reader(&end.missed) }
         };
         Ok(self.changed.wait_interruptibly(cpu, met)?)
     }
 
-    /// How many readers and writers there ever were.
-    pub(super) fn ever(&self) -> [usize; 2] {
-        let state = self.state.lock();
-        [state.readers.ever, state.writers.ever]
-    }
-
     pub(super) fn has_readers(&self) -> bool {
-        self.state.lock().readers.open > 0
+        self.state.lock().sides.readers.is_open()
     }
 }
 
@@ -97,6 +74,8 @@ impl Pipe {
 pub struct PipeEnd {
     pipe: Arc<Pipe>,
     access: Access,
+    /// Who of the other side had left when it came.
+    missed: Missed,
     /// Where it has its name.
     inode: Option<Arc<Inode>>,
 }
@@ -109,21 +88,15 @@ pub fn pipe() -> [PipeEnd; 2] {
 
 impl PipeEnd {
     pub(super) fn new(pipe: Arc<Pipe>, access: Access, inode: Option<Arc<Inode>>) -> Self {
-        let mut state = pipe.state.lock();
-        state.readers.add(access.reads);
-        state.writers.add(access.writes);
-        drop(state);
+        let missed = pipe.state.lock().sides.enter(access.reads, access.writes);
         pipe.changed.wake_all();
-        PipeEnd { pipe, access, inode }
+        PipeEnd { pipe, access, missed, inode }
     }
 }
 
 impl Drop for PipeEnd {
     fn drop(&mut self) {
-        let mut state = self.pipe.state.lock();
-        state.readers.open -= usize::from(self.access.reads);
-        state.writers.open -= usize::from(self.access.writes);
-        drop(state);
+        self.pipe.state.lock().sides.leave(self.access.reads, self.access.writes);
         self.pipe.changed.wake_all();
     }
 }
@@ -212,13 +185,13 @@ impl File for PipeEnd {
             readiness |= ready::READ;
         }
         // Who opens a named pipe before anybody has written to it sees no end.
-        if self.access.reads && state.writers.open == 0 && state.writers.ever > 0 {
+        if self.access.reads && !state.sides.writers.is_open() && state.sides.writers.was_ever_open() {
             readiness |= ready::HANGUP;
         }
         if self.access.writes && state.can_write(PIPE_BUF as usize) {
             readiness |= ready::WRITE;
         }
-        if self.access.writes && state.readers.open == 0 {
+        if self.access.writes && !state.sides.readers.is_open() {
             readiness |= ready::ERROR;
         }
         readiness
@@ -233,7 +206,7 @@ impl PipeEnd {
     /// Puts in what there is room for, which may be nothing. Nobody to read it: EPIPE, and the signal for that.
     fn write_some(&self, cpu: &Cpu<Process>, from: &[u8]) -> Result {
         let mut state = self.pipe.state.lock();
-        if state.readers.open == 0 {
+        if !state.sides.readers.is_open() {
             drop(state);
             send_broken_pipe(cpu);
             return Err(Errno::EPIPE);

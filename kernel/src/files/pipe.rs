@@ -184,8 +184,8 @@ impl File for PipeEnd {
         if self.access.reads && state.ring.length() > 0 {
             readiness |= ready::READ;
         }
-        // Who opens a named pipe before anybody has written to it sees no end.
-        if self.access.reads && !state.sides.writers.is_open() && state.sides.writers.was_ever_open() {
+        // Who opens a named pipe sees no end before somebody has come to write; those who had left by then do not count.
+        if self.access.reads && !state.sides.writers.is_open() && state.sides.met_writer(&self.missed) {
             readiness |= ready::HANGUP;
         }
         if self.access.writes && state.can_write(PIPE_BUF as usize) {

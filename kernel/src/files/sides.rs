@@ -31,11 +31,6 @@ impl Side {
         self.open > 0
     }
 
-    /// Somebody is there, or was.
-    pub fn was_ever_open(&self) -> bool {
-        self.open + self.left > 0
-    }
-
     fn enter(&mut self) {
         self.open += 1;
     }

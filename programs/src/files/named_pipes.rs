@@ -1,6 +1,7 @@
 //! Named pipes: where threads that open them meet.
 
 use core::ffi::CStr;
+use core::ptr::from_ref;
 
 use super::calls::{HERE, close, equal, make, open, read, refused, text, unlink, write};
 use crate::runtime::syscall::{Result, abi, errno};
@@ -9,6 +10,7 @@ use crate::runtime::thread::spawn;
 /// One thread says something to another, and two meet and leave.
 pub fn try_all() -> Result<()> {
     hello()?;
+    end()?;
     meetings()
 }
 
@@ -29,6 +31,31 @@ fn hello() -> Result<()> {
     reader.join();
     unlink(c"/tmp/fifo", 0)?;
     Ok(())
+}
+
+/// Who has gone before somebody opens it is no end to him.
+fn end() -> Result<()> {
+    let place = c"/tmp/end";
+    make(abi::__NR_mknodat, [HERE, text(place), (abi::S_IFIFO | 0o600) as usize, 0])?;
+    let before = open(place, abi::O_RDONLY | abi::O_NONBLOCK)?;
+    equal("no writer yet", hung_up(before), Ok(false));
+    close(open(place, abi::O_WRONLY)?)?;
+    let after = open(place, abi::O_RDONLY | abi::O_NONBLOCK)?;
+    equal("a writer who has come and gone", hung_up(before), Ok(true));
+    equal("a writer who had gone", hung_up(after), Ok(false));
+    close(open(place, abi::O_WRONLY)?)?;
+    equal("another who has come and gone", hung_up(after), Ok(true));
+    close(before)?;
+    close(after)?;
+    unlink(place, 0)?;
+    Ok(())
+}
+
+/// Whether `poll` says that the other side has gone.
+fn hung_up(number: usize) -> Result<bool> {
+    let mut entry = number as u64 | u64::from(abi::POLLIN) << 32;
+    make(abi::__NR_ppoll, [&raw mut entry as usize, 1, from_ref(&[0_u64; 2]) as usize, 0, 8])?;
+    Ok(entry >> 48 == u64::from(abi::POLLHUP))
 }
 
 /// Two threads meet at one name and then at the other, again and again, and leave at once: each has to notice that the other

@@ -94,6 +94,7 @@ pub mod world;
 mod corpus_run;
 mod fibers;
 mod kept;
+mod limits;
 mod machine;
 mod rules;
 #[cfg(feature = "command")]

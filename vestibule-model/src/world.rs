@@ -10,7 +10,7 @@ use vestibule_arm64::{CpuLocal, STACK_SIZE, Thread, priority};
 use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::design::Design;
-use crate::event::{Events, Exception};
+use crate::event::Exception;
 use crate::fpsimd::Registers;
 use crate::ghost::Ghost;
 use crate::op::{Cell, Op, Stack};
@@ -21,6 +21,8 @@ use crate::stepping::Expected;
 use crate::tagging::Tagging;
 use crate::task::{Activation, Task};
 use crate::verdict::{End, Fired};
+
+pub use crate::limits::{Limits, Reductions};
 
 /// How many tasks there are: two and the idle task.
 pub const TASKS: usize = 3;
@@ -37,56 +39,6 @@ pub const IRQ_STACK: u64 = 0x2000_0000;
 pub const OVERFLOW_STACK: u64 = 0x3000_0000;
 
 const EARLIER: u64 = 0xbad << 26;
-
-/// What the search allows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Which events come at all.
-    pub events: Events,
-    /// How many in one execution; `None`: as many as the masks let.
-    pub budget: Option<u32>,
-    /// What is left out.
-    pub reductions: Reductions,
-}
-
-/// What a search leaves out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reductions {
-    /// Nothing.
-    None,
-    /// What makes no difference to any verdict: events after invisible steps, and exceptions that leave no trace where they came
-    /// upon the same before.
-    Lossless,
-    /// And what another family, another backend or an outer exception is about.
-    All,
-}
-
-impl Reductions {
-    /// What makes no difference is left out.
-    pub const fn lossless(self) -> bool {
-        !matches!(self, Reductions::None)
-    }
-
-    /// What is another's subject is left out.
-    pub const fn bounds(self) -> bool {
-        matches!(self, Reductions::All)
-    }
-
-    /// As tokens and reports write it.
-    pub const fn number(self) -> u32 {
-        self as u32
-    }
-
-    /// By that number.
-    pub const fn numbered(number: u32) -> Option<Reductions> {
-        match number {
-            0 => Some(Reductions::None),
-            1 => Some(Reductions::Lossless),
-            2 => Some(Reductions::All),
-            _ => None,
-        }
-    }
-}
 
 /// The rest of the machine.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

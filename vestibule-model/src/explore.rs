@@ -4,7 +4,7 @@
 //! With hashing, an execution ends where somebody has been before, and the search is over when a layer finds no new state: then
 //! there is nothing that any number of events could add. Without, every execution of a layer is run to its end.
 //!
-//! The executions of a layer begin as some of the layer before: they are [walked through](crate::walk) as a tree.
+//! The executions of a layer begin as some of the layer before: they are walked through (`walk`) as a tree.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;

@@ -102,7 +102,6 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         say("model");
         tally.note(model::check_shipped())?;
         say("known bugs");
-        tally.note(model::check_variants())?;
         count_tests(&mut model::corpus_tests(), tally)?;
     }
     boot_tests(options, tally)?;

@@ -87,8 +87,12 @@ impl Bodies for Reference {
     fn kernel_abort(cpu: Cpu<Self, Inherit>, frame: &mut Frame) -> Cpu<Self, Inherit> {
         entered::<El1Abort>(frame);
         let Some(landing) = user_copy::fixup(frame.pc as usize) else {
-            let of_user = (frame.fault_address as usize) < layout::USER_END;
-            report::die(if of_user { "the kernel touched user memory" } else { "kernel abort" }, frame)
+            let what = match (layout::entry_text().contains(&(frame.pc as usize)), frame.fault_address as usize) {
+                (true, _) => "a fault in entry code (C15)",
+                (_, 0..layout::USER_END) => "the kernel touched user memory",
+                _ => "kernel abort",
+            };
+            report::die(what, frame)
         };
         if frame.fault_address as usize & layout::LINEAR_BASE == layout::LINEAR_BASE {
             report::die("a user copy that went for kernel memory", frame);

@@ -39,6 +39,8 @@ pub fn run(_: &mut Cpu<Process>, frame: &mut Frame, number: u32) -> Result<usize
         7 => on_end_of_stack(64, breakpoint, 0),
         // A user copy faults where the frame fits, and what handles it does not.
         8 => on_end_of_stack(512, copy, argument),
+        // Entry code reads where nothing is.
+        9 => in_entry_text(),
         _ => return Err(Errno::ENOSYS),
     }
     Ok(0)
@@ -71,6 +73,15 @@ fn undefined() {
 fn jump(address: usize) {
     // SAFETY: as above.
     unsafe { asm!("br {}", in(reg) address, options(noreturn)) };
+}
+
+/// The linker takes it for a part of entry code.
+#[unsafe(link_section = ".noinstr.text")]
+#[inline(never)]
+fn in_entry_text() {
+    const NOTHING: u64 = 0xffff_0000_0000_0000;
+    // SAFETY: as above.
+    unsafe { asm!("ldr xzr, [{}]", in(reg) NOTHING) };
 }
 
 /// The next tick does it.

@@ -35,6 +35,7 @@ const KINDS: &[(&str, fn())] = &[
     ("kernel-jump", || fault(KernelFault::Jump, 0)),
     ("kernel-panic", || fault(KernelFault::Panic, 0)),
     ("kernel-reads-user", kernel_reads_user),
+    ("kernel-entry", || fault(KernelFault::EntryCode, 0)),
 ];
 
 /// The program.

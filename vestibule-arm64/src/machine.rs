@@ -25,6 +25,12 @@ noinstr! {
     fn here(f: impl FnOnce()) {
         f();
     }
+
+    /// The idle task's wait, and what makes it unwatched: nothing between is ordinary code (C69).
+    #[inline(never)]
+    fn unwatched(f: impl FnOnce()) {
+        f();
+    }
 }
 
 /// An arm64 CPU whose contexts lie as `B` says.
@@ -65,6 +71,10 @@ impl<B: Backend> Machine for Arm64<B> {
     #[inline(always)]
     fn wait_for_interrupt(_: Step<Self>) {
         B::Hardware::wait_for_interrupt();
+    }
+    #[inline(always)]
+    fn unwatched(f: impl FnOnce(), _: Step<Self>) {
+        unwatched(f);
     }
 
     #[inline(always)]

@@ -12,9 +12,12 @@ impl<K: Kernel> Cpu<K, Process> {
         K::Machine::nmis_off(Step::new());
         trace_off::<K>();
         if !self.task_word().read::<K::Machine>().work().wants_schedule() {
-            K::ContextTracking::eqs_enter(Step::new());
-            K::Machine::wait_for_interrupt(Step::new());
-            K::ContextTracking::eqs_exit(Step::new());
+            let wait = || {
+                K::ContextTracking::eqs_enter(Step::new());
+                K::Machine::wait_for_interrupt(Step::new());
+                K::ContextTracking::eqs_exit(Step::new());
+            };
+            K::Machine::unwatched(wait, Step::new());
         }
         trace_on::<K>();
         K::Machine::nmis_on(Step::new());

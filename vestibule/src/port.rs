@@ -29,6 +29,11 @@ pub trait Machine: 'static {
     fn nmis_on(_: Step<Self>);
     /// Waits until an interrupt is pending, which `NoNmi` masks but does not hide from the wait (C70). Before and after: `NoNmi`.
     fn wait_for_interrupt(_: Step<Self>);
+    /// Calls `f`, in which nobody watches, where no ordinary code is (C69). Before and after: `NoNmi`.
+    #[inline(always)]
+    fn unwatched(f: impl FnOnce(), _: Step<Self>) {
+        f();
+    }
 
     /// The context of the interrupted code, decoded as [`level`](Machine::level) does.
     fn interrupted(frame: &Self::Frame) -> Level;

@@ -79,13 +79,19 @@ fn kernels(toolchain: &Toolchain, backend: Backend) -> Result<Vec<String>> {
 const SLOTS: u64 = 16;
 const SLOT_SIZE: u64 = 128;
 
-/// The 16 vectors, and what goes to user mode for the first time: it begins as a body does, with nothing masked.
+/// The 16 vectors; what goes to user mode for the first time: it begins as a body does, with nothing masked; the idle task's wait.
 fn roots(code: &Code) -> Result<Vec<(u64, Phase)>> {
     let first = code.functions_named(FIRST_RETURN);
     if first.is_empty() {
         bail!("no function {FIRST_RETURN}: where does a task's first return to user mode begin?");
     }
-    Ok(vectors(code).into_iter().chain(first.into_iter().map(|address| (address, Phase::Body))).collect())
+    let waits = code.functions_named(WAIT);
+    if waits.is_empty() {
+        bail!("no function {WAIT}: where does the idle task wait?");
+    }
+    let called = first.into_iter().map(|address| (address, Phase::Body));
+    let called = called.chain(waits.into_iter().map(|address| (address, Phase::Unwatched)));
+    Ok(vectors(code).into_iter().chain(called).collect())
 }
 
 fn vectors(code: &Code) -> Vec<(u64, Phase)> {
@@ -93,6 +99,7 @@ fn vectors(code: &Code) -> Vec<(u64, Phase)> {
 }
 
 const FIRST_RETURN: &str = "vestibule_arm64::vectors::enter_user";
+const WAIT: &str = "vestibule_arm64::machine::unwatched";
 
 /// What is wrong with this kernel, one line for each.
 fn judge(kind: Kind, code: &Code, seen: &Seen, used: &mut [bool]) -> Vec<String> {
@@ -122,7 +129,7 @@ fn describe(breach: &Breach, code: &Code, seen: &Seen) -> String {
         Rule::Indirect => "branches to wherever a register says",
         Rule::Exception => "takes an exception",
         Rule::UnknownBranch => "goes on where this check cannot follow",
-        Rule::UnknownMask => "writes the priority mask",
+        Rule::UnknownMask => "writes a mask that it may not,",
         Rule::LateSyndrome => "reads ELR, SPSR, ESR or FAR, which another exception may have overwritten,",
         Rule::EarlyReturnState => "writes ELR or SPSR, which another exception may overwrite,",
         Rule::OpensReturning => "opens a mask with the return state in ELR and SPSR",

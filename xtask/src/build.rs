@@ -19,10 +19,11 @@ use crate::{image, process, workspace};
 const FLAGS: &str = "-Cforce-frame-pointers=yes -Ctarget-feature=+lse -Crelocation-model=static";
 
 const KERNEL: &str = "kernel";
-const WITHOUT_CHECKS: &str = "--no-default-features";
+/// What makes a kernel the plain one.
+pub const WITHOUT_CHECKS: &str = "--no-default-features";
 const PLAIN_FOLDER: &str = "target/plain";
 /// The kernel without interrupt-state tracking and checks. Both kernels at one path would be each other's end.
-pub const PLAIN: [&str; 3] = [WITHOUT_CHECKS, "--target-dir", PLAIN_FOLDER];
+const PLAIN: [&str; 3] = [WITHOUT_CHECKS, "--target-dir", PLAIN_FOLDER];
 /// The same of kernels with features: what is compiled is shared, what comes out is not.
 const BUILD_FOLDER: &str = "CARGO_BUILD_BUILD_DIR";
 

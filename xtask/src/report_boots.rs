@@ -51,6 +51,13 @@ pub const REPORT_TESTS: &[BootTest] = &[
         status: 1,
     },
     BootTest {
+        name: "a fault in entry code is told as that",
+        cpus: 2,
+        command_line: "preempt=full -- crash kernel-entry",
+        lines: reported_in_call!["a fault in entry code (C15)", "kernel::fault_hooks::in_entry_text+0x"],
+        status: 1,
+    },
+    BootTest {
         name: "an exception of the kernel that no class is for is told",
         cpus: 2,
         command_line: "preempt=full -- crash kernel-jump",

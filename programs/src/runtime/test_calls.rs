@@ -244,6 +244,8 @@ pub enum KernelFault {
     EntrysStack,
     /// Takes a fault of a user copy that fits, and whose handling does not.
     CopysStack,
+    /// Reads in entry code what is not there.
+    EntryCode,
 }
 
 /// `fault(argument)`, numbers 0x1022 and following: the kernel does that. With an address where it wants one.

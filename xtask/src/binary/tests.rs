@@ -124,6 +124,17 @@ fn only_what_never_comes_back_is_permitted() {
 }
 
 #[test]
+fn a_wait_comes_back_and_calls_and_opens_nothing() {
+    let wrong = |entry: &[u32]| {
+        let seen = walk(&code(entry, &[RET], &[]), &[(0, Phase::Unwatched)]);
+        seen.breaches.iter().map(|breach| (breach.rule, breach.at / 4)).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(&[NOP, RET]), []);
+    assert_eq!(wrong(&[NOP, bl(2), RET]), [(Rule::OrdinaryCode, 1)]);
+    assert_eq!(wrong(&[BLR, OPEN, RET]), [(Rule::Indirect, 0), (Rule::UnknownMask, 1)]);
+}
+
+#[test]
 fn functions_that_no_vector_leads_to_are_named() {
     let code = code(&[WRITE_SPSR, ERET, RET], &[RET], &[(0, "vector"), (2, "forgotten"), (3, "ordinary")]);
     let unreached = unreached(&code, &walk(&code, &[(0, Phase::Entering)]));

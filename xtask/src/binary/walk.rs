@@ -30,12 +30,14 @@ pub enum Phase {
     Returning,
     /// In ordinary code that the body calls.
     Elsewhere,
+    /// The idle task waits: it is called, and comes back.
+    Unwatched,
 }
 
 impl Phase {
     /// Nothing may be called that is not entry text.
     fn is_strict(self) -> bool {
-        matches!(self, Self::Entering | Self::Exiting | Self::Returning)
+        matches!(self, Self::Entering | Self::Exiting | Self::Returning | Self::Unwatched)
     }
 }
 
@@ -50,7 +52,8 @@ pub enum Rule {
     Exception,
     /// A branch that the decoder does not know.
     UnknownBranch,
-    /// The priority mask is written where nobody may: before anything opens, or with the return state in ELR and SPSR.
+    /// A mask is written where nobody may: the priority mask before anything opens, or with the return state in ELR and SPSR; any
+    /// while nobody watches.
     UnknownMask,
     /// ELR, SPSR, ESR or FAR is read after a mask was opened: another exception may have overwritten it.
     LateSyndrome,
@@ -198,6 +201,10 @@ impl Walk<'_> {
         }
         match mask_write(word) {
             None => point.phase,
+            Some(_) if point.phase == Phase::Unwatched => {
+                self.breach(Rule::UnknownMask, point, None);
+                point.phase
+            }
             Some(MaskWrite::Set(15)) if point.phase == Phase::Body => Phase::Exiting,
             Some(MaskWrite::Set(_) | MaskWrite::AllintSet) => point.phase,
             // Where it opens, DAIF still masks; where it closes, DAIF does already (C93).
@@ -231,7 +238,9 @@ impl Walk<'_> {
                 self.call(point, there(distance), Some(next));
             }
             Flow::IndirectCall | Flow::IndirectJump => self.indirect(point, word),
-            Flow::Return if self.roots.contains(&point.call.function) => self.breach(Rule::NoCaller, point, None),
+            Flow::Return if self.roots.contains(&point.call.function) && point.phase != Phase::Unwatched => {
+                self.breach(Rule::NoCaller, point, None);
+            }
             Flow::Return => self.come_back(point.call, point.phase),
             Flow::ExceptionReturn => {
                 self.seen.exception_returns.insert(point.at);

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::hint::spin_loop;
 
 use vestibule::{NoIrq, Process as ProcessContext};
 use vestibule_arm64::{CpuLocal, Frame, Hardware as _, STACK_SIZE, install, switch};
@@ -47,11 +48,14 @@ pub fn run_first(options: &Options, program: Option<PhysicalRange>, terminal_int
     let overflow_stack_top = stack_for_ever();
     let cpu = become_task(0, overflow_stack_top);
     self_check::exceptions(overflow_stack_top);
+    // All that the kernel has for ever is there before a program looks: it may begin on another CPU at once.
+    while percpu::online().any(|number| scheduler::current_on(number).is_none()) {
+        spin_loop();
+    }
+    for life in [rcu::free, terminal::feed] {
+        scheduler::start(Task::new(0, None, Start::Kernel(life)).map_err(boxed)?);
+    }
     start_program(options, program)?;
-    let freer = Task::new(0, None, Start::Kernel(rcu::free)).map_err(boxed)?;
-    scheduler::start(freer);
-    let feeder = Task::new(0, None, Start::Kernel(terminal::feed)).map_err(boxed)?;
-    scheduler::start(feeder);
     terminal::start(terminal_interrupt, 0);
     live(cpu)
 }

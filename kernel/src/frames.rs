@@ -214,6 +214,11 @@ pub fn is_low() -> bool {
     FREE.load(Ordering::Relaxed) <= RESERVE
 }
 
+/// Whether there is what a program's access takes at most: its page, and three tables above that.
+pub fn has_room() -> bool {
+    FREE.load(Ordering::Relaxed) >= RESERVE + 4
+}
+
 /// Whether a frame in use has more than one owner.
 pub fn is_shared(frame: PhysicalAddress) -> bool {
     with(|frames| frames.owners[frames.number(frame)] & !TAGGED > 1)

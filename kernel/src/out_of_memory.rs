@@ -33,7 +33,8 @@ pub fn make_room(cpu: &mut Cpu<ProcessContext>) -> Chosen {
         if ends() {
             return Chosen::This;
         }
-        if !frames::is_low() {
+        // One frame less, and who asked would be here again at once, on its CPU alone: nobody else comes to end (`preempt=none`).
+        if frames::has_room() {
             return Chosen::Another;
         }
         if choose(cpu) {
@@ -61,7 +62,7 @@ fn choose(cpu: &mut Cpu<ProcessContext>) -> bool {
     let _choice = CHOICE.lock(cpu);
     let all = processes::all();
     let with_memory = || all.iter().filter(|process| pages(process) > 0);
-    if !frames::is_low() || with_memory().any(|process| process.is_ending()) {
+    if frames::has_room() || with_memory().any(|process| process.is_ending()) {
         return false;
     }
     // Without the first process, nobody else is anything.

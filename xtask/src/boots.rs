@@ -308,6 +308,13 @@ pub const BOOT_TESTS: &[BootTest] = &[
         status: 0,
     },
     BootTest {
+        name: "who takes too much memory ends, preempted nowhere, one CPU",
+        cpus: 1,
+        command_line: "preempt=none -- hunger",
+        lines: &["hunger: who took too much is gone"],
+        status: 0,
+    },
+    BootTest {
         name: "files do what Linux's do",
         cpus: 2,
         command_line: "preempt=full -- files",

@@ -13,6 +13,7 @@ use vestibule_arm64::classes::{
     El1Undefined, El1Watchpoint,
 };
 use vestibule_arm64::hardware::{A, DAIF_SHIFT};
+use vestibule_arm64::pstate::TCO;
 use vestibule_arm64::tags::KernelFault;
 use vestibule_arm64::{Bodies, Frame, this_cpu};
 
@@ -30,8 +31,6 @@ use crate::{
 
 /// The comment of a BRK that the kernel itself counts and steps over; any other is a bug's.
 pub const BREAKPOINT: u64 = 0x800;
-/// In a PSTATE: tag checks are masked.
-const TCO: u64 = 1 << 25;
 /// How many of those there were.
 pub static BREAKPOINTS: AtomicU64 = AtomicU64::new(0);
 

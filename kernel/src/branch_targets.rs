@@ -3,11 +3,11 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use vestibule_arm64::pstate::BTYPE;
+
 use crate::planted::Bug;
 use crate::registers::{read_register, write_register};
 
-/// PSTATE.BTYPE: how the instruction that is next was branched to.
-pub const BTYPE: u64 = 0b11 << 10;
 /// As by a call.
 const CALLED: u64 = 0b10 << 10;
 

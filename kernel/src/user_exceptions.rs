@@ -2,9 +2,9 @@
 //! is done for the program, or begun anew, or the program is told by a signal. Never the end of more than the program.
 
 use vestibule::Process as ProcessContext;
+use vestibule_arm64::pstate::BTYPE;
 use vestibule_arm64::{Frame, step};
 
-use crate::branch_targets::BTYPE;
 use crate::hardware_capabilities;
 use crate::identification::Register;
 use crate::memory_operations;

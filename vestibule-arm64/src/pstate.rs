@@ -13,10 +13,12 @@ pub(crate) const DAIF: u64 = ((D | A | I | F) as u64) << DAIF_SHIFT;
 pub(crate) const SS: u64 = 1 << 21;
 
 const NZCV: u64 = 0xf << 28;
-const TCO: u64 = 1 << 25;
+/// Tag checks are masked (TCO).
+pub const TCO: u64 = 1 << 25;
 const DIT: u64 = 1 << 24;
 const SSBS: u64 = 1 << 12;
-const BTYPE: u64 = 0b11 << 10;
+/// How the instruction that is next was branched to (BTYPE).
+pub const BTYPE: u64 = 0b11 << 10;
 
 /// What user code may choose for itself. Not among it: the mode, the four masks and ALLINT (user mode with interrupts
 /// masked never gives the CPU back), PAN and UAO (the kernel's), SS ([`step`](crate::step) sets it), IL and the

@@ -1,29 +1,24 @@
 //! `docs/broken.md` against the tree: every bug, boot, variant and test that it names exists, and no bug that can be planted and no
 //! boot that plants one is missing.
 
+mod tree;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use tree::{read, root};
 
 /// All that the Rust files of a folder say, those of its folders not among them.
 fn sources(folder: &str) -> String {
     let files = fs::read_dir(root().join(folder)).expect("it is a folder");
     let paths = files.map(|file| file.expect("a folder that was opened can be listed").path());
     let rust = paths.filter(|path| path.extension().is_some_and(|is| is == "rs"));
-    rust.map(|path| fs::read_to_string(path).expect("it is text")).collect()
+    rust.map(|path| read(&path)).collect()
 }
 
 /// What stands in backticks in the page's table right after this word.
 fn cited(kind: &str) -> BTreeSet<String> {
-    let page = read("docs/broken.md");
+    let page = read(&root().join("docs/broken.md"));
     let table = page.lines().filter(|line| line.starts_with("| "));
     table.flat_map(|line| after(line, &format!("{kind} `"))).collect()
 }
@@ -35,7 +30,7 @@ fn after(text: &str, start: &str) -> Vec<String> {
 
 /// The names that bugs have on the command line.
 fn bugs() -> BTreeSet<String> {
-    let text = read("kernel/src/planted.rs");
+    let text = read(&root().join("kernel/src/planted.rs"));
     let names = text.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Bug::"));
     names.map(|(name, _)| name.to_owned()).collect()
 }
@@ -57,7 +52,7 @@ fn every_bug_is_there() {
     let (bugs, cited) = (bugs(), cited("bug"));
     assert!(bugs.len() > 20, "too few were found: {bugs:?}");
     assert_eq!(bugs, cited, "what can be planted, and what the page names");
-    let enumerated = read("kernel/src/planted.rs").matches(", Bug::").count();
+    let enumerated = read(&root().join("kernel/src/planted.rs")).matches(", Bug::").count();
     assert_eq!(enumerated, bugs.len(), "a bug without a name");
 }
 
@@ -83,6 +78,9 @@ fn variants_and_tests_exist() {
     }
     for test in cited("test") {
         let (file, name) = test.split_once("::").expect("a test is named by file and name");
-        assert!(read(&format!("kernel/src/{file}.rs")).contains(&format!("fn {name}(")), "there is no test {test}");
+        assert!(
+            read(&root().join(format!("kernel/src/{file}.rs"))).contains(&format!("fn {name}(")),
+            "there is no test {test}"
+        );
     }
 }

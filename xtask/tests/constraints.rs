@@ -1,9 +1,13 @@
 //! `docs/constraints.md` against the tree: every constraint that code cites is there, every test, case, file and function
 //! that the document cites exists, every run-time check has a row and a test that sees it fire, every check of the model has a row, and the counts are right.
 
+mod tree;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use tree::{read, root};
 
 /// What may cite constraints.
 const FOLDERS: [&str; 10] = [
@@ -36,14 +40,6 @@ impl Row {
     fn of(&self, kind: &str) -> Option<&str> {
         self.held.iter().find(|(held, _)| held == kind).map(|(_, text)| text.as_str())
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The files below `folder` with one of these extensions.

@@ -1,18 +1,18 @@
 //! The documents name files and functions of the tree: each of them exists.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod tree;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
-}
+use std::fs;
+use std::path::PathBuf;
+
+use tree::{read, root};
 
 fn documents() -> Vec<(PathBuf, String)> {
     let folder = fs::read_dir(root().join("docs")).expect("there are documents");
     let pages = folder.map(|entry| entry.expect("a folder that was opened can be listed").path());
     let pages = pages.filter(|path| path.extension().is_some_and(|is| is == "md"));
     let readme = root().join("README.md");
-    pages.chain([readme]).map(|path| (path.clone(), fs::read_to_string(path).expect("it is text"))).collect()
+    pages.chain([readme]).map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// What stands in backticks in a line.
@@ -49,13 +49,13 @@ fn links_lead_somewhere() {
 /// In a row of the life of an exception, the third cell names functions (or macros) of the file in the second.
 #[test]
 fn the_life_of_an_exception_names_functions_of_its_files() {
-    let page = fs::read_to_string(root().join("docs/life-of-an-exception.md")).expect("it is a page");
+    let page = read(&root().join("docs/life-of-an-exception.md"));
     let mut steps = 0;
     for line in page.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
         let [_, file, functions, _] = cells[..] else { panic!("four cells: {line}") };
         let Some(path) = quoted(file).next() else { continue };
-        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let text = read(&root().join(path));
         for function in quoted(functions) {
             let is_there = ["fn ", "macro_rules! ", ".global "].iter().any(|what| has(&text, what, function));
             assert!(is_there, "{path} has no {function}");

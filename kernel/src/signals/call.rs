@@ -7,12 +7,12 @@ use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 use vestibule_arm64::fpsimd::{self, Fpsimd};
-use vestibule_arm64::pstate::sanitise;
+use vestibule_arm64::pstate::{BTYPE, sanitise};
 
 use super::layout::{self, Head, RecordHead, SignalFrame};
 use super::{Action, AlternateStack, Info, Origin, SignalSet};
 use crate::address_space::SIGNAL_RETURN;
-use crate::branch_targets::{self, BTYPE};
+use crate::branch_targets;
 use crate::errno::{Errno, Result};
 use crate::planted::Bug;
 use crate::reference::Cpu;

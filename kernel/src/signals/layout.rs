@@ -11,6 +11,7 @@
 use core::mem::offset_of;
 
 use vestibule_arm64::Frame;
+use vestibule_arm64::pstate::TCO;
 
 use super::info::{INFO_WORDS, Info};
 use crate::planted::Bug;
@@ -164,7 +165,6 @@ impl RecordHead {
 
 /// A handler begins with tag checks on, and not stepped.
 pub fn pstate_of_handler(pstate: u64) -> u64 {
-    const TCO: u64 = 1 << 25;
     const SS: u64 = 1 << 21;
     pstate & !(SS | if Bug::KeptTco.is_planted() { 0 } else { TCO })
 }

@@ -161,12 +161,12 @@ impl Trace {
 /// One that comes here, at once.
 fn leaves_no_trace(syndrome: u64) -> bool {
     let before = Trace::here();
-    let came = syndrome & OWN != 0 && own::come(syndrome & !OWN);
-    if syndrome & OWN == 0 {
+    let own = (syndrome & OWN != 0).then(|| own::come(syndrome & !OWN));
+    if own.is_none() {
         el2::pend(syndrome, Place::Kernel, 0);
     }
     let after = Trace::here();
-    let came = came || has_come(syndrome);
+    let came = own.unwrap_or_else(has_come);
     if before != after || !came {
         println!("an SError left a trace, or has not come: {syndrome:#x}, {before:x?}, then {after:x?}");
     }
@@ -174,8 +174,8 @@ fn leaves_no_trace(syndrome: u64) -> bool {
 }
 
 /// Before: it was an SError that was pended here.
-fn has_come(syndrome: u64) -> bool {
-    syndrome & OWN == 0 && el2::cancel() == Some(Outcome::Taken)
+fn has_come() -> bool {
+    el2::cancel() == Some(Outcome::Taken)
 }
 
 /// Whoever comes to `place` next is told to make one come there.
@@ -251,7 +251,7 @@ fn by_brk(syndrome: u64) -> bool {
     unsafe { asm!("brk {}", const BREAKPOINT) };
     let after = Trace::here();
     let waited = SEEN.load(Ordering::Relaxed) == RIGHT;
-    let came = syndrome & OWN != 0 || has_come(syndrome);
+    let came = syndrome & OWN != 0 || has_come();
     let right = waited && before == after && came;
     if !right {
         println!("an SError in a BRK: waited {waited}, came {came}, {before:x?}, then {after:x?}");

@@ -269,6 +269,13 @@ impl World {
         self.word_at(cell).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
+    /// This CPU is watched from now on: for handlers that return so where they may not.
+    pub fn begin_watching(&self) {
+        if let Some(word) = self.word_at(Cell::Watching) {
+            word.fetch_or(1, Ordering::Relaxed);
+        }
+    }
+
     /// Somebody else sets flags of a task.
     pub(crate) fn set_remotely(&self, task: usize, flags: u64) {
         if let Some(word) = self.word_at(Cell::Word(task)) {

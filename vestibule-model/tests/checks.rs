@@ -154,3 +154,17 @@ fn a_user_mode_with_masks() {
     design.el0[0] = masks_user_mode;
     assert!(broken(design).contains(&60));
 }
+
+/// The shipped handler, and then this CPU is watched.
+unsafe extern "C" fn watches_user_mode(frame: &mut Frame) {
+    // SAFETY: as the vectors call it.
+    unsafe { entry::el0_sync::<PortOf<Everything>>(frame) };
+    with(|world| world.begin_watching());
+}
+
+#[test]
+fn a_user_mode_that_is_watched() {
+    let mut design = Design::of::<PortOf<Everything>>(Family::User);
+    design.el0[0] = watches_user_mode;
+    assert!(broken(design).contains(&58));
+}

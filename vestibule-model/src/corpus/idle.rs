@@ -213,7 +213,7 @@ fn faults(_: &mut Cpu<K, Process>) {
     take(Exception::DataAbort);
 }
 
-fn faults_unwatched(_: &mut Cpu<K, Process>) {
+pub(super) fn faults_unwatched(_: &mut Cpu<K, Process>) {
     forge::mask_irqs::<K>();
     eqs_enter();
     take(Exception::DataAbort);

@@ -3,20 +3,23 @@
 use std::time::{Duration, Instant};
 
 use vestibule::{Accounting, Class, Inherit, Open, Ready, forge};
-use vestibule_arm64::Bodies;
 use vestibule_arm64::classes::{El0Irq, El0Serror, El0Svc, El0Undefined, El1Abort, El1Brk, El1Irq, El1Nmi, El1Serror};
-use vestibule_arm64::entry::forge as port;
+use vestibule_arm64::entry::{self, forge as port};
+use vestibule_arm64::{Bodies, Frame};
 
+use super::idle::faults_unwatched;
 use super::masks::Pp;
 use super::parts::{
-    At, K, abort_that_wakes, between, handled, handled_nmi, handlers, kernel_abort, kernel_brk, kernel_irq, kernel_nmi,
-    kernel_serror, unentered, user_irq, user_serror, user_svc, user_undefined,
+    At, K, P, abort_that_wakes, between, handled, handled_nmi, handlers, kernel_abort, kernel_brk, kernel_irq,
+    kernel_nmi, kernel_serror, shipped, unentered, user_irq, user_serror, user_svc, user_undefined,
 };
+use super::program::idles;
 use super::{Variant, alternatives, compare, depends_on, reject, reject_with, variants};
 use crate::design::Design;
 use crate::event::{Event, Events};
+use crate::explore::{Search, explore};
 use crate::family::Family;
-use crate::world::{Limits, Reductions};
+use crate::world::{Limits, Reductions, with};
 
 #[test]
 fn every_variant_is_rejected_by_the_constraint_that_it_breaks() {
@@ -100,6 +103,24 @@ fn unchanged_handlers_pass() {
         let found = reject_with(&unchanged, limits).map(|rejected| rejected.outcome.counterexample);
         assert!(found.is_none(), "{found:#?}");
     }
+}
+
+/// The shipped handler, and then this CPU is watched.
+unsafe extern "C" fn wakes(frame: &mut Frame) {
+    // SAFETY: as the vectors call it.
+    unsafe { entry::el1_sync::<P>(frame) };
+    with(|world| world.begin_watching());
+}
+
+/// The library's own checks find the known bug that does this before the model does.
+#[test]
+fn an_idle_wait_that_a_fault_wakes() {
+    let mut design = Design { program: |_| idles(faults_unwatched), ..shipped(Family::Idle) };
+    design.el1[0] = wakes;
+    let limits = Limits { events: Events::ALL, budget: Some(1), reductions: Reductions::All };
+    let search = Search { limits, hashing: true, threads: 1, first_only: true, shard: None, progress: None };
+    let example = explore(design, &search).counterexample.expect("it is found");
+    assert_eq!(example.violation.constraint, 44);
 }
 
 fn named(name: &str) -> &'static Variant {

@@ -11,7 +11,7 @@ use crate::layout::PAGE_SIZE;
 use crate::reference::{Backend, Machine};
 use crate::statistics::{Counter, FIQS};
 use crate::user_copy::{Fault, read_user};
-use crate::{breakpoints, gic, interrupts, percpu, self_check};
+use crate::{breakpoints, gic, interrupts, percpu, self_check, timer};
 
 /// Each takes one, and says whether it came back as it must.
 pub const KINDS: [fn() -> bool; 6] = [abort, undefined, brk, breakpoint, fiq, nmi];
@@ -44,21 +44,27 @@ fn breakpoint() -> bool {
     breakpoints::check::come_here()
 }
 
-/// Before: interrupts are on.
 fn fiq() -> bool {
     let before = FIQS.get();
     gic::send_fiq(percpu::boot_index(), interrupts::FIQ);
-    while FIQS.get() == before {
-        spin_loop();
-    }
-    true
+    in_time(|| FIQS.get() != before)
 }
 
-/// Without NMIs it waits while interrupts are off.
+/// Without NMIs it is an interrupt, which does not come while interrupts are off.
 fn nmi() -> bool {
     let before = NMIS.get();
     interrupts::send(percpu::boot_index(), super::NMI);
-    while NMIS.get() == before && (!matches!(Backend::NMIS, Nmis::None) || Machine::level() == Level::Process) {
+    let is_masked = matches!(Backend::NMIS, Nmis::None) && Machine::level() != Level::Process;
+    is_masked || in_time(|| NMIS.get() != before)
+}
+
+/// It is so within a second.
+fn in_time(is_so: impl Fn() -> bool) -> bool {
+    let end = timer::nanoseconds() + 1_000_000_000;
+    while !is_so() {
+        if timer::nanoseconds() > end {
+            return false;
+        }
         spin_loop();
     }
     true

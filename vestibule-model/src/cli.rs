@@ -19,7 +19,7 @@ use crate::report::{Report, Shard};
 use crate::timeline::{Timeline, legend};
 use crate::token::{SHIPPED, Token};
 use crate::verdict::End;
-use crate::world::Limits;
+use crate::world::{Bound, Limits};
 use crate::{corpus_run, shipped_run, summary};
 
 /// Explores everything that can arrive at every step of the shipped entry and exit code.
@@ -80,9 +80,12 @@ pub struct Options {
     /// Go on from states that were seen before, too; with --events
     #[arg(long, requires = "events")]
     pub no_hash: bool,
-    /// Also what is left out because another family or another backend is about it: the full product
-    #[arg(long, conflicts_with_all = ["variant", "all_variants", "every_step", "no_hash"])]
+    /// Also what is left out because another family or another backend is about it: each of these bounds but the last lifted, one at a time
+    #[arg(long, conflicts_with_all = ["variant", "all_variants", "every_step", "no_hash", "lift"])]
     pub full: bool,
+    /// Without this one bound
+    #[arg(long, value_name = "BOUND", value_enum, conflicts_with_all = ["variant", "all_variants", "every_step", "no_hash"])]
+    pub lift: Option<Bound>,
     /// Events also after steps where they make no difference; without hashing it is so anyway
     #[arg(long)]
     pub every_step: bool,

@@ -149,6 +149,7 @@ fn report(verdicts: &[Verdict], shown: &[Shown], options: &Options) -> Report {
             bound: limits.budget,
             hashing: true,
             every_step: limits.reductions == Reductions::None,
+            lifted: None,
             without: options.without.iter().map(|event| event.name().into()).collect(),
         };
         let limits = *limits;

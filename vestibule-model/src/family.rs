@@ -14,7 +14,7 @@ use crate::step::{choose, step};
 use crate::stepping;
 use crate::tagging;
 use crate::vector::{first, take};
-use crate::world::{IDLE, TASKS, World, stack_top, with};
+use crate::world::{Bound, IDLE, TASKS, World, stack_top, with};
 
 /// Somebody traces the task's system calls.
 const TRACED: u64 = Flags::SYSCALL_ENTRY.and(Flags::SYSCALL_EXIT).bits();
@@ -206,7 +206,7 @@ where
         Family::Tags => {
             live();
             // Which checks there are, no mask makes a difference to: one backend is enough for all of them.
-            let all = with(|world| world.design.backend == Masked::Daif || !world.limits.reductions.bounds());
+            let all = with(|world| world.design.backend == Masked::Daif || !world.limits.reductions.has(Bound::Kinds));
             match choose(if all { 3 } else { 1 }) {
                 1 => tags::set(&mut cpu, Mode::Async, 0xfffe),
                 2 => with(World::begin_own_tag_checks),

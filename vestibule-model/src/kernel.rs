@@ -22,7 +22,7 @@ use crate::step::{choose, step};
 use crate::stepping;
 use crate::tagging;
 use crate::vector::take;
-use crate::world::{IDLE, World, with};
+use crate::world::{Bound, IDLE, World, with};
 
 /// What may be exchanged in it.
 pub trait Flavour: Sized + 'static {
@@ -123,7 +123,9 @@ fn works<F: Flavour>(mut cpu: Cpu<Reference<F>, Process>) -> Cpu<Reference<F>, P
     tagging::kernel_accesses();
     forget(
         |()| 0,
-        || match choose(with(|world| if world.limits.reductions.bounds() { world.design.family.works() } else { 5 })) {
+        || match choose(with(
+            |world| if world.limits.reductions.has(Bound::Works) { world.design.family.works() } else { 5 },
+        )) {
             1 => cpu.task_word().set::<Arm64<F::Backend>>(Flags::SIGNAL),
             2 => take(Exception::DataAbort),
             3 => guards(&mut cpu),
@@ -332,7 +334,7 @@ fn handles<F: Flavour>(cpu: &Cpu<Reference<F>, Hardirq>) {
         2 if with(World::wake) => cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED),
         3 => with(World::raise_softirq),
         4 => take(Exception::DataAbort),
-        5 if with(|world| !world.limits.reductions.bounds() || world.design.family == Family::Handler) => {
+        5 if with(|world| !world.limits.reductions.has(Bound::Kinds) || world.design.family == Family::Handler) => {
             cpu.task_word().set::<Arm64<F::Backend>>(Flags::RESCHED_LAZY)
         }
         _ => {}

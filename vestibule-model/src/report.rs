@@ -9,7 +9,7 @@ use crate::explore::{Counterexample, Outcome, Search};
 use crate::verdict::Fired;
 
 /// The format of the files.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Everything that was explored in one go.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct Searched {
     pub hashing: bool,
     /// Events came after every step, also where it makes no difference.
     pub every_step: bool,
+    /// Of the bounds, the one that there was not.
+    pub lifted: Option<String>,
     /// Events that never came.
     pub without: Vec<String>,
 }
@@ -224,8 +226,16 @@ mod tests {
 
     fn part(part: u32, of: u32, broken: Option<Broken>) -> Report {
         let (variant, backend, family) = ("shipped".into(), "pmr".into(), "kernel".into());
-        let searched =
-            Searched { variant, backend, family, bound: None, hashing: true, every_step: false, without: Vec::new() };
+        let searched = Searched {
+            variant,
+            backend,
+            family,
+            bound: None,
+            hashing: true,
+            every_step: false,
+            lifted: None,
+            without: Vec::new(),
+        };
         let checks =
             BTreeMap::from([(part as u16, Asked { asked: 5, failed: 0 }), (28, Asked { asked: 1, failed: 1 })]);
         let run = Run {
@@ -288,8 +298,8 @@ mod tests {
     fn a_file_comes_back_as_it_was() {
         let report = part(1, 2, broken(1));
         assert_eq!(Report::from_json(&report.to_json()).unwrap(), report);
-        let later = report.to_json().replace("\"format\": 2", "\"format\": 3");
+        let later = report.to_json().replace("\"format\": 3", "\"format\": 4");
         let said = Report::from_json(&later).expect_err("another format").to_string();
-        assert_eq!(said, "the report has format 3, and this program reads format 2");
+        assert_eq!(said, "the report has format 4, and this program reads format 3");
     }
 }

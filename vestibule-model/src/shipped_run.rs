@@ -14,7 +14,7 @@ use crate::html::{Shown, page};
 use crate::report::{Broken, FORMAT, Report, Run, Searched};
 use crate::summary;
 use crate::token::SHIPPED;
-use crate::world::{Limits, Reductions};
+use crate::world::{Bound, Limits, Reductions};
 
 static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -23,11 +23,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut report = Report { format: FORMAT, shard: options.shard, runs: Vec::new() };
     let mut shown = Vec::new();
     say(&format!("{}\n", summary::heading()))?;
-    let families =
-        || Family::ALL.into_iter().filter(|family| options.family.is_empty() || options.family.contains(family));
-    for backend in options.backend.0 {
-        for family in families() {
-            let (run, example) = search(*backend, family, options)?;
+    for reductions in all_reductions(options) {
+        let lifted = lifted(reductions);
+        if let Some(bound) = lifted {
+            say(&format!("{}: {}\n", bound.name(), bound.lifted()))?;
+        }
+        let concerned = |family: &Family| lifted.is_none_or(|bound| bound.is_of(*family));
+        for (backend, family) in searched(options).filter(|(_, family)| concerned(family)) {
+            let (run, example) = search(backend, family, reductions, options)?;
             say(&format!("{}\n", summary::row(&run)))?;
             report.runs.push(run);
             shown.extend(example);
@@ -49,12 +52,27 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     Ok(shown.is_empty())
 }
 
-fn search(backend: Backend, family: Family, options: &Options) -> Result<(Run, Option<Shown>)> {
-    let reductions = match options {
-        _ if options.no_hash || options.every_step => Reductions::None,
-        _ if options.full => Reductions::Lossless,
-        _ => Reductions::All,
-    };
+fn searched(options: &Options) -> impl Iterator<Item = (Backend, Family)> {
+    let families =
+        Family::ALL.into_iter().filter(|family| options.family.is_empty() || options.family.contains(family));
+    options.backend.0.iter().flat_map(move |backend| families.clone().map(|family| (*backend, family)))
+}
+
+/// With what is left out everything is searched, one after the other.
+fn all_reductions(options: &Options) -> Vec<Reductions> {
+    match options {
+        _ if options.no_hash || options.every_step => vec![Reductions::None],
+        _ if options.full => Bound::IN_FULL.map(Reductions::AllBut).into(),
+        Options { lift: Some(bound), .. } => vec![Reductions::AllBut(*bound)],
+        _ => vec![Reductions::All],
+    }
+}
+
+fn lifted(reductions: Reductions) -> Option<Bound> {
+    if let Reductions::AllBut(bound) = reductions { Some(bound) } else { None }
+}
+
+fn search(backend: Backend, family: Family, reductions: Reductions, options: &Options) -> Result<(Run, Option<Shown>)> {
     let limits = Limits { events: events(options), budget: options.events, reductions };
     let search = Search {
         limits,
@@ -77,6 +95,7 @@ fn search(backend: Backend, family: Family, options: &Options) -> Result<(Run, O
         bound: options.events,
         hashing: search.hashing,
         every_step: reductions == Reductions::None,
+        lifted: lifted(reductions).map(|bound| bound.name().into()),
         without: options.without.iter().map(|event| event.name().into()).collect(),
     };
     let broken = example.zip(shown.as_ref()).map(|(example, shown)| Broken::of(example, &shown.token));

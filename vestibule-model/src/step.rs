@@ -12,7 +12,7 @@ use crate::op::{Cell, Op};
 use crate::oracle::Answer;
 use crate::shadow::Shadow;
 use crate::verdict::End;
-use crate::world::{World, with};
+use crate::world::{Bound, World, with};
 
 /// What comes now.
 pub(crate) enum Next {
@@ -265,14 +265,15 @@ impl World {
         }
         let word = self.value(Cell::Word(self.current));
         let others = matches!(self.design.family, Family::Copy | Family::Call | Family::Step | Family::Tags);
-        let user = self.design.user && !(self.limits.reductions.bounds() && others);
+        let user = self.design.user && !(self.limits.reductions.has(Bound::Others) && others);
         const MENU: [(Event, u64); 3] =
             [(Event::RemoteResched, 1 << 32), (Event::RemoteSignal, 1 << 34), (Event::RemoteWork, 1 << 35 | OTHER)];
         let mut answers = 0;
         for (number, (event, flag)) in MENU.into_iter().enumerate() {
             // What else is left to do before user mode, no mask makes a difference to: one backend is enough.
-            let work =
-                event != Event::RemoteWork || self.design.backend == Backend::Daif || !self.limits.reductions.bounds();
+            let work = event != Event::RemoteWork
+                || self.design.backend == Backend::Daif
+                || !self.limits.reductions.has(Bound::Kinds);
             let possible = user && work || matches!(event, Event::RemoteResched);
             answers |= u16::from(possible && word & flag == 0 && self.limits.events.has(event)) << number;
         }
@@ -302,14 +303,14 @@ impl World {
     /// How many things the kernel's code can do here. Where its doings are another family's subject, a few.
     fn ways(&self) -> u8 {
         const TICK_AND_WAKE_UP: u8 = 3;
-        if !self.limits.reductions.bounds() {
-            return u8::MAX;
-        }
+        let reductions = self.limits.reductions;
         let deep = match self.design.family {
+            _ if !reductions.has(Bound::Depth) => return u8::MAX,
             Family::User | Family::Copy | Family::Call | Family::Step | Family::Tags | Family::OwnTags => 2,
             Family::First => 1,
             _ => usize::MAX,
         };
+        let deep = if reductions.has(Bound::Ways) { deep } else { deep.saturating_add(1) };
         let guest = self.is_guest() && self.depth() > 0;
         if guest || self.depth() >= deep { TICK_AND_WAKE_UP } else { u8::MAX }
     }

@@ -14,7 +14,7 @@ use crate::kernel::{Flavour, Reference};
 use crate::op::{Cell, Op};
 use crate::step::{choose, step};
 use crate::vector::{first_by, take};
-use crate::world::{World, with};
+use crate::world::{Bound, World, with};
 
 /// How far the instruction is that a task is stepped for.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -205,14 +205,15 @@ impl World {
     /// is enough.
     fn has_kernels_points(&self) -> bool {
         let open = self.design.family == Family::Kernel && self.design.backend == Masked::Daif;
-        open || matches!(self.design.family, Family::IrqsOff | Family::Handler) || !self.limits.reductions.bounds()
+        open || matches!(self.design.family, Family::IrqsOff | Family::Handler)
+            || !self.limits.reductions.has(Bound::Kinds)
     }
 
     /// The stepped task has its own. To user mode no mask makes a difference at all, and to each kind nothing that the other does:
     /// one backend each is enough.
     fn users_points(&self) -> &'static [Kind] {
         match self.design.backend {
-            _ if !self.limits.reductions.bounds() => &KINDS,
+            _ if !self.limits.reductions.has(Bound::Kinds) => &KINDS,
             Masked::Daif => &KINDS[..1],
             Masked::Pmr => &KINDS[1..],
             Masked::AllInt => &[],

@@ -22,7 +22,7 @@ use crate::tagging::Tagging;
 use crate::task::{Activation, Task};
 use crate::verdict::{End, Fired};
 
-pub use crate::limits::{Limits, Reductions};
+pub use crate::limits::{Bound, Limits, Reductions};
 
 /// How many tasks there are: two and the idle task.
 pub const TASKS: usize = 3;

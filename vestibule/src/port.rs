@@ -35,7 +35,8 @@ pub trait Machine: 'static {
         f();
     }
 
-    /// The context of the interrupted code, decoded as [`level`](Machine::level) does.
+    /// The context of the interrupted code, decoded as [`level`](Machine::level) does. Before: the masks are as its exception left
+    /// them, or inherited; in an ordinary interrupt's body, which has others, ask nothing: it interrupted `Process`.
     fn interrupted(frame: &Self::Frame) -> Level;
     /// Tells the frame whether user mode entered by a system call (C115).
     fn came_by_syscall(frame: &mut Self::Frame, syscall: bool, _: Step<Self>);

@@ -27,9 +27,10 @@ impl Refused {
         Self { signal, code: code as i32, what }
     }
 
-    /// For the program; without the tag that its pointer may have had.
+    /// For the program; without the tag that its pointer may have had. The CPU may not have said where.
     pub fn info(self, frame: &Frame) -> Info {
-        let address = untagged(frame.fault_address as usize) as u64;
+        let is_known = Syndrome(frame.syndrome).has_fault_address();
+        let address = if is_known { untagged(frame.fault_address as usize) as u64 } else { 0 };
         let origin = if self.code == SI_KERNEL { Origin::Kernel } else { Origin::Fault { address } };
         Info { signal: self.signal, code: self.code, origin }
     }

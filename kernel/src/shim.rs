@@ -1,6 +1,7 @@
-//! The shim at EL2, if it is what started this kernel: it pends SErrors, which nothing below EL2 can raise in QEMU.
+//! The shim at EL2, if it is what started this kernel: it pends SErrors, which nothing below EL2 can raise in QEMU, and has user mode
+//! take synchronous exceptions that QEMU's CPUs have none of.
 
-use shim::{CANCEL, Outcome, PEND, Place, UID, UID_VALUE};
+use shim::{CANCEL, Outcome, PEND, Place, TAKE, UID, UID_VALUE};
 
 use crate::psci;
 
@@ -13,6 +14,12 @@ pub fn is_there() -> bool {
 /// was asked for earlier and has not come does not.
 pub fn pend(syndrome: u64, place: Place, instruction: u64) {
     psci::ask(PEND, [syndrome, place as u64, instruction]);
+}
+
+/// User mode on this CPU takes a synchronous exception with this ESR and FAR in place of its so-manieth next instruction, the first of
+/// which is 1. Before and otherwise: as [`pend`].
+pub fn take(syndrome: u64, fault_address: u64, instruction: u64) {
+    psci::ask(TAKE, [syndrome, fault_address, instruction]);
 }
 
 /// This CPU gets none that it has not got yet; what had come of the last. Before: the shim is there.

@@ -22,6 +22,7 @@ pub mod class {
     pub const DATA_ABORT_CURRENT: u64 = 0x25;
     pub const SP_ALIGNMENT: u64 = 0x26;
     pub const MEMORY_OPERATION: u64 = 0x27;
+    pub const FLOATING_POINT: u64 = 0x2c;
     pub const SERROR: u64 = 0x2f;
     pub const WATCHPOINT: u64 = 0x34;
     pub const WATCHPOINT_CURRENT: u64 = 0x35;
@@ -69,7 +70,7 @@ impl Syndrome {
             class::DATA_ABORT | class::DATA_ABORT_CURRENT => "data abort",
             class::SP_ALIGNMENT => "SP alignment",
             class::MEMORY_OPERATION => "memory copy or set",
-            0x28 | 0x2c => "floating-point exception",
+            0x28 | class::FLOATING_POINT => "floating-point exception",
             0x2d => "guarded control stack",
             class::SERROR => "SError",
             0x30 | 0x31 => "hardware breakpoint",
@@ -142,11 +143,26 @@ impl Syndrome {
         }
     }
 
+    /// Which floating-point exceptions came, if the CPU says: what the program is told is the gravest. Arm ARM D24.2.40, ISS of EC 0x2c.
+    const fn floating_point(self) -> u32 {
+        const TRAPPED: u64 = 1 << 23;
+        match self.0 & 0b1_1111 {
+            _ if self.0 & TRAPPED == 0 => linux::FPE_FLTUNK,
+            flags if flags & 1 << 0 != 0 => linux::FPE_FLTINV,
+            flags if flags & 1 << 1 != 0 => linux::FPE_FLTDIV,
+            flags if flags & 1 << 2 != 0 => linux::FPE_FLTOVF,
+            flags if flags & 1 << 3 != 0 => linux::FPE_FLTUND,
+            flags if flags & 1 << 4 != 0 => linux::FPE_FLTRES,
+            _ => linux::FPE_FLTUNK,
+        }
+    }
+
     /// What a program is told, whichever class it is.
     pub const fn told(self) -> Told {
         match self.class() {
             class::PC_ALIGNMENT | class::SP_ALIGNMENT => Told { signal: Signal::SIGBUS, code: linux::BUS_ADRALN },
             class::POINTER_AUTHENTICATION => Told { signal: Signal::SIGILL, code: linux::ILL_ILLOPN },
+            class::FLOATING_POINT => Told { signal: Signal::SIGFPE, code: self.floating_point() },
             _ => Told { signal: Signal::SIGILL, code: linux::ILL_ILLOPC },
         }
     }
@@ -185,10 +201,19 @@ mod tests {
     fn whatever_comes_from_user_mode_ends_in_a_signal() {
         for class in 0..64 {
             let Told { signal, .. } = of(class, 0).told();
-            let wanted = if class == 0x22 || class == 0x26 { Signal::SIGBUS } else { Signal::SIGILL };
+            let wanted = match class {
+                0x22 | 0x26 => Signal::SIGBUS,
+                0x2c => Signal::SIGFPE,
+                _ => Signal::SIGILL,
+            };
             assert_eq!(signal, wanted, "class {class:#x}");
         }
         assert_eq!(of(0x1c, 0).told().code, linux::ILL_ILLOPN);
+        let codes =
+            [0b0, 0b1_1111, 0b1_1110, 0b1_1100, 0b1_1000, 0b1_0000].map(|flags| of(0x2c, 1 << 23 | flags).told().code);
+        use linux::{FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_FLTUNK};
+        assert_eq!(codes, [FPE_FLTUNK, FPE_FLTINV, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES]);
+        assert_eq!(of(0x2c, 1).told().code, FPE_FLTUNK);
     }
 
     #[test]

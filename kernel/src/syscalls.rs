@@ -188,6 +188,9 @@ fn run(number: u32, call: &mut Call) -> Result {
         test_hooks::serrors::OWN_EXCEPTION => {
             test_hooks::serrors::ask_own(call.cpu, call.argument(0), call.argument(1))
         }
+        test_hooks::serrors::SYNCHRONOUS => {
+            test_hooks::serrors::take(call.argument(0), call.argument(1), call.argument(2))
+        }
         test_hooks::serrors::OUTCOME => test_hooks::serrors::outcome(),
         test_hooks::serrors::COUNT => test_hooks::serrors::count(call.argument(0)),
         linux::__NR_uname => machine::uname(call),

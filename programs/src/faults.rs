@@ -6,7 +6,7 @@ mod copies;
 mod identification;
 mod instructions;
 mod pointers;
-mod taken;
+pub(crate) mod taken;
 
 use core::ffi::CStr;
 use core::fmt::Debug;

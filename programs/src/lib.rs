@@ -54,6 +54,7 @@ target_only! {
     faulting_copy;
     crash;
     faults;
+    classes;
     pipes;
     files;
     futex;

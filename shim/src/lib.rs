@@ -4,6 +4,7 @@
 //! ```text
 //!   UID      who answers               X0 to X3: [`UID_VALUE`], if it is the shim
 //!   PEND     an SError of this CPU     X1 its syndrome, X2 where it comes ([`Place`]), X3 at which instruction there
+//!   TAKE     a synchronous exception   X1 its syndrome, X2 its fault address, X3 before which of EL0's next instructions
 //!   CANCEL   not any more              X0 what had come of it ([`Outcome`]), X1 how many instructions were counted
 //! ```
 //!
@@ -19,6 +20,9 @@ pub const UID_VALUE: [u32; 4] = [0x5653_4c42, 0x454c_3253, 0x8d1f_04c7, 0x93a0_6
 pub const PEND: u32 = 0xc600_0000;
 /// Forgets what was asked for on the CPU that calls.
 pub const CANCEL: u32 = 0xc600_0001;
+/// EL0 takes a synchronous exception to EL1, in place of its so-manieth next instruction, the first of which is 1: with any syndrome,
+/// also where the CPU has no such exception. What was asked for earlier and has not come is forgotten.
+pub const TAKE: u32 = 0xc600_0002;
 /// In X0: no such function.
 pub const NOT_SUPPORTED: u64 = -1_i64 as u64;
 

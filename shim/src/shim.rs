@@ -10,6 +10,7 @@ mod registers;
 mod request;
 mod serror;
 mod step;
+mod synchronous;
 mod vectors;
 
 use core::panic::PanicInfo;

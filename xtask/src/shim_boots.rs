@@ -1,4 +1,5 @@
-//! The boots of `cargo xtask test` behind the shim: SErrors, which nothing below EL2 can raise in QEMU.
+//! The boots of `cargo xtask test` behind the shim: SErrors, which nothing below EL2 can raise in QEMU, and exceptions of user mode that no
+//! CPU of QEMU's has.
 
 use crate::boot_test::BootTest;
 
@@ -25,6 +26,20 @@ pub const SHIM_TESTS: &[BootTest] = &[
         command_line: "preempt=none -- serrors",
         lines: &["serrors: 0 failed"],
         status: 0,
+    },
+    BootTest {
+        name: "whatever class of exception user mode has ends in the right signal, or in nothing",
+        cpus: 2,
+        command_line: "preempt=full -- classes",
+        lines: &["classes: 195 checks, 0 failed"],
+        status: 0,
+    },
+    BootTest {
+        name: "classes that are told wrongly are found",
+        cpus: 2,
+        command_line: "preempt=full bug=wrong-code -- classes",
+        lines: &["classes: 195 checks, 97 failed"],
+        status: 1,
     },
     BootTest {
         name: "an SError in user mode that is not contained ends the kernel",

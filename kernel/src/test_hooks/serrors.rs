@@ -21,6 +21,8 @@ use crate::{println, serrors, shim as el2, softirqs};
 pub const SERROR: u32 = 0x1100;
 /// What became of the last: an [`Outcome`].
 pub const OUTCOME: u32 = 0x1101;
+/// In place of the so-manieth next instruction of user mode, X2, it takes a synchronous exception: X0 its syndrome, X1 its fault address.
+pub const SYNCHRONOUS: u32 = 0x1103;
 /// How many have interrupted what X0 says, in the order of [`Interrupted::ALL`].
 pub const COUNT: u32 = 0x1102;
 
@@ -88,6 +90,15 @@ pub(crate) fn ask(cpu: &mut Cpu<Process>, place: usize, syndrome: usize, instruc
         return Err(Errno::ENODEV);
     }
     bring(cpu, place, syndrome as u64 & !OWN, instruction as u64)
+}
+
+/// The system call.
+pub(crate) fn take(syndrome: usize, fault_address: usize, instruction: usize) -> Result<usize, Errno> {
+    if !el2::is_there() {
+        return Err(Errno::ENODEV);
+    }
+    el2::take(syndrome as u64, fault_address as u64, instruction as u64);
+    Ok(0)
 }
 
 /// The system call for the kernel's own exceptions: `kind` is one of [`own::KINDS`].

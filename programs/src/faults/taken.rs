@@ -96,11 +96,17 @@ static CODE_OF: AtomicU32 = AtomicU32::new(0);
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
 static FAULT_ADDRESS: AtomicU64 = AtomicU64::new(0);
 static PC: AtomicU64 = AtomicU64::new(0);
+static SP: AtomicU64 = AtomicU64::new(0);
 static BRANCH: AtomicU64 = AtomicU64::new(0);
 
 /// Where the last signal interrupted.
 pub fn program_counter() -> u64 {
     PC.load(Ordering::Relaxed)
+}
+
+/// The stack pointer of what it interrupted.
+pub fn stack_pointer() -> u64 {
+    SP.load(Ordering::Relaxed)
 }
 
 /// PSTATE.BTYPE of what the last signal interrupted.
@@ -133,6 +139,7 @@ pub unsafe extern "C" fn land(signal: c_int, information: *const u64, words: *mu
         FAULT_ADDRESS.store(words.add(context::FAULT_ADDRESS).read(), Ordering::Relaxed);
         let [sp, pc] = [words.add(context::SP), words.add(context::PC)];
         PC.store(pc.read(), Ordering::Relaxed);
+        SP.store(sp.read(), Ordering::Relaxed);
         sp.write(words.add(context::X + 9).read());
         pc.write(words.add(context::X + 30).read());
         let pstate = words.add(context::PSTATE);
@@ -171,7 +178,7 @@ pub fn prepare() -> Result<()> {
     protect(READABLE, abi::PROT_READ)?;
     protect(FORBIDDEN, abi::PROT_NONE)?;
     protect(CODE, abi::PROT_READ | abi::PROT_EXEC)?;
-    for signal in [abi::SIGSEGV, abi::SIGBUS, abi::SIGILL, abi::SIGTRAP] {
+    for signal in [abi::SIGSEGV, abi::SIGBUS, abi::SIGILL, abi::SIGTRAP, abi::SIGFPE] {
         set_action(signal, land as *const () as usize, abi::SA_SIGINFO, 0)?;
     }
     Ok(())

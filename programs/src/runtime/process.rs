@@ -106,8 +106,17 @@ pub const fn set_of(signal: u32) -> u64 {
 
 /// A child that runs `body` and ends with what that gives; its number.
 pub fn fork(body: impl FnOnce() -> u8) -> Result<usize> {
+    fork_with(0, body)
+}
+
+/// The same, but this program does nothing until the child has ended.
+pub fn fork_and_stand_still(body: impl FnOnce() -> u8) -> Result<usize> {
+    fork_with(abi::CLONE_VFORK, body)
+}
+
+fn fork_with(flags: u32, body: impl FnOnce() -> u8) -> Result<usize> {
     // SAFETY: the child has a copy of everything.
-    match check(unsafe { call(abi::__NR_clone, [abi::SIGCHLD as usize, 0, 0, 0, 0, 0]) })? {
+    match check(unsafe { call(abi::__NR_clone, [(abi::SIGCHLD | flags) as usize, 0, 0, 0, 0, 0]) })? {
         0 => exit_group(body()),
         child => Ok(child),
     }

@@ -7,6 +7,15 @@ use shim::CPUS;
 use super::interrupts::Withheld;
 use super::registers::read;
 use super::step::Count;
+use super::synchronous::Synchronous;
+
+/// What was asked for.
+pub enum Asked {
+    /// An SError with this syndrome.
+    Error(u64),
+    /// A synchronous exception.
+    Synchronous(Synchronous),
+}
 
 /// One CPU's.
 pub struct Cpu {
@@ -14,8 +23,8 @@ pub struct Cpu {
     pub count: Option<Count>,
     /// Interrupts that wait until an SError of EL0 has come.
     pub withheld: Option<Withheld>,
-    /// An SError that a count or a WFI is to bring, or has brought: its syndrome.
-    pub asked: Option<u64>,
+    /// What a count or a WFI is to bring.
+    pub asked: Option<Asked>,
     /// A count was ended by a debug exception.
     pub disturbed: bool,
 }

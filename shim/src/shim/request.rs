@@ -1,8 +1,9 @@
 //! The shim's own calls.
 
-use shim::{CANCEL, NOT_SUPPORTED, Outcome, PEND, Place, UID, UID_VALUE};
+use shim::{CANCEL, NOT_SUPPORTED, Outcome, PEND, Place, TAKE, UID, UID_VALUE};
 
-use super::cpu::{self, Cpu};
+use super::cpu::{self, Asked, Cpu};
+use super::synchronous::Synchronous;
 use super::vectors::Frame;
 use super::{serror, step};
 
@@ -11,6 +12,10 @@ pub fn answer(frame: &mut Frame) -> bool {
     match frame.x[0] as u32 {
         UID => frame.x[..4].copy_from_slice(&UID_VALUE.map(u64::from)),
         PEND => frame.x[0] = cpu::with_this(|cpu| pend(cpu, frame.x[1], frame.x[2], frame.x[3])),
+        TAKE => {
+            let synchronous = Synchronous { syndrome: frame.x[1], fault_address: frame.x[2] };
+            frame.x[0] = cpu::with_this(|cpu| take(cpu, synchronous, frame.x[3]));
+        }
         CANCEL => {
             let (outcome, counted) = cpu::with_this(cancel);
             frame.x[..2].copy_from_slice(&[outcome as u64, counted]);
@@ -27,11 +32,18 @@ fn pend(cpu: &mut Cpu, syndrome: u64, place: u64, instructions: u64) -> u64 {
         serror::pend(syndrome);
         return 0;
     }
-    cpu.asked = Some(syndrome);
+    cpu.asked = Some(Asked::Error(syndrome));
     match place {
         Place::Idle => step::trap_wfi(true),
         Place::Kernel | Place::User => step::begin(cpu, place, instructions),
     }
+    0
+}
+
+fn take(cpu: &mut Cpu, synchronous: Synchronous, instructions: u64) -> u64 {
+    cancel(cpu);
+    cpu.asked = Some(Asked::Synchronous(synchronous));
+    step::begin(cpu, Place::User, instructions);
     0
 }
 
@@ -49,9 +61,11 @@ fn cancel(cpu: &mut Cpu) -> (Outcome, u64) {
     (outcome, counted)
 }
 
-/// The place has been reached.
-pub fn pend_asked(cpu: &mut Cpu) {
-    if let Some(syndrome) = cpu.asked.take() {
-        serror::pend(syndrome);
+/// The place has been reached: an SError is pending from now on, a synchronous exception is where EL2 returns to.
+pub fn bring_asked(cpu: &mut Cpu) {
+    match cpu.asked.take() {
+        Some(Asked::Error(syndrome)) => serror::pend(syndrome),
+        Some(Asked::Synchronous(synchronous)) => synchronous.take(),
+        None => {}
     }
 }

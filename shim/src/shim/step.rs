@@ -9,7 +9,7 @@ use core::arch::asm;
 
 use shim::Place;
 
-use super::cpu::Cpu;
+use super::cpu::{Asked, Cpu};
 use super::interrupts::Withheld;
 use super::registers::{read, write};
 use super::request;
@@ -63,14 +63,17 @@ pub fn stepped(cpu: &mut Cpu) {
     count.counted += u64::from(is_there);
     if !is_there || count.counted < count.wanted {
         vectors::set_step(true);
+    } else if matches!(cpu.asked, Some(Asked::Synchronous(_))) {
+        end(cpu);
+        request::bring_asked(cpu);
     } else if count.level == 0 {
         // An interrupt would be taken first, and the SError come in its handler. The next stop is at the SError's vector.
         cpu.withheld = Some(Withheld::now());
-        request::pend_asked(cpu);
+        request::bring_asked(cpu);
         vectors::set_step(true);
     } else {
         end(cpu);
-        request::pend_asked(cpu);
+        request::bring_asked(cpu);
     }
 }
 

@@ -61,7 +61,7 @@ extern "C" fn from_kernel(frame: &mut Frame) {
 /// EL1 is about to wait, and does when it is back.
 fn waits(cpu: &mut Cpu) {
     step::trap_wfi(false);
-    request::pend_asked(cpu);
+    request::bring_asked(cpu);
 }
 
 /// Any other.

@@ -16,7 +16,7 @@ pub fn pend(syndrome: u64, place: Place, instruction: u64) {
     psci::ask(PEND, [syndrome, place as u64, instruction]);
 }
 
-/// User mode on this CPU takes a synchronous exception with this ESR and FAR in place of its so-manieth next instruction, the first of
+/// User mode on this CPU takes a synchronous exception with this ESR and FAR in place of its n-th next instruction, the first of
 /// which is 1. Before and otherwise: as [`pend`].
 pub fn take(syndrome: u64, fault_address: u64, instruction: u64) {
     psci::ask(TAKE, [syndrome, fault_address, instruction]);

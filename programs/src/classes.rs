@@ -163,8 +163,8 @@ fn exception(syndrome: usize) -> (usize, Taken) {
     Taken::of(synchronous, syndrome)
 }
 
-/// `synchronous(syndrome, fault_address, instruction)`, number 0x1103: this CPU takes a synchronous exception in place of the so-manieth
-/// next instruction, which is the second of these two. The result is 0, or ENODEV.
+/// `synchronous(syndrome, fault_address, instruction)`, number 0x1103: this CPU takes a synchronous exception in place of the n-th next
+/// instruction, which is the second of these two. The result is 0, or ENODEV.
 ///
 /// # Safety
 /// It is called by [`Taken::of`].

@@ -1,7 +1,7 @@
 //! User-mode test programs: what the reference kernel runs, and what its tests and measurements make happen in it.
 //!
 //! Each is a static arm64 Linux executable that makes system calls itself, with nothing below it. Those that need no call
-//! of `runtime::test_calls` run on Linux as well, which is how they are tested. Built for the host they are empty.
+//! of `runtime::test_calls` run on Linux as well. Built for the host they are empty.
 //!
 //! Every program says in a line or two what it saw. Its exit status is 0 if that was right and 1 if it was not; 2 means
 //! that its arguments are wrong.

@@ -20,7 +20,7 @@ pub const UID_VALUE: [u32; 4] = [0x5653_4c42, 0x454c_3253, 0x8d1f_04c7, 0x93a0_6
 pub const PEND: u32 = 0xc600_0000;
 /// Forgets what was asked for on the CPU that calls.
 pub const CANCEL: u32 = 0xc600_0001;
-/// EL0 takes a synchronous exception to EL1, in place of its so-manieth next instruction, the first of which is 1: with any syndrome,
+/// EL0 takes a synchronous exception to EL1, in place of its n-th next instruction, the first of which is 1: with any syndrome,
 /// also where the CPU has no such exception. What was asked for earlier and has not come is forgotten.
 pub const TAKE: u32 = 0xc600_0002;
 /// In X0: no such function.
@@ -35,7 +35,7 @@ pub const SYNDROME: u64 = 0x1ff_ffff;
 pub enum Place {
     /// Where the CPU stands after so many instructions of EL1; after none, behind the call.
     Kernel = 0,
-    /// Before so-manieth next instruction of EL0, the first of which is 1.
+    /// Before the n-th instruction of EL0 from the call on, the first of which is 1.
     User = 1,
     /// At the next WFI, before it waits.
     Idle = 2,

@@ -71,6 +71,7 @@
 //! | `frame`, [`pstate`], `syndrome` | what is saved, what may be written to it, why an exception came |
 //! | [`serror`] | how bad an SError is, and who goes on after it |
 //! | `restart` | system calls that a signal interrupted |
+//! | `returns` | what an exit must leave as its entry found it, in checked builds |
 //! | `thread` | what is kept for each task and each CPU |
 //! | [`fpsimd`] | the FP/SIMD registers |
 //! | [`step`] | single-stepping of user mode |

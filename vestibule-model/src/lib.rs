@@ -28,7 +28,7 @@
 //! # Principles
 //!
 //! 1. **What is shipped is what runs.** There is no second description of the entry code that could differ from it. A
-//!    [`Design`](design::Design) is eight function pointers; a known bug replaces one of them.
+//!    [`Design`](design::Design) is the functions that vectors call, and a program; a known bug replaces one of them.
 //! 2. **A constraint is looked at where it can be seen**, with its number of `docs/constraints.md`, at each step of each
 //!    execution. The library's own run-time checks are on and count as well.
 //! 3. **A state is the machine and a history.** Native stacks are not looked at: code is deterministic, so what it was told
@@ -44,10 +44,10 @@
 //! |---|---|---|---|
 //! | `cpu`: PSTATE, exceptions, ERET | `event`: what can come | `rules`: the constraints | `record`, `fold`: steps, and which matter |
 //! | `backend`: which masks a context has | `step`: may it come here? | `observe`: bodies, work, scheduler | `timeline`, `compare`, `html` |
-//! | `world`: all of it, tasks, memory; `machine`: interrupt controller, wait | `oracle`: who decides | `ghost`: what the code does not remember | `token`: again |
+//! | `world`: all of it, tasks, memory; `machine`: interrupt controller, wait | `oracle`: who decides; `limits`: what is left out | `ghost`: what the code does not remember | `token`: again |
 //! | `hardware`: the port's trait | `shadow`: history | `constraints`: the page | `report`, `summary`, `cli` |
 //! | `vector`: what assembly does | `explore`: layers, threads; `walk`, `kept`: executions that begin alike | `verdict`: how it ended | `shipped_run`, `corpus_run` |
-//! | `task`, `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
+//! | `task`, `fibers`: tasks; `op`: accesses; `fpsimd`, `stepping`, `tagging` | `family`, `design`, `kernel`: of what | `corpus`: designs with known bugs | |
 //!
 //! What the model covers, what it does not, and what it came to: `docs/model.md`. To put a kernel's own hooks under it:
 //! `examples/own_hooks.rs`.

@@ -186,7 +186,7 @@ impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tried, viable, killed) = (self.tried(), self.viable(), self.killed());
         writeln!(f, "{tried} changes; {} do not compile, {viable} do", self.unviable)?;
-        let percent = (killed * 1000).checked_div(viable).unwrap_or(1000);
+        let percent = (killed * 1000 + viable / 2).checked_div(viable).unwrap_or(1000);
         writeln!(f, "{killed} of {viable} found, {}.{} %:", percent / 10, percent % 10)?;
         writeln!(f, "{:>5}  a constraint breaks", self.broken())?;
         for (constraint, changes) in &self.constraints {

@@ -42,6 +42,9 @@ pub struct Options {
     /// Start the shim at EL2, and by it the kernel: SErrors can be asked for
     #[arg(long)]
     shim: bool,
+    /// An option of the kernel, as mte=kernel or lockup=300; it names all of them when it is given one that it has not. Can be given again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = kernel_option)]
+    option: Vec<String>,
     /// Run this static arm64 ELF file, or the program of that name in programs/, in place of a shell
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -51,7 +54,7 @@ pub struct Options {
     /// End the machine after so many seconds and show what its CPUs did
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
-    /// Build without optimisation
+    /// Build with few optimisations: sooner compiled
     #[arg(long)]
     dev: bool,
     /// Show the kernel's log on standard error while it runs
@@ -60,6 +63,21 @@ pub struct Options {
     /// The arguments of the shell, or of the program
     #[arg(last = true)]
     arguments: Vec<String>,
+}
+
+/// A word of the kernel's command line that is not the end of its own.
+fn kernel_option(word: &str) -> Result<String, String> {
+    match word.split_once('=') {
+        Some((name, _)) if !name.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(word.into()),
+        _ => Err("an option of the kernel is a name, =, and a value, without spaces".into()),
+    }
+}
+
+impl Options {
+    fn command_line(&self, terminal: Terminal, words: &[&str]) -> String {
+        let own: String = self.option.iter().flat_map(|option| [option, " "]).collect();
+        own + &command_line(self.preempt, terminal, words)
+    }
 }
 
 /// Runs the program; the exit code is the program's.
@@ -88,7 +106,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         shim: shim.as_deref(),
         initrd: &root.write("run")?,
         program: program.as_deref(),
-        command_line: &command_line(options.preempt, terminal, &words),
+        command_line: &options.command_line(terminal, &words),
         cpus: options.cpus,
         cpu: build.cpu(),
         mte: options.mte,
@@ -162,6 +180,14 @@ mod tests {
         assert!(parse("--cpus 9").is_err());
         assert!(parse("--preempt sometimes").is_err());
         assert!(parse("argument-before-the-dashes").is_err());
+    }
+
+    #[test]
+    fn options_of_the_kernel_stand_before_everything_else() {
+        let options = parse("--option mte=kernel --option lockup=300").unwrap();
+        let line = options.command_line(Terminal::Whole, &["hello"]);
+        assert_eq!(line, "mte=kernel lockup=300 preempt=full -- hello");
+        assert!(parse("--option --").is_err() && parse("--option =1").is_err() && parse("--option=").is_err());
     }
 
     #[test]

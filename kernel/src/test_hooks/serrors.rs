@@ -21,7 +21,7 @@ use crate::{println, serrors, shim as el2, softirqs};
 pub const SERROR: u32 = 0x1100;
 /// What became of the last: an [`Outcome`].
 pub const OUTCOME: u32 = 0x1101;
-/// In place of the so-manieth next instruction of user mode, X2, it takes a synchronous exception: X0 its syndrome, X1 its fault address.
+/// In place of its n-th next instruction user mode takes a synchronous exception: X0 its syndrome, X1 its fault address, X2 n.
 pub const SYNCHRONOUS: u32 = 0x1103;
 /// How many have interrupted what X0 says, in the order of [`Interrupted::ALL`].
 pub const COUNT: u32 = 0x1102;

@@ -11,7 +11,8 @@
 //! Compared at each exception: the vector, ELR, SPSR, ESR, FAR where the exception has an address, what can be read of
 //! PSTATE, SP_EL0, and what MRS has read since. Not compared: SError, which nothing below EL2 can raise in QEMU; when an
 //! interrupt that is neither masked nor waited for arrives, which the architecture leaves open and QEMU does at once;
-//! what barriers order, because QEMU shows no reordering; PSTATE's BTYPE, SSBS, DIT, UAO and ALLINT, which the model has not.
+//! what barriers order, because QEMU shows no reordering; PSTATE's BTYPE, SSBS, DIT and UAO, which the
+//! model has not, and ALLINT, which the programs do not use.
 
 mod comparison;
 mod instruction;

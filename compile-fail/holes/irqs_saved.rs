@@ -1,9 +1,10 @@
 //! `IrqsSaved` is tied neither to a token nor to the one saved before it: interrupts open under it, and what it says
-//! (`NoIrq`) is not true. Should be: nested by a closure (`IrqsSaved::with(|cpu| ..)`) for the first two; sleeping inside
+//! (`NoIrq`) is not true; leaked, it says so for ever, and of the task that it was saved in. Should be: nested by a closure (`IrqsSaved::with(|cpu| ..)`) for the first two; sleeping inside
 //! is for the checks at run time.
 //@ out_of_order: compiles
 //@ with_a_guard: compiles
 //@ sleeps: compiles
+//@ leaks: compiles
 
 #![forbid(unsafe_code)]
 
@@ -22,5 +23,7 @@ pub fn print<K: Kernel>(cpu: &mut Cpu<K, Process>) {
     drop(first);
     #[cfg(bad = "sleeps")]
     cpu.schedule();
+    #[cfg(bad = "leaks")]
+    core::mem::forget(first);
     lock(second.cpu());
 }

@@ -107,6 +107,7 @@ unsafe impl Hardware for NoCpu {
     fn set_sp_el0(_: u64) {}
     unsafe fn change_mdscr(_: u64, _: u64) {}
     unsafe fn set_point(_: Kind, _: usize, _: Point) {}
+    fn clear_points() {}
     unsafe fn set_points(_: Kind, _: &[Point; MOST], _: &[Point; MOST]) {}
     fn current() -> *const Thread {
         black_box(core::ptr::null())

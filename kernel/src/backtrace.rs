@@ -7,7 +7,7 @@ use core::arch::asm;
 
 use vestibule_arm64::Frame;
 
-use crate::registers::read_register;
+use crate::registers::{read_register, write_register};
 use crate::stacks::STACK_SIZE;
 use crate::symbols::Place;
 use crate::{layout, println};
@@ -119,12 +119,16 @@ fn is_text(address: u64) -> bool {
     layout::image().text.contains(&(address as usize))
 }
 
-/// Asks the CPU, of what may be a stack. PAR_EL1 is nobody's else.
+/// Asks the CPU, of what may be a stack. An NMI that asks too comes in the middle of it, and leaves PAR_EL1 as it was.
 fn is_mapped(address: u64) -> bool {
     if !layout::is_stack(address as usize) {
         return false;
     }
+    let before = read_register!("par_el1");
     // SAFETY: translates an address; nothing is accessed.
     unsafe { asm!("at s1e1r, {}", "isb", in(reg) address, options(nostack, preserves_flags)) };
-    read_register!("par_el1") & 1 == 0
+    let translated = read_register!("par_el1");
+    // SAFETY: it only holds results.
+    unsafe { write_register!("par_el1", before) };
+    translated & 1 == 0
 }

@@ -110,6 +110,9 @@ unsafe impl Hardware for Counted {
         // SAFETY: the caller's.
         unsafe { Real::set_point(kind, number, point) }
     }
+    fn clear_points() {
+        Real::clear_points();
+    }
     #[inline(always)]
     unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
         // SAFETY: the caller's.

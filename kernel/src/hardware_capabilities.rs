@@ -18,8 +18,12 @@ pub fn shown(register: Register) -> Option<u64> {
 /// Says so if programs can train what predicts the kernel's branches: the kernel does nothing about it (C48).
 pub fn tell_of_speculation() {
     const CSV2: u32 = 56;
-    if read_register!("id_aa64pfr0_el1") >> CSV2 & 0xf == 0 {
-        println!("this CPU's branch predictors do not tell programs from the kernel, and nothing is done about it");
+    match read_register!("id_aa64pfr0_el1") >> CSV2 & 0xf {
+        0 => {
+            println!("this CPU's branch predictors do not tell programs from the kernel, and nothing is done about it")
+        }
+        1 | 2 => println!("this CPU's branch history may be a program's in the kernel, and nothing is done about it"),
+        _ => {}
     }
 }
 

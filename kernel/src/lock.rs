@@ -11,9 +11,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use lock_api::{GuardNoSend, RawMutex};
 
 use vestibule::{Broken, Checks as _, IrqsSaved};
-use vestibule_arm64::Hardware as _;
 
-use crate::reference::{Hardware, Loud, Machine, Reference};
+use crate::reference::{Loud, Machine, Reference};
+use crate::registers::read_register;
 use crate::task::Task;
 
 /// Mutual exclusion between CPUs and against this CPU's interrupts.
@@ -70,7 +70,7 @@ unsafe impl RawMutex for RawIrqLock {
 /// Whoever waits for a lock here is not in the middle of what may hold it.
 #[inline(always)]
 fn check_waits() {
-    let counts_as_nmi = || !Hardware::current().is_null() && Task::running().word().read::<Machine>().nmis() != 0;
+    let counts_as_nmi = || read_register!("tpidr_el1") != 0 && Task::running().word().read::<Machine>().nmis() != 0;
     if cfg!(feature = "checked") && counts_as_nmi() {
         core::hint::cold_path();
         Loud::broken(Broken { constraint: 83, at: "a lock" });

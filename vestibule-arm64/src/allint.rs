@@ -42,7 +42,8 @@ const fn decode(pstate: u64) -> Level {
     }
 }
 
-impl<H: Hardware> Backend for AllInt<H> {
+// SAFETY: the table of contexts, at the head of this file, is what each move writes; the model looks at each step of it.
+unsafe impl<H: Hardware> Backend for AllInt<H> {
     type Hardware = H;
     const NMIS: Nmis = Nmis::BySuperpriority;
 

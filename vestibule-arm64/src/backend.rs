@@ -19,7 +19,11 @@ pub enum Nmis {
 
 /// How contexts lie on the hardware, apart from the steps of an exception ([`Masks`]): what code that is no exception
 /// asks and moves. `decode` is each backend's one function from masks to contexts; what is none of the five counts as the stricter.
-pub trait Backend: Masks<Frame = Frame> {
+///
+/// # Safety
+/// After each move, those of [`Masks`] too, the CPU masks what the context that it is to says, and nothing less on the way. Tokens, the
+/// return and the task switch rest on that.
+pub unsafe trait Backend: Masks<Frame = Frame> {
     /// The CPU.
     type Hardware: Hardware;
     /// How NMIs come.
@@ -96,7 +100,8 @@ const fn decode(pstate: u64) -> Level {
 /// PSTATE masks interrupts, and there are no NMIs.
 pub struct Daif<H>(PhantomData<H>);
 
-impl<H: Hardware> Backend for Daif<H> {
+// SAFETY: the table of contexts, at the head of this file, is what each move writes; the model looks at each step of it.
+unsafe impl<H: Hardware> Backend for Daif<H> {
     type Hardware = H;
     const NMIS: Nmis = Nmis::None;
 

@@ -19,7 +19,7 @@ use crate::thread::{current, running, this_cpu};
 use crate::{Backend, Bodies, Frame, Hardware, Nmis, Thread, noinstr, pstate, step};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use vestibule::{Cpu, Critical, IrqsMasked, Process};
+use vestibule::{Cpu, Critical, IrqsMasked, Level, Process};
 
 /// How many of a kind a CPU may have; ID_AA64DFR0_EL1 says how many there are.
 pub const MOST: usize = 16;
@@ -198,25 +198,35 @@ pub fn hit_in_kernel<K: Bodies>(cpu: &Cpu<K, Critical>, kind: Kind, frame: &Fram
     nearest(kind, place(kind, frame), |number| this_cpu(cpu).points.of(kind)[number])
 }
 
-/// Sets one of the kernel's on this CPU, or with zeros none.
+/// Sets one of the kernel's on this CPU, or with zeros none. Before and after: the masks of `NoIrq`, which is less than a debug
+/// exception's body or an NMI's has: it changes none of what it came of. Meanwhile everything is masked, so that what is kept and what is in
+/// the CPU are the same to whoever comes.
 ///
 /// # Safety
 /// The CPU has one of that number, and it hits nothing but the kernel. No instruction that it hits faults, takes or leaves an
 /// exception, reads or writes masks, or is between a load-exclusive and its store; none is of the entry text.
 pub unsafe fn set_of_kernel<K: Bodies, C: IrqsMasked>(cpu: &Cpu<K, C>, kind: Kind, number: usize, point: Point) {
+    const { assert!(matches!(C::LEVEL, Some(Level::NoIrq)), "the kernel's breakpoints change in `NoIrq` or `Hardirq`") }
     let points = &this_cpu(cpu).points;
-    // SAFETY: the caller's. Only this CPU looks at them, and a debug exception that comes meanwhile finds one or the other.
+    // SAFETY: the caller's; the token says `NoIrq` before and after. Nobody else looks at them while everything is masked.
     unsafe {
-        points.points.get().cast::<[Point; MOST]>().add(kind as usize).cast::<Point>().add(number).write_volatile(point)
-    };
-    let is_there = |kind: Kind| points.of(kind).iter().filter(|point| point.is_enabled()).count();
-    points.count.store(Kind::BOTH.map(is_there).iter().sum::<usize>() as u64, Relaxed);
-    // SAFETY: the caller's.
-    unsafe {
+        K::Backend::close_for_switch();
+        (*points.points.get())[kind as usize][number] = point;
+        let is_there = |kind: Kind| points.of(kind).iter().filter(|point| point.is_enabled()).count();
+        points.count.store(Kind::BOTH.map(is_there).iter().sum::<usize>() as u64, Relaxed);
         CpuOf::<K>::set_point(kind, number, point);
         CpuOf::<K>::change_mdscr(MDE | KDE, points.monitors());
+        CpuOf::<K>::isb();
+        K::Backend::open_after_switch();
     }
-    CpuOf::<K>::isb();
+}
+
+/// This CPU, which boots, has none, whatever was there when it was reset: that is unknown. Before: everything masked.
+pub(crate) fn begin<H: Hardware>() {
+    // SAFETY: nothing is stepped.
+    unsafe { H::change_mdscr(MDSCR_SS | MDE | KDE, 0) }
+    H::clear_points();
+    H::isb();
 }
 
 noinstr! {

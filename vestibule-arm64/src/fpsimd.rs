@@ -80,7 +80,8 @@ pub fn save<K: Bodies>(cpu: &Cpu<K, Process>) -> *const Fpsimd {
     registers
 }
 
-/// Gives the current task others: a signal's return, a new program.
+/// Gives the current task others: a signal's return, a new program. A task that has none, because it has never been on its way to user mode,
+/// gets none.
 pub fn set_registers<K: Bodies, C: Context>(cpu: &mut Cpu<K, C>, registers: &Fpsimd) {
     if current(cpu).has_fpsimd::<CpuOf<K>>() {
         CpuOf::<K>::load_fpsimd(registers);

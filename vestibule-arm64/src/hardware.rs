@@ -119,13 +119,16 @@ pub unsafe trait Hardware: 'static {
     /// # Safety
     /// There is one of that number, and what it hits is meant to be.
     unsafe fn set_point(kind: Kind, number: usize, point: Point);
+    /// All that the CPU has of both kinds are zero. In effect as above.
+    fn clear_points();
     /// Where one of the two arrays has one, what the second has.
     ///
     /// # Safety
     /// As [`set_point`](Hardware::set_point); everything is masked.
     unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]);
 
-    /// The current task's part of the port. May be cached across a task switch: it is the task's, whatever CPU runs it.
+    /// The current task's part of the port. May be cached across a task switch: it is the task's, whatever CPU runs it. Before there is one
+    /// ([`set_current`](Hardware::set_current)), nobody asks: what was read then may be remembered.
     fn current() -> *const Thread;
     /// Makes another task current.
     ///

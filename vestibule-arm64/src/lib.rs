@@ -31,7 +31,8 @@
 //! ```
 //!
 //! An NMI comes in two ways. Of code with interrupts off, it is known for one before it is acknowledged: class
-//! [`El1Nmi`](classes::El1Nmi). Of user mode and code with interrupts on it comes as any interrupt does, and the acknowledgement tells.
+//! [`El1Nmi`](classes::El1Nmi); so is one of superpriority, whatever the kernel had masked. Elsewhere it comes as any interrupt does, and the
+//! acknowledgement tells.
 //!
 //! # Principles
 //!
@@ -80,7 +81,8 @@
 //! | [`switch`](mod@switch) | the task switch, the first token |
 //!
 //! Before interrupts come, a kernel calls `install`, [`switch::boot`] and [`switch::open_first`]; the repository's
-//! `examples/minimal-kernel` shows all of it.
+//! `examples/minimal-kernel` shows all of it. What the port takes for granted of each CPU: exceptions and ERET synchronise (SCTLR_EL1.EIS and EOS,
+//! or no FEAT_ExS), and the OS lock and the OS double lock are open where there are breakpoints or steps.
 #![no_std]
 
 pub mod breakpoints;

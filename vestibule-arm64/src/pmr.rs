@@ -24,8 +24,9 @@ use crate::{Backend, Frame, Hardware, Nmis, pstate};
 use core::marker::PhantomData;
 use vestibule::{Context, Fixed, Level, Masks, Step};
 
-/// Priorities, as distributor, PMR and RPR have them; lower numbers are more urgent. Each means the same seen from either
-/// Security state, and on a controller that implements only the upper four bits.
+/// Priorities, as distributor, PMR and RPR have them; lower numbers are more urgent. Each means the same on a controller that
+/// implements only the upper four bits, and seen from either Security state if GICD_CTLR.DS or SCR_EL3.FIQ is set: otherwise the distributor has
+/// other numbers than PMR and RPR, and these are no masks.
 pub mod priority {
     /// An NMI's.
     pub const NMI: u8 = 0x80;
@@ -69,7 +70,8 @@ const fn decode(pstate: u64, pmr: u64) -> Level {
     }
 }
 
-impl<H: Hardware> Backend for Pmr<H> {
+// SAFETY: the table of contexts, at the head of this file, is what each move writes; the model looks at each step of it.
+unsafe impl<H: Hardware> Backend for Pmr<H> {
     type Hardware = H;
     const NMIS: Nmis = Nmis::ByPriority;
 

@@ -201,6 +201,17 @@ unsafe impl Hardware for Real {
         // SAFETY: the caller's.
         unsafe { set_point(kind, number, point) }
     }
+    fn clear_points() {
+        // BRPs and WRPs: one less than there are.
+        const FIELDS: [(Kind, u32); 2] = [(Kind::Breakpoint, 12), (Kind::Watchpoint, 20)];
+        let features = read!("id_aa64dfr0_el1");
+        for (kind, field) in FIELDS {
+            for number in 0..=(features >> field & 0xf) as usize {
+                // SAFETY: the CPU has one of that number, and it hits nothing.
+                unsafe { set_point(kind, number, Point::default()) }
+            }
+        }
+    }
     #[inline(always)]
     unsafe fn set_points(kind: Kind, before: &[Point; MOST], after: &[Point; MOST]) {
         // SAFETY: the caller's.

@@ -4,7 +4,7 @@
 use crate::bodies::{CpuOf, HardwareOf};
 use crate::machine::Key;
 use crate::thread::running;
-use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, fpsimd, tags};
+use crate::{Arm64, Arm64Port, Backend, Bodies, Hardware, Thread, breakpoints, fpsimd, tags};
 use vestibule::{Broken, Checks, Cpu, Kernel, NoIrq, Process};
 
 /// Switches from the current task to another; comes back when somebody switches to this one again, perhaps on another
@@ -84,6 +84,7 @@ extern "C" fn start<P: Arm64Port>(main: usize, argument: usize) -> ! {
 pub unsafe fn boot<K: Bodies>(thread: &'static Thread) -> Cpu<K, NoIrq> {
     // SAFETY: the caller's.
     unsafe {
+        breakpoints::begin::<CpuOf<K>>();
         CpuOf::<K>::set_current(thread);
         claim_no_irq()
     }

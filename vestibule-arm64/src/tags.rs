@@ -10,7 +10,7 @@
 //!
 //! An exception masks all checks (PSTATE.TCO), and ERET puts back what was: TCO is no task's, and nobody saves it for one. Where a
 //! task is checked in a way that a fault of the kernel's copy would show, or the kernel checks itself, TCO is cleared once the
-//! CPU is watched and before anything opens; NMI-like and debug exceptions leave it set (C20, C49, C101).
+//! CPU is watched and before anything opens; what is NMI-like or a debug exception by its vector leaves it set (C20, C49, C101).
 //!
 //! All of this is nothing unless [`Bodies::TAG_CHECKS`] says that there is something.
 

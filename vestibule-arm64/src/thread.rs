@@ -81,7 +81,8 @@ impl Thread {
     /// Gives a task that already runs (a CPU's first) the stack that it runs on.
     ///
     /// # Safety
-    /// The stack that ends there is this task's, mapped and aligned as [`STACK_SIZE`] says.
+    /// The stack that ends there is this task's, mapped and aligned as [`STACK_SIZE`] says, and a [`Frame`](crate::Frame)'s room at its top is nobody's:
+    /// a first return to user mode is made there.
     pub unsafe fn set_stack_top(&self, top: u64) {
         self.stack_top.store(top, Ordering::Relaxed);
     }

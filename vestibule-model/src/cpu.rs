@@ -223,7 +223,8 @@ impl Cpu {
             step: false,
             monitors: false,
             of_kernel: false,
-            points: [Owner::Nobody; 2],
+            // Unknown when it is reset.
+            points: [Owner::Kernel; 2],
             step_in_effect: false,
         }
     }

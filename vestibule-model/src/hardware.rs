@@ -185,6 +185,12 @@ unsafe impl Hardware for Simulated {
             }
         }
     }
+    fn clear_points() {
+        for kind in [Kind::Breakpoint, Kind::Watchpoint] {
+            // SAFETY: of the simulated CPU only.
+            unsafe { Self::set_point(kind, 0, Point::default()) };
+        }
+    }
     unsafe fn set_point(kind: Kind, number: usize, point: Point) {
         assert_eq!(number, 0, "nobody here has more than one of a kind");
         let owner = match (point.control & ENABLED != 0, point.control & OF_KERNEL != 0) {

@@ -60,6 +60,44 @@ fn set_kernels<K: Subject>(cpu: &mut Cpu<K, Process>) {
     }
 }
 
+/// No debugger's, NMI's or SError's code sees one that is half set or half gone.
+#[test]
+fn c130_one_of_the_kernels_changes_masked_and_is_gone_when_it_is_removed() {
+    let report = sound::<WatchedPmr>(|mut cpu| {
+        set_kernels(&mut cpu);
+        assert_eq!(both_in_cpu(), (vec![KERNELS], vec![KERNELS]));
+        let off = cpu.irqs_off();
+        record();
+        for kind in [Kind::Breakpoint, Kind::Watchpoint] {
+            // SAFETY: the CPU is a simulated one.
+            unsafe { set_of_kernel(&*off, kind, 0, Point::default()) };
+        }
+        assert_eq!((mdscr(), both_in_cpu()), (Mdscr::default(), (vec![], vec![])));
+    });
+    expect![[r#"
+        DAIFSet DAIF
+        Breakpoint 0 := none
+        MDSCR.MDE := 1, KDE := 1
+        ISB
+        PMR := off
+        DAIFClr DAIF
+        DAIFSet DAIF
+        Watchpoint 0 := none
+        MDSCR.MDE := 0, KDE := 0
+        ISB
+        PMR := off
+        DAIFClr DAIF
+        load watching
+        belief := prepared
+        read DAIF
+        read PMR
+        load belief
+        belief := on
+        PMR := open
+    "#]]
+    .assert_eq(&report.all());
+}
+
 fn mdscr() -> Mdscr {
     with(|state| state.mdscr)
 }

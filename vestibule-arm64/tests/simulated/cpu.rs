@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use vestibule::{Broken, CpuState};
-use vestibule_arm64::breakpoints::Point;
+use vestibule_arm64::breakpoints::{ENABLED, Point};
 use vestibule_arm64::{CpuLocal, Nmis, Thread, priority};
 
 /// The hardware that the port runs on here.
@@ -199,7 +199,10 @@ thread_local! {
 
 impl Board {
     pub fn new(finished: Sender<Report>) -> Arc<Board> {
-        Arc::new(Board { state: Mutex::default(), turn: Condvar::new(), finished: Mutex::new(finished) })
+        // What is in a CPU that was reset is unknown.
+        let left = Point { address: 0xdead_0000, control: ENABLED };
+        let state = State { points: vec![((0, 3), left), ((1, 0), left)], ..State::default() };
+        Arc::new(Board { state: Mutex::new(state), turn: Condvar::new(), finished: Mutex::new(finished) })
     }
 
     /// From now on, this thread runs on this CPU.

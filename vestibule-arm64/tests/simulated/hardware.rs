@@ -192,6 +192,10 @@ unsafe impl Hardware for Simulated {
             }
         }
     }
+    fn clear_points() {
+        with(|state| state.points.clear());
+        step("breakpoints, watchpoints := none");
+    }
     unsafe fn set_point(kind: PointKind, number: usize, point: Point) {
         let enabled = point.control & ENABLED != 0;
         with(|state| {

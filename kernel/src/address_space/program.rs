@@ -88,11 +88,12 @@ impl AddressSpace {
         let mut memory = Self::new()?;
         let path: Arc<[u8]> = Arc::from(path);
         for segment in &program.segments {
-            memory.add_segment(file, &path, segment);
+            // Checked segments do not overlap, and end below the stack: what is missing is memory.
+            memory.add_segment(file, &path, segment).map_err(|NoRoom| OutOfMemory)?;
             memory.heap = segment.pages().end..segment.pages().end;
         }
         let stack = STACK_TOP - STACK_SIZE..STACK_TOP;
-        memory.insert(Region::zero(stack, Protection::READ_WRITE)).expect("programs end below the stack");
+        memory.insert(Region::zero(stack, Protection::READ_WRITE)).map_err(|NoRoom| OutOfMemory)?;
         memory.add_signal_page()?;
         let auxiliary = auxiliary(&program);
         let contents = user_stack::Contents { path: &path, arguments, environment, auxiliary: &auxiliary, random };
@@ -105,7 +106,7 @@ impl AddressSpace {
         Ok((memory, Start { entry: program.entry, stack_pointer }))
     }
 
-    fn add_segment(&mut self, file: &Arc<dyn Contents>, path: &Arc<[u8]>, segment: &Segment) {
+    fn add_segment(&mut self, file: &Arc<dyn Contents>, path: &Arc<[u8]>, segment: &Segment) -> Result<(), NoRoom> {
         let (pages, file_pages) = (segment.pages(), segment.file_pages());
         let protection = segment.protection;
         if !file_pages.is_empty() {
@@ -114,11 +115,12 @@ impl AddressSpace {
             let offset = segment.offset - segment.range.start % PAGE_SIZE;
             let range = file_pages.clone();
             let region = Region { range, protection, shared: false, may_write: true, backing, offset };
-            self.insert(region).expect("checked segments do not overlap");
+            self.insert(region)?;
         }
         if file_pages.end < pages.end {
-            self.insert(Region::zero(file_pages.end..pages.end, protection)).expect("checked segments do not overlap");
+            self.insert(Region::zero(file_pages.end..pages.end, protection))?;
         }
+        Ok(())
     }
 
     /// Static C libraries bring no code for the return from a signal handler. Everybody has the same page; who writes there

@@ -134,10 +134,14 @@ impl AddressSpace {
         Ok(Some(self.frame(page)))
     }
 
-    /// Writes `bytes` at `address` as the kernel, whatever the program itself may do there.
+    /// Writes `bytes` at `address` as the kernel, whatever the program itself may do there, but not for everybody where it may
+    /// not: a file that was opened for reading stays as it is.
     pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<(), FaultError> {
         for (page, offset, part) in pieces(address, bytes.len()) {
             let region = self.regions.find(page).ok_or(FaultError::NotMapped)?;
+            if region.shared && !region.protection.write {
+                return Err(FaultError::NotAllowed);
+            }
             if self.tables.query(page).address().is_none() {
                 first_use(&mut self.tables, region, page, true)?;
             }

@@ -1,10 +1,11 @@
 //! `trace`: sees every system call of a child, as `strace` does; keeps one from being made and makes another of a second.
 
+use crate::runtime::file::open;
 use crate::runtime::print::println;
 use crate::runtime::process::fork;
 use crate::runtime::ptrace::{AT_SYSTEM_CALL, General, Number, TRACESYSGOOD, Traced, stopped, trace_me};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, call, getpid, getppid, gettid, kill, sched_yield};
+use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, getppid, gettid, kill, sched_yield};
 
 /// What the child is told that its number is.
 const TOLD: usize = 4321;
@@ -53,6 +54,7 @@ fn child() -> u8 {
 }
 
 fn run() -> Result<Seen> {
+    let constant = constant()?;
     let traced = Traced(fork(child)?);
     let mut seen = Seen { calls: 0, wrong: 0 };
     let mut check = |what: &str, holds: bool| {
@@ -62,6 +64,8 @@ fn run() -> Result<Seen> {
         }
     };
     check("the first stop", traced.wait()? == stopped(abi::SIGSTOP));
+    let refused = traced.write(constant, 1) == Err(Errno(errno::EIO));
+    check("a write to a file that is only read", refused && traced.read(constant)? as u32 == MAGIC);
     traced.set_options(TRACESYSGOOD)?;
     let expected = [abi::__NR_getpid, abi::__NR_gettid, abi::__NR_sched_yield, u32::MAX, abi::__NR_getpid];
     for (place, number) in expected.into_iter().enumerate() {
@@ -89,6 +93,15 @@ fn run() -> Result<Seen> {
     Ok(seen)
 }
 
+/// The beginning of this program's file, opened for reading and mapped for all who do so.
+fn constant() -> Result<usize> {
+    let file = open(c"/proc/self/exe", abi::O_RDONLY)? as usize;
+    let arguments = [0, 4096, abi::PROT_READ as usize, abi::MAP_SHARED as usize, file, 0];
+    // SAFETY: nothing else is where nothing was.
+    check(unsafe { call(abi::__NR_mmap, arguments) })
+}
+
+const MAGIC: u32 = u32::from_le_bytes(*b"\x7fELF");
 const SVC: u32 = 0xd400_0001;
 
 const fn at_system_call() -> i32 {

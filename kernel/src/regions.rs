@@ -174,7 +174,7 @@ impl<B: Backing> Regions<B> {
         if !aligned || start >= end || start < PAGE_SIZE || end > self.limit || !free {
             return Err(NoRoom);
         }
-        self.make_room()?;
+        self.make_room(1)?;
         self.regions.insert(at, region);
         self.join(at + 1);
         self.join(at);
@@ -183,7 +183,7 @@ impl<B: Backing> Regions<B> {
 
     /// Takes whatever lies in `range` out; regions that reach beyond it keep the rest.
     pub fn remove(&mut self, range: Range<usize>) -> Result<(), NoRoom> {
-        self.make_room()?;
+        self.make_room(self.splits(range.start) + self.splits(range.end))?;
         self.split(range.start);
         self.split(range.end);
         self.regions.retain(|region| region.range.start >= range.end || region.range.end <= range.start);
@@ -195,7 +195,7 @@ impl<B: Backing> Regions<B> {
         if !self.cover(range.clone()) {
             return Ok(false);
         }
-        self.make_room()?;
+        self.make_room(self.splits(range.start) + self.splits(range.end))?;
         self.split(range.start);
         self.split(range.end);
         for region in self.regions.iter_mut().filter(|region| range.contains(&region.range.start)) {
@@ -229,12 +229,17 @@ impl<B: Backing> Regions<B> {
         Ok(Self { regions, limit: self.limit })
     }
 
-    /// Room for two more: as many as one change can make.
-    fn make_room(&mut self) -> Result<(), NoRoom> {
-        if self.regions.len() + 2 > MOST {
+    /// Room for `more`: changes that make no more than that do not fail for want of it.
+    pub fn make_room(&mut self, more: usize) -> Result<(), NoRoom> {
+        if self.regions.len() + more > MOST {
             return Err(NoRoom);
         }
-        self.regions.try_reserve(2).map_err(|_| NoRoom)
+        self.regions.try_reserve(more).map_err(|_| NoRoom)
+    }
+
+    /// How many more there are when `address` is a boundary.
+    fn splits(&self, address: usize) -> usize {
+        self.find(address).is_some_and(|region| region.range.start < address).into()
     }
 
     /// Makes `address` a boundary between regions. There is room for one more.
@@ -352,6 +357,23 @@ mod tests {
         {
             assert_eq!((regions.cover(range.clone()), regions.is_free(range.clone())), (covered, free), "{range:x?}");
         }
+    }
+
+    #[test]
+    fn what_makes_no_more_of_them_is_done_at_the_limit() {
+        let mut regions = Regions::new(usize::MAX);
+        let at = |number: usize| PAGE_SIZE * (2 * number + 1)..PAGE_SIZE * (2 * number + 3);
+        for number in 0..MOST {
+            regions.insert(apart(at(number).start, at(number).end)).unwrap();
+        }
+        let (first, after) = (at(0), at(MOST));
+        assert_eq!(regions.insert(apart(after.start, after.end)), Err(NoRoom));
+        assert_eq!(regions.remove(first.start..first.start + PAGE_SIZE), Err(NoRoom));
+        assert_eq!(regions.protect(first.start..first.start + PAGE_SIZE, Protection::READ), Err(NoRoom));
+        assert_eq!(regions.protect(first.clone(), Protection::READ), Ok(true));
+        assert_eq!(regions.remove(first), Ok(()));
+        assert_eq!((regions.make_room(1), regions.make_room(2)), (Ok(()), Err(NoRoom)));
+        assert_eq!(regions.insert(apart(after.start, after.end)), Ok(()));
     }
 
     #[test]

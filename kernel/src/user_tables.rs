@@ -198,13 +198,10 @@ impl UserTables {
     /// Moves what is mapped in `from` to `to` and up, where nothing is mapped. If there is no memory for the tables, nothing has
     /// moved.
     pub fn relocate(&mut self, from: Range<usize>, to: usize) -> Result<(), OutOfMemory> {
-        for page in from.clone().step_by(PAGE_SIZE) {
-            if self.query(page) != Entry::NONE {
-                self.slot(page - from.start + to)?;
-            }
+        for (page, _) in self.mapped(from.clone()) {
+            self.slot(page - from.start + to)?;
         }
-        for page in from.clone().step_by(PAGE_SIZE) {
-            let Some(slot) = self.mapped_slot(page) else { continue };
+        for (page, slot) in self.mapped(from.clone()) {
             let entry = load(slot);
             store(slot, Entry::NONE);
             store(self.slot(page - from.start + to)?, entry);
@@ -257,7 +254,7 @@ impl UserTables {
     }
 
     /// The entry of `page`, with the tables above it.
-    fn slot(&mut self, page: usize) -> Result<&AtomicU64, OutOfMemory> {
+    fn slot(&self, page: usize) -> Result<&AtomicU64, OutOfMemory> {
         assert!(page < USER_END, "{page:#x} is no user page");
         let last = (ROOT_LEVEL..LAST_LEVEL).try_fold(table(self.root), |table, level| {
             let slot = &table[index(page, level)];

@@ -1,5 +1,7 @@
 //! `memory`: what mappings do, who sees what after a fork, what faults say, and that all of it comes back.
 
+mod large;
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -36,8 +38,8 @@ fn run(checks: &mut Checks, rounds: usize) -> Result<()> {
     heap(checks);
     forks(checks)?;
     faults(checks)?;
-    stack(checks)?;
     files(checks)?;
+    large::large(checks)?;
     snapshots(checks, rounds)?;
     nothing_lost(checks, rounds)
 }
@@ -322,18 +324,6 @@ fn files(checks: &mut Checks) -> Result<()> {
 }
 
 static SEVENTY: u64 = 70;
-
-/// A megabyte of stack, and then all of it.
-fn stack(checks: &mut Checks) -> Result<()> {
-    checks.that("a large stack", child(|| deep(1 << 20))? == 0);
-    Ok(())
-}
-
-#[inline(never)]
-fn deep(bytes: usize) -> u8 {
-    let frame = core::hint::black_box([1_u8; 1024]);
-    if bytes > frame.len() { deep(bytes - frame.len()) } else { frame[0] - 1 }
-}
 
 static COUNTING: AtomicBool = AtomicBool::new(true);
 static COUNTER: AtomicU64 = AtomicU64::new(0);

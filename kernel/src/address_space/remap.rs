@@ -50,6 +50,8 @@ impl AddressSpace {
         {
             return Err(MapError::BadRange);
         }
+        // Before anything changes: what is there goes, the new one comes, and what was moved is taken out.
+        self.regions.make_room(5)?;
         let to = self.room(place, size)?;
         let kept = old.start..old.start + old.len().min(size);
         self.insert(part(region, kept.start, to.clone()))?;

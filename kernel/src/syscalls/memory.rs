@@ -7,7 +7,7 @@ use linux_raw_sys::general as linux;
 use super::{Call, Errno, Result};
 use crate::address_space::{Mapping, Place, untagged};
 use crate::backing::{Backing, FileBytes};
-use crate::layout::{PAGE_SIZE, page_up};
+use crate::layout::PAGE_SIZE;
 use crate::regions::{Marks, Protection};
 use crate::shared_memory::SharedMemory;
 use crate::user_copy::copy_to_user;
@@ -37,7 +37,10 @@ pub(super) fn map(call: &mut Call) -> Result {
     let mut mapping = Mapping { shared, ..Mapping::zero(place, size, protection) };
     match (flags & linux::MAP_ANONYMOUS != 0, shared) {
         (true, false) => {}
-        (true, true) => mapping.backing = Backing::Shared(Arc::new(SharedMemory::new(page_up(size)))),
+        (true, true) => {
+            let size = page_up_or_none(size).map_err(|_| Errno::ENOMEM)?;
+            mapping.backing = Backing::Shared(Arc::new(SharedMemory::new(size)));
+        }
         (false, _) => {
             let (file, may_write) = file(call, shared)?;
             (mapping.backing, mapping.may_write, mapping.offset) = (Backing::File(file), may_write, offset);
@@ -123,6 +126,9 @@ pub(super) fn residency(call: &mut Call) -> Result {
         return Err(Errno::ENOMEM);
     }
     for page in (start..start + size).step_by(PAGE_SIZE) {
+        if call.process.is_ending() {
+            return Err(Errno::EINTR);
+        }
         // One by one: writing may fault, and a fault takes the lock.
         let resident = memory.lock(call.cpu).is_resident(page);
         copy_to_user(to + (page - start) / PAGE_SIZE, &[u8::from(resident)])?;

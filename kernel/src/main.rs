@@ -83,6 +83,8 @@ mod early_vectors;
 #[cfg(target_os = "none")]
 mod entries;
 #[cfg(target_os = "none")]
+mod fallible;
+#[cfg(target_os = "none")]
 mod fault_hooks;
 #[cfg(target_os = "none")]
 mod faults;

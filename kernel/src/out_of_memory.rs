@@ -43,7 +43,7 @@ pub fn make_room(cpu: &mut Cpu<ProcessContext>) -> Chosen {
         sleep::until(cpu, timer::nanoseconds() + WAIT_NANOSECONDS, ends);
     }
     // Whoever ends holds on to what it has, or has next to nothing: the next one.
-    let running = processes::all().into_iter().filter(|process| !process.is_ending());
+    let running = processes::all().filter(|process| !process.is_ending());
     running.max_by_key(pages).inspect(end);
     Chosen::Another
 }
@@ -60,14 +60,13 @@ fn choose(cpu: &mut Cpu<ProcessContext>) -> bool {
     // One at a time: who comes second finds that somebody ends.
     static CHOICE: Mutex<()> = Mutex::new(());
     let _choice = CHOICE.lock(cpu);
-    let all = processes::all();
-    let with_memory = || all.iter().filter(|process| pages(process) > 0);
+    let with_memory = || processes::all().filter(|process| pages(process) > 0);
     if frames::has_room() || with_memory().any(|process| process.is_ending()) {
         return false;
     }
     // Without the first process, nobody else is anything.
     let victim = with_memory().max_by_key(|process| (process.id() != processes::FIRST, pages(process)));
-    victim.inspect(|process| end(process)).is_some()
+    victim.inspect(end).is_some()
 }
 
 fn end(process: &Arc<Process>) {

@@ -14,6 +14,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::fmt::{self, Display};
+use core::iter;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 pub use fork::Wish;
@@ -27,6 +28,7 @@ use usage::Past;
 use crate::address_space::AddressSpace;
 use crate::alarms::Alarms;
 use crate::files::table::{FileTable, Location};
+use crate::frames::OutOfMemory;
 use crate::lock::IrqLock;
 use crate::processes;
 use crate::signals::{Actions, Pending, Signal};
@@ -172,10 +174,12 @@ impl Process {
         }
     }
 
-    /// From here on others can find it.
-    fn make_known(self: &Arc<Self>, parent: &Process) {
-        parent.family.lock().children.push(self.clone());
-        processes::add(self);
+    /// Its parent has it among its children from here on.
+    fn join_family(self: &Arc<Self>, parent: &Process) -> core::result::Result<(), OutOfMemory> {
+        let mut family = parent.family.lock();
+        family.children.try_reserve(1).map_err(|_| OutOfMemory)?;
+        family.children.push(self.clone());
+        Ok(())
     }
 
     /// Its number.
@@ -192,11 +196,6 @@ impl Process {
     /// Its parent, if it has not ended.
     pub fn parent(&self) -> Option<Arc<Process>> {
         self.family.lock().parent.upgrade()
-    }
-
-    /// Its children, those that have ended and are not waited for among them.
-    pub fn children(&self) -> Vec<Arc<Process>> {
-        self.family.lock().children.clone()
     }
 
     /// Its process group's number.
@@ -279,15 +278,36 @@ impl Process {
     }
 
     /// Takes in a new task.
-    pub fn add(&self, task: &Arc<Task>) {
+    pub fn add(&self, task: &Arc<Task>) -> core::result::Result<(), OutOfMemory> {
+        let mut tasks = self.tasks.lock();
+        tasks.try_reserve(1).map_err(|_| OutOfMemory)?;
         self.living.fetch_add(1, Ordering::Relaxed);
-        self.tasks.lock().push(task.clone());
+        tasks.push(task.clone());
+        drop(tasks);
         processes::add_task(task);
+        Ok(())
     }
 
-    /// Its tasks that have not ended.
-    pub fn tasks(&self) -> Vec<Arc<Task>> {
-        self.tasks.lock().clone()
+    /// Its tasks that have not ended, the newest first; whoever comes meanwhile is missing. Takes no memory, nor holds a lock
+    /// in between.
+    pub fn tasks(&self) -> impl Iterator<Item = Arc<Task>> {
+        let mut left = usize::MAX;
+        iter::from_fn(move || {
+            let tasks = self.tasks.lock();
+            // Whoever leaves has the later ones move up: those still to come stand below, or at the same place.
+            left = left.min(tasks.len()).checked_sub(1)?;
+            Some(tasks[left].clone())
+        })
+    }
+
+    /// How many there are.
+    pub fn task_count(&self) -> usize {
+        self.tasks.lock().len()
+    }
+
+    /// The first of them that is like that.
+    pub fn find_task(&self, is_so: impl Fn(&Task) -> bool) -> Option<Arc<Task>> {
+        self.tasks.lock().iter().find(|task| is_so(task)).cloned()
     }
 
     /// The task that asks is the only one left.
@@ -297,6 +317,6 @@ impl Process {
 
     /// Its task of that number.
     pub fn task(&self, id: u32) -> Option<Arc<Task>> {
-        self.tasks.lock().iter().find(|task| task.id() == id).cloned()
+        self.find_task(|task| task.id() == id)
     }
 }

@@ -1,13 +1,13 @@
 //! All processes, by their numbers, and where numbers come from. Who looks takes no lock (RCU).
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::iter;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use vestibule::IrqsSaved;
 
 use crate::process::Process;
-use crate::rcu::{Reader, Table};
+use crate::rcu::{Place, Reader, Table};
 use crate::reference::Reference;
 use crate::task::Task;
 
@@ -61,16 +61,20 @@ pub fn find_task(id: u32) -> Option<Arc<Task>> {
     reading(|reader| TASKS.find(reader, id).cloned())
 }
 
-/// All, in the order of their numbers.
-pub fn all() -> Vec<Arc<Process>> {
-    let mut all: Vec<_> = reading(|reader| PROCESSES.all(reader).cloned().collect());
-    all.sort_unstable_by_key(|process| process.id());
-    all
+/// All, in no order; whoever comes meanwhile may be missing. Takes no memory: it is for those, too, who look for some.
+pub fn all() -> impl Iterator<Item = Arc<Process>> {
+    let mut place = Place::default();
+    iter::from_fn(move || reading(|reader| PROCESSES.next(reader, &mut place).cloned()))
 }
 
 /// Those of one process group.
-pub fn of_group(group: u32) -> Vec<Arc<Process>> {
-    reading(|reader| PROCESSES.all(reader).filter(|process| process.group() == group).cloned().collect())
+pub fn of_group(group: u32) -> impl Iterator<Item = Arc<Process>> {
+    all().filter(move |process| process.group() == group)
+}
+
+/// The highest number that a process has.
+pub fn newest() -> u32 {
+    all().map(|process| process.id()).max().unwrap_or(0)
 }
 
 /// Reads for a moment, in whatever context: an alarm's soft interrupt looks for processes, too.
@@ -84,5 +88,5 @@ pub fn is_orphaned(group: u32) -> bool {
     let looks_after = |process: &Arc<Process>, parent: &Arc<Process>| {
         parent.group() != group && parent.session() == process.session()
     };
-    !of_group(group).iter().any(|process| process.parent().is_some_and(|parent| looks_after(process, &parent)))
+    !of_group(group).any(|process| process.parent().is_some_and(|parent| looks_after(&process, &parent)))
 }

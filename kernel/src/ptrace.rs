@@ -107,7 +107,7 @@ fn attach(tracer: &Arc<Process>, task: &Arc<Task>) -> bool {
     // With both locked: whoever of the two ends finds the other, or has said before that it ends.
     let mut tracees = tracer.tracees.lock();
     let mut state = task.traced.state.lock();
-    if tracer.is_ending() || state.ended || state.tracer.upgrade().is_some() {
+    if tracer.is_ending() || state.ended || state.tracer.upgrade().is_some() || tracees.try_reserve(1).is_err() {
         return false;
     }
     *state = State::of(Arc::downgrade(tracer));

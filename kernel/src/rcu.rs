@@ -19,7 +19,7 @@ mod table;
 pub mod torture;
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::collections::LinkedList;
 use core::marker::PhantomData;
 use core::mem;
 
@@ -31,7 +31,7 @@ use crate::wait::WaitQueue;
 
 pub use grace::{switched, synchronize, watch};
 pub use replaced::Replaced;
-pub use table::Table;
+pub use table::{Place, Table};
 
 /// Proof that its holder reads: what it reads stays as long as this does.
 #[derive(Debug)]
@@ -52,14 +52,15 @@ pub fn read<R>(cpu: &mut Cpu<Process>, section: impl for<'r> FnOnce(&'r Reader<'
     section(&Reader::of(&*cpu.preempt_off()))
 }
 
-/// What waits for the grace period that begins next.
-static DEFERRED: IrqLock<Vec<Box<dyn Send>>> = IrqLock::new(Vec::new());
+/// What waits for the grace period that begins next. As much as programs let go at once: each takes a little memory of its own,
+/// which there always is.
+static DEFERRED: IrqLock<LinkedList<Box<dyn Send>>> = IrqLock::new(LinkedList::new());
 static FREER: WaitQueue = WaitQueue::new();
 
 /// Drops `value` after a grace period, in a task that may sleep. From any context but an NMI-like one.
 pub fn defer<T: Send + 'static>(value: Box<T>) {
     let mut deferred = DEFERRED.lock();
-    deferred.push(value);
+    deferred.push_back(value);
     let first = deferred.len() == 1;
     drop(deferred);
     if first {

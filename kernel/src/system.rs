@@ -139,7 +139,7 @@ fn start_program(options: &Options, archive: Option<PhysicalRange>) -> Result<()
     let process = Process::first(program, memory, table, Location::new(files::root()));
     let task = Task::new(process.id(), Some(process.clone()), Start::User(frame)).map_err(boxed)?;
     task.keys.choose();
-    process.add(&task);
+    process.add(&task).map_err(boxed)?;
     scheduler::start(task);
     Ok(())
 }

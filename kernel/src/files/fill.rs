@@ -74,7 +74,11 @@ pub fn locate(path: &[u8], from: &Node) -> Result<(Node, Vec<u8>)> {
     let Walked { directory, name, place, .. } = walk(&root(), from, path, Last::Follow)?;
     let node = place.ok_or(Errno::ENOENT)?;
     let path = match name {
-        Some(name) => directory.path_of(&name)?,
+        // What lies too deep for a path is there all the same.
+        Some(name) => match directory.path_of(&name) {
+            Err(Errno::ENAMETOOLONG) => Vec::new(),
+            path => path?,
+        },
         None if node.is_directory() => node.path()?,
         // A link of `/proc` leads straight to a file.
         None => match walk(&root(), from, path, Last::Keep)?.place {

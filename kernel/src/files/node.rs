@@ -7,7 +7,7 @@ use vestibule::Process;
 
 use super::file::{File, Wait};
 use super::open::OpenFile;
-use super::path::{Link, Step};
+use super::path::{Link, PATH_LIMIT, Step};
 use super::stat::{Change, Metadata, Type};
 use super::tmpfs::{Inode, New};
 use super::{devices, proc, root};
@@ -106,23 +106,22 @@ impl Node {
         Ok(self.in_memory()?.clone())
     }
 
-    /// Its path from the root; ENOENT if it is no directory that has one.
+    /// Its path from the root; ENOENT if it is no directory that has one, ENAMETOOLONG if that is longer than a path may be.
     pub fn path(&self) -> Result<Vec<u8>> {
-        let mut names = Vec::new();
+        // From its end on.
+        let mut path = Vec::new();
         let mut at = self.clone();
         while !at.is(&root()) {
             let (parent, name) = at.name()?;
-            names.push(name);
-            at = parent;
-        }
-        let mut path = Vec::new();
-        for name in names.iter().rev() {
+            path.extend(name.iter().rev());
             path.push(b'/');
-            path.extend(name);
+            check_length(&path)?;
+            at = parent;
         }
         if path.is_empty() {
             path.push(b'/');
         }
+        path.reverse();
         Ok(path)
     }
 
@@ -133,6 +132,7 @@ impl Node {
             path.push(b'/');
         }
         path.extend(name);
+        check_length(&path)?;
         Ok(path)
     }
 
@@ -151,6 +151,11 @@ impl Node {
             Node::Open(_) => Err(Errno::ENOENT),
         }
     }
+}
+
+/// With its final zero.
+fn check_length(path: &[u8]) -> Result<()> {
+    if path.len() < PATH_LIMIT { Ok(()) } else { Err(Errno::ENAMETOOLONG) }
 }
 
 impl Step for Node {

@@ -146,7 +146,7 @@ impl<Place: Step> Walk<'_, Place> {
                 if path[0] == b'/' {
                     self.at = self.root.clone();
                 }
-                self.rest.prepend(path, is_last, slash);
+                self.rest.prepend(path, is_last, slash)?;
                 Ok(None)
             }
             Link::Place(place) if is_last => {
@@ -191,15 +191,19 @@ impl<'a> Rest<'a> {
     }
 
     /// What is left comes behind `path`.
-    fn prepend(&mut self, mut path: Vec<u8>, is_last: bool, slash: bool) {
-        if !is_last {
-            let all = self.own.as_deref().unwrap_or(self.given);
-            path.extend(&all[self.at..]);
-        } else if slash {
-            path.push(b'/');
-        }
+    fn prepend(&mut self, mut path: Vec<u8>, is_last: bool, slash: bool) -> Result<()> {
+        let all = self.own.as_deref().unwrap_or(self.given);
+        let rest = match is_last {
+            false => &all[self.at..],
+            true if slash => b"/",
+            true => b"",
+        };
+        // Links upon links can leave much.
+        path.try_reserve(rest.len()).map_err(|_| Errno::ENOMEM)?;
+        path.extend(rest);
         self.own = Some(path);
         self.at = 0;
+        Ok(())
     }
 }
 

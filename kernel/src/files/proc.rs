@@ -17,6 +17,7 @@ use super::node::{Access, Node};
 use super::path::Link;
 use super::stat::{Metadata, Type};
 use crate::errno::{Errno, Result};
+use crate::fallible::try_collect;
 use crate::process::Process;
 use crate::processes;
 use crate::reference::{Cpu, Reference};
@@ -228,13 +229,16 @@ impl Place {
         let mut all = self.fixed();
         match self {
             Place::Root => {
-                let folder = |process: &Arc<Process>| Place::Folder(Who { process: process.id(), task: None });
-                all.extend(processes::all().iter().map(folder));
+                let mut numbers = try_collect(processes::all().map(|process| process.id()))?;
+                numbers.sort_unstable();
+                all.try_reserve(numbers.len()).map_err(|_| Errno::ENOMEM)?;
+                all.extend(numbers.into_iter().map(|process| Place::Folder(Who { process, task: None })));
             }
             Place::Folder(who) => _ = who.find()?,
             Place::Tasks(process) => {
-                let tasks = Who { process, task: None }.find()?.tasks();
-                all.extend(tasks.iter().map(|task| Place::Folder(Who { process, task: Some(task.id()) })));
+                let numbers = try_collect(Who { process, task: None }.find()?.tasks().map(|task| task.id()))?;
+                all.try_reserve(numbers.len()).map_err(|_| Errno::ENOMEM)?;
+                all.extend(numbers.iter().rev().map(|task| Place::Folder(Who { process, task: Some(*task) })));
             }
             Place::Descriptors(who) => {
                 all.extend(who.find()?.files.numbers().into_iter().map(|number| Place::Descriptor(who, number)));

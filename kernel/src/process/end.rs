@@ -34,7 +34,7 @@ impl Process {
     pub fn end(&self, status: Status) {
         let first = self.status.compare_exchange(RUNS, status.to_word(), Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if first {
-            self.tasks().iter().for_each(signals::notify);
+            self.tasks().for_each(|task| signals::notify(&task));
             self.release_stopped();
         }
     }

@@ -55,7 +55,7 @@ impl Process {
         if self.survivor.compare_exchange(0, task.id(), Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return Err(Errno::EAGAIN);
         }
-        self.tasks().iter().filter(|other| !Arc::ptr_eq(other, &task)).for_each(signals::notify);
+        self.tasks().filter(|other| !Arc::ptr_eq(other, &task)).for_each(|other| signals::notify(&other));
         self.task_left.wait_until(cpu, || self.is_last() || self.is_ending());
         self.survivor.store(0, Ordering::Release);
         if self.is_ending() {

@@ -38,8 +38,9 @@ impl Process {
         let id = processes::take_number();
         let child = self.copy(id, &parent, memory, wish);
         let task = Task::new(id, Some(child.clone()), Start::User(frame))?;
-        child.add(&task);
-        child.make_known(&parent);
+        child.join_family(&parent)?;
+        child.add(&task).inspect_err(|_| _ = parent.bury(&child))?;
+        processes::add(&child);
         Ok(task)
     }
 

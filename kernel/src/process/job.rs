@@ -48,7 +48,7 @@ impl Process {
         if self.job.stopped_by.swap(signal.number(), Ordering::AcqRel) == 0 {
             self.tell(Status::stopped(signal));
             // The others hear of it on their way to user mode.
-            self.tasks().iter().for_each(signals::notify);
+            self.tasks().for_each(|task| signals::notify(&task));
         }
     }
 

@@ -71,16 +71,23 @@ impl Process {
     }
 
     fn look_for_news(&self, which: Which, wanted: Wanted) -> Result<Option<News>> {
-        let tracees = self.tracees.lock().clone();
         let mut any = false;
+        let tracees = self.tracees.lock();
         for task in tracees.iter().filter(|task| which.has_task(task)) {
             any = true;
             if let (Some(child), Some(status)) = (task.process().cloned(), task.traced.take_news(wanted.only_look)) {
                 return Ok(Some(News { id: task.id(), child, status }));
             }
         }
-        for child in self.children().into_iter().filter(|child| which.has(child)) {
-            any = true;
+        drop(tracees);
+        loop {
+            let family = self.family.lock();
+            let mut children = family.children.iter().filter(|child| which.has(child)).peekable();
+            any |= children.peek().is_some();
+            let look = Wanted { only_look: true, ..wanted };
+            let Some(child) = children.find(|child| self.news_of(child, look).is_some()).cloned() else { break };
+            drop(family);
+            // If another task has it by now, there may be more.
             if let Some(status) = self.news_of(&child, wanted) {
                 return Ok(Some(News { id: child.id(), child, status }));
             }

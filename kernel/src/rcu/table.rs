@@ -15,6 +15,14 @@ type Bucket<T> = Vec<(u32, Arc<T>)>;
 
 const BUCKETS: usize = 128;
 
+/// How far one has come through a table.
+#[derive(Default)]
+pub struct Place {
+    bucket: usize,
+    /// In the bucket, which is gone through by rising numbers.
+    number: Option<u32>,
+}
+
 impl<T: Send + Sync + 'static> Table<T> {
     /// Nothing.
     pub const fn new() -> Self {
@@ -27,9 +35,18 @@ impl<T: Send + Sync + 'static> Table<T> {
         bucket.iter().find(|(other, _)| *other == number).map(|(_, value)| value)
     }
 
-    /// Everything, in no order. What comes or goes meanwhile may be there or not.
-    pub fn all<'r>(&self, reader: &'r Reader) -> impl Iterator<Item = &'r Arc<T>> {
-        self.buckets.iter().filter_map(|bucket| bucket.read(reader)).flatten().map(|(_, value)| value)
+    /// The next one. Who goes on from there with another reader misses nobody who is there all the time.
+    pub fn next<'r>(&self, reader: &'r Reader, place: &mut Place) -> Option<&'r Arc<T>> {
+        while let Some(bucket) = self.buckets.get(place.bucket) {
+            let later = |(number, _): &&(u32, _)| place.number.is_none_or(|before| before < *number);
+            let rest = bucket.read(reader).into_iter().flatten().filter(later);
+            if let Some((number, value)) = rest.min_by_key(|(number, _)| *number) {
+                place.number = Some(*number);
+                return Some(value);
+            }
+            *place = Place { bucket: place.bucket + 1, number: None };
+        }
+        None
     }
 
     /// `number` stands for `value` from here on.

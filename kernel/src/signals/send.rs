@@ -2,7 +2,6 @@
 
 use alloc::sync::Arc;
 use core::fmt::Display;
-use core::slice;
 use core::sync::atomic::{Ordering, fence};
 
 use vestibule::{Flags, Process as ProcessContext};
@@ -17,22 +16,21 @@ use crate::{println, processes, scheduler};
 
 /// Sends to a process: any task of it that does not block the signal may take it.
 pub fn send(process: &Process, info: Info) {
-    if !is_to_wait(process, info.signal, &process.tasks()) {
+    let signal = info.signal;
+    let hearer = || process.find_task(|task| hears(task, signal));
+    if !is_to_wait(process, signal, hearer().is_some(), || process.tasks().any(|task| is_traced(&task))) {
         return;
     }
-    let signal = info.signal;
     wait(&process.pending, info);
-    let tasks = process.tasks();
-    let hears = |task: &&Arc<Task>| !task.signals.blocked().has(signal);
-    if let Some(task) = tasks.iter().find(hears) {
-        notify(task);
+    if let Some(task) = hearer() {
+        notify(&task);
     }
 }
 
 /// Sends to one task.
 pub fn send_task(task: &Arc<Task>, info: Info) {
     let Some(process) = task.process() else { return };
-    if !is_to_wait(process, info.signal, slice::from_ref(task)) {
+    if !is_to_wait(process, info.signal, hears(task, info.signal), || is_traced(task)) {
         return;
     }
     wait(&task.signals.pending, info);
@@ -41,7 +39,7 @@ pub fn send_task(task: &Arc<Task>, info: Info) {
 
 /// Sends to every process of a group.
 pub fn send_group(group: u32, info: Info) {
-    processes::of_group(group).iter().for_each(|process| send(process, info.clone()));
+    processes::of_group(group).for_each(|process| send(&process, info.clone()));
 }
 
 /// The current task did what no program may do. If it blocks or ignores the signal, that does not help it.
@@ -96,9 +94,17 @@ pub fn look_again(task: &Task) {
     }
 }
 
-/// What a signal does by being sent. Whether there is more to it, for one of these tasks of the process to hear of: not if
-/// nobody would notice it.
-fn is_to_wait(process: &Process, signal: Signal, tasks: &[Arc<Task>]) -> bool {
+fn hears(task: &Task, signal: Signal) -> bool {
+    !task.signals.blocked().has(signal)
+}
+
+fn is_traced(task: &Task) -> bool {
+    task.traced.tracer().is_some()
+}
+
+/// What a signal does by being sent. Whether there is more to it, for somebody to hear of: not if nobody would notice it.
+/// `is_heard` says whether any of those whom it is for does not block it.
+fn is_to_wait(process: &Process, signal: Signal, is_heard: bool, is_traced: impl FnOnce() -> bool) -> bool {
     if process.is_ending() {
         return false;
     }
@@ -114,15 +120,13 @@ fn is_to_wait(process: &Process, signal: Signal, tasks: &[Arc<Task>]) -> bool {
         process.end(Status::killed(signal));
         return false;
     }
-    let blocked = tasks.iter().all(|task| task.signals.blocked().has(signal));
-    let is_traced = || tasks.iter().any(|task| task.traced.tracer().is_some());
-    blocked || is_traced() || !process.actions.lock().ignore(signal)
+    !is_heard || is_traced() || !process.actions.lock().ignore(signal)
 }
 
 /// Whatever of these waits for a process or its tasks is forgotten.
 pub fn discard(process: &Process, signals: SignalSet) {
     process.pending.discard(signals);
-    process.tasks().iter().for_each(|task| task.signals.pending.discard(signals));
+    process.tasks().for_each(|task| task.signals.pending.discard(signals));
 }
 
 /// What cannot wait is lost, as it is when a real-time queue is full.

@@ -96,7 +96,7 @@ pub(super) fn information(call: &mut Call) -> Result {
     memory.uptime = (timer::nanoseconds() / 1_000_000_000) as i64;
     memory.total = (frames::total_count() * PAGE_SIZE) as u64;
     memory.free = (frames::free_count() * PAGE_SIZE) as u64;
-    memory.processes = processes::all().len() as u16;
+    memory.processes = processes::all().count() as u16;
     memory.unit = 1;
     write_user(call.argument(0), &memory)?;
     Ok(0)

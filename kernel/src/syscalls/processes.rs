@@ -96,7 +96,7 @@ fn thread(call: &mut Call, wanting: &Wanting, frame: Frame) -> Result {
     let task = Task::new(id, Some(call.process.clone()), Start::User(frame))?;
     inherit(call, wanting, &task)?;
     task.signals.alternate.set(AlternateStack::NONE);
-    call.process.add(&task);
+    call.process.add(&task)?;
     scheduler::start(task);
     Ok(id as usize)
 }
@@ -255,7 +255,7 @@ pub(super) fn set_group(call: &mut Call) -> Result {
     }
     let group = if group == 0 { process.id() } else { group };
     let session = call.process.session();
-    let exists = || processes::of_group(group).iter().any(|member| member.session() == session);
+    let exists = || processes::of_group(group).any(|member| member.session() == session);
     if process.session() != session || process.session() == process.id() || group != process.id() && !exists() {
         return Err(Errno::EPERM);
     }
@@ -273,7 +273,7 @@ pub(super) fn session(call: &mut Call) -> Result {
 
 pub(super) fn lead_session(call: &mut Call) -> Result {
     let id = call.process.id();
-    if !processes::of_group(id).is_empty() {
+    if processes::of_group(id).next().is_some() {
         return Err(Errno::EPERM);
     }
     call.process.lead_session();

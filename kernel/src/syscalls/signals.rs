@@ -149,12 +149,12 @@ pub(super) fn kill(call: &mut Call) -> Result {
     let own = call.process.id();
     let reached = match whom {
         1.. => send_each(call.process, signal, processes::find(whom as u32).into_iter()),
-        0 => send_each(call.process, signal, processes::of_group(call.process.group()).into_iter()),
+        0 => send_each(call.process, signal, processes::of_group(call.process.group())),
         -1 => {
             let others = |process: &Arc<Process>| process.id() != processes::FIRST && process.id() != own;
-            send_each(call.process, signal, processes::all().into_iter().filter(others))
+            send_each(call.process, signal, processes::all().filter(others))
         }
-        _ => send_each(call.process, signal, processes::of_group(whom.unsigned_abs()).into_iter()),
+        _ => send_each(call.process, signal, processes::of_group(whom.unsigned_abs())),
     };
     if reached > 0 { Ok(0) } else { Err(Errno::ESRCH) }
 }

@@ -76,7 +76,7 @@ impl Terminal {
     /// Puts `group`, which must be of the session of `process`, into the foreground.
     pub fn set_foreground(&self, process: &Process, group: i32) -> Result<()> {
         let group = u32::try_from(group).map_err(|_| Errno::EINVAL)?;
-        let member = processes::of_group(group).into_iter().next().ok_or(Errno::ESRCH)?;
+        let member = processes::of_group(group).next().ok_or(Errno::ESRCH)?;
         if member.session() != process.session() {
             return Err(Errno::EPERM);
         }

@@ -109,8 +109,8 @@ fn cpus() -> Vec<u8> {
 
 /// Nobody keeps averages: who runs now, of how many, and who came last.
 fn load() -> Vec<u8> {
-    let tasks = processes::all().iter().map(|process| process.tasks().len()).sum::<usize>();
-    let newest = processes::all().last().map_or(0, |process| process.id());
+    let tasks = processes::all().map(|process| process.task_count()).sum::<usize>();
+    let newest = processes::newest();
     alloc::format!("0.00 0.00 0.00 1/{tasks} {newest}\n").into_bytes()
 }
 
@@ -159,7 +159,7 @@ fn times() -> Vec<u8> {
     line!(text, "intr 0");
     line!(text, "ctxt 0");
     line!(text, "btime 0");
-    line!(text, "processes {}", processes::all().last().map_or(0, |process| process.id()));
+    line!(text, "processes {}", processes::newest());
     line!(text, "procs_running 1");
     line!(text, "procs_blocked 0");
     text.into_bytes()

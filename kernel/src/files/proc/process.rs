@@ -58,12 +58,11 @@ fn short_name(process: &Process) -> String {
 
 /// A letter for what the process is about, or one task of it.
 fn state(process: &Process, task: Option<u32>) -> char {
-    let tasks = process.tasks();
-    let asked = |task_there: &&Arc<Task>| task.is_none_or(|task| task_there.id() == task);
+    let asked = |task_there: &Arc<Task>| task.is_none_or(|task| task_there.id() == task);
     match () {
-        () if process.how_it_ended().is_some() || tasks.is_empty() => 'Z',
+        () if process.how_it_ended().is_some() || process.task_count() == 0 => 'Z',
         () if process.job.is_stopped() => 'T',
-        () if tasks.iter().filter(asked).any(|task| task.is(State::Runnable)) => 'R',
+        () if process.tasks().filter(asked).any(|task| task.is(State::Runnable)) => 'R',
         () => 'S',
     }
 }
@@ -89,7 +88,7 @@ fn stat(cpu: &mut Cpu<ProcessContext>, process: &Arc<Process>, task: Option<u32>
     // Terminal, its foreground group; flags, faults and those of children.
     _ = write!(text, "{terminal} {} 0 {} 0 0 0 ", process.group(), own.faults);
     // Times: its own, its children's; priority, nice value, tasks, timer, start.
-    _ = write!(text, "{user} {system} {children_user} {children_system} 20 0 {} 0 {started} ", process.tasks().len());
+    _ = write!(text, "{user} {system} {children_user} {children_system} 20 0 {} 0 {started} ", process.task_count());
     _ = write!(text, "{} {resident} 18446744073709551615 ", mapped * PAGE_SIZE);
     // Addresses, which are nobody's business, and signals.
     let signals = Signals::of(process, task);
@@ -109,14 +108,13 @@ struct Signals {
 
 impl Signals {
     fn of(process: &Process, task: Option<u32>) -> Signals {
-        let tasks = process.tasks();
-        let task = tasks.iter().find(|other| task.is_none_or(|task| other.id() == task));
+        let task = process.find_task(|other| task.is_none_or(|task| other.id() == task));
         let actions = process.actions.lock();
         let all = || (1..=64).filter_map(Signal::new);
         let bits =
             |signals: &mut dyn Iterator<Item = Signal>| signals.fold(SignalSet::from_bits(0), SignalSet::with).bits();
         Signals {
-            pending: task.map_or(0, |task| task.signals.pending.set().bits()),
+            pending: task.as_ref().map_or(0, |task| task.signals.pending.set().bits()),
             shared: process.pending.set().bits(),
             blocked: task.map_or(0, |task| task.signals.blocked().bits()),
             ignored: bits(&mut all().filter(|signal| matches!(actions.of(*signal), Disposition::Ignore))),
@@ -150,7 +148,7 @@ fn status(cpu: &mut Cpu<ProcessContext>, process: &Arc<Process>, task: Option<u3
     line!(text, "NSpgid:\t{}\nNSsid:\t{}", process.group(), process.session());
     line!(text, "VmPeak:\t{mapped:>8} kB\nVmSize:\t{mapped:>8} kB");
     line!(text, "VmHWM:\t{resident:>8} kB\nVmRSS:\t{resident:>8} kB");
-    line!(text, "Threads:\t{}", process.tasks().len());
+    line!(text, "Threads:\t{}", process.task_count());
     line!(text, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}", signals.pending, signals.shared);
     line!(text, "SigBlk:\t{:016x}\nSigIgn:\t{:016x}", signals.blocked, signals.ignored);
     line!(text, "SigCgt:\t{:016x}", signals.caught);

@@ -7,7 +7,7 @@ use linux_raw_sys::general as linux;
 use super::{Call, Errno, Result, Target};
 use crate::files::file::Listed;
 use crate::files::node::Node;
-use crate::files::path::{Last, PATH_LIMIT, Step, walk};
+use crate::files::path::{Last, Step, walk};
 use crate::files::root;
 use crate::files::stat::DeviceNumber;
 use crate::files::tmpfs::{self, New, Rename};
@@ -166,9 +166,6 @@ pub(super) fn getcwd(call: &mut Call) -> Result {
     let (to, size) = (call.argument(0), call.argument(1));
     let mut path = call.process.location.directory().path()?;
     path.push(0);
-    if path.len() > PATH_LIMIT {
-        return Err(Errno::ENAMETOOLONG);
-    }
     if path.len() > size {
         return Err(Errno::ERANGE);
     }

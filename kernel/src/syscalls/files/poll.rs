@@ -9,6 +9,7 @@ use vestibule::Process as ProcessContext;
 use super::super::time::read_time;
 use super::{Call, Errno, Result};
 use crate::errno;
+use crate::fallible::{try_collect, with_room};
 use crate::files::file::ready;
 use crate::files::open::OpenFile;
 use crate::files::table::{FileTable, LIMIT};
@@ -46,8 +47,8 @@ pub(super) fn ppoll(call: &mut Call) -> Result {
         return Err(Errno::EINVAL);
     }
     let limit = Limit::read(call.argument(2))?;
-    let mut entries = Vec::with_capacity(count);
-    let mut watches = Vec::with_capacity(count);
+    let mut entries = with_room(count)?;
+    let mut watches = with_room(count)?;
     for number in 0..count {
         let [low, high, events, _] = read_user::<[u16; 4]>(table.wrapping_add(SIZE * number))?;
         let descriptor = (u32::from(high) << 16 | u32::from(low)) as i32;
@@ -123,8 +124,8 @@ fn has(set: &Bits, number: usize) -> bool {
 
 /// The numbers in any of the sets, and their files; EBADF if one is no file.
 fn watched(files: &FileTable, sets: &[Bits; 3], count: usize) -> errno::Result<(Vec<usize>, Vec<Watch>)> {
-    let mut numbers = Vec::new();
-    let mut watches = Vec::new();
+    let mut numbers = with_room(count)?;
+    let mut watches = with_room(count)?;
     for number in 0..count {
         let wanted = sets.iter().zip(SETS).filter(|(set, _)| has(set, number));
         let events = wanted.fold(0, |events, (_, wanted)| events | wanted);
@@ -166,7 +167,7 @@ fn watch(cpu: &mut Cpu<ProcessContext>, watches: &[Watch], limit: &Limit) -> Res
         return Ok(false);
     }
     let files = watches.iter().filter_map(|watch| watch.file.as_ref());
-    let queues: Vec<_> = files.filter_map(|open| open.file.changes()).collect();
+    let queues = try_collect(files.filter_map(|open| open.file.changes()))?;
     wait::on_any(cpu, &queues, limit.0, is_ready).map_err(|wait::Interrupted| Errno::ERESTARTNOHAND)
 }
 

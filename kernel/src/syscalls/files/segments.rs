@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::UIO_MAXIOV;
 
 use crate::errno::{Errno, Result};
+use crate::fallible::with_room;
 use crate::heap;
 use crate::user_copy::{check_range, copy_from_user_partly, copy_to_user_partly, read_user};
 
@@ -40,7 +41,7 @@ impl Segments {
         if count > UIO_MAXIOV as usize {
             return Err(Errno::EINVAL);
         }
-        let mut later = Vec::with_capacity(count);
+        let mut later = with_room(count)?;
         let mut total: usize = 0;
         for entry in (0..count).rev() {
             let [address, length] = read_user(table.wrapping_add(size_of::<Segment>() * entry))?;

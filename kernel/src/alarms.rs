@@ -19,6 +19,10 @@ use crate::timers::{self, Expires, Timer};
 /// mode must get to run between two interrupts.
 const SHORTEST: u64 = 100_000;
 
+/// How long an alarm waits at least before it looks whether its last signal waits still. It goes on as soon as that is taken;
+/// but nobody may ever take it: it may be ignored, or forgotten.
+const LATER: u64 = 100_000_000;
+
 /// What is set, in nanoseconds: when by the counter's clock, zero for never, and how much later again, zero for not.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Setting {
@@ -26,6 +30,23 @@ pub struct Setting {
     pub due: u64,
     /// How much later again.
     pub interval: u64,
+}
+
+impl Setting {
+    /// It has expired by `time`, and what comes then comes again.
+    fn is_behind(self, time: u64) -> bool {
+        self.due != 0 && self.due <= time && self.interval != 0
+    }
+
+    /// How often it expires after `due` by `time`, and what is set then.
+    fn after(self, time: u64) -> (u64, Setting) {
+        if !self.is_behind(time) {
+            return (0, self);
+        }
+        let passed = (time - self.due) / self.interval;
+        let due = self.due.saturating_add(self.interval.saturating_mul(passed + 1));
+        (passed, Setting { due, ..self })
+    }
 }
 
 /// Who hears of it.
@@ -79,9 +100,10 @@ pub struct Alarm {
 
 #[derive(Default)]
 struct State {
+    /// It expired when it says, if that is over: its signal has not been taken yet.
     setting: Setting,
     timer: Option<Timer>,
-    /// How often it expired beyond the last signal.
+    /// How often it expired beyond the last signal that was taken.
     overrun: u64,
 }
 
@@ -94,11 +116,11 @@ impl Alarm {
     /// Sets it, or takes it back if `due` is zero. What was set before.
     pub fn set(self: &Arc<Self>, setting: Setting) -> Setting {
         let mut state = self.state.lock();
-        let before = state.setting;
+        let before = self.shown(state.setting);
         state.cancel();
         state.overrun = 0;
         state.setting = setting;
-        if setting.due != 0 {
+        if setting.due != 0 && !matches!(self.hears, Hears::Nobody) {
             state.timer = Some(timers::set(setting.due, self.clone()));
         }
         before
@@ -106,17 +128,39 @@ impl Alarm {
 
     /// What is set now.
     pub fn get(&self) -> Setting {
-        self.state.lock().setting
+        self.shown(self.state.lock().setting)
     }
 
-    /// How often it expired beyond the last signal that was sent.
+    /// When it expires next, whether or not anybody has heard of the last time.
+    fn shown(&self, setting: Setting) -> Setting {
+        let now = timer::nanoseconds();
+        match self.hears {
+            Hears::Nobody if setting.due <= now && setting.interval == 0 => Setting::default(),
+            _ => setting.after(now).1,
+        }
+    }
+
+    /// The signal that it sent is taken: it goes on. How often it has expired besides.
+    fn taken(self: &Arc<Self>) -> u64 {
+        let mut state = self.state.lock();
+        let now = timer::nanoseconds();
+        state.overrun = 0;
+        if state.setting.is_behind(now) {
+            (state.overrun, state.setting) = state.setting.after(now + SHORTEST);
+            state.cancel();
+            state.timer = Some(timers::set(state.setting.due, self.clone()));
+        }
+        state.overrun
+    }
+
+    /// How often it expired beyond the last signal that was taken.
     pub fn overrun(&self) -> u64 {
         self.state.lock().overrun
     }
 
-    /// The last signal that it sent as a POSIX timer has not been delivered.
+    /// The last signal that it sent has not been taken.
     fn waits(&self, process: &Process) -> bool {
-        let Origin::Timer { id, .. } = self.info.origin else { return false };
+        let Origin::Timer { id, .. } = self.info.origin else { return process.pending.set().has(self.info.signal) };
         match &self.hears {
             Hears::Nobody => false,
             Hears::Process => process.pending.has_of_timer(id),
@@ -124,13 +168,8 @@ impl Alarm {
         }
     }
 
-    fn tell(&self, process: &Process, overrun: u64) {
-        let overrun = overrun.min(i32::MAX as u64) as u32;
-        let origin = match self.info.origin.clone() {
-            Origin::Timer { id, value, .. } => Origin::Timer { id, overrun, value },
-            other => other,
-        };
-        let info = Info { origin, ..self.info };
+    fn tell(&self, process: &Process) {
+        let info = self.info.clone();
         match &self.hears {
             Hears::Nobody => {}
             Hears::Process => signals::send(process, info),
@@ -149,20 +188,23 @@ impl State {
             timer.cancel();
         }
     }
+}
 
-    /// It is due. How many intervals have passed besides, when it is next.
-    fn advance(&mut self, now: u64) -> u64 {
-        let Setting { due, interval } = self.setting;
-        if interval == 0 {
-            self.setting.due = 0;
-            return 0;
+/// A task of `process` takes that signal. If an alarm sent it, that goes on, and it comes with how often it was too late.
+pub fn taken(process: &Process, mut info: Info) -> Info {
+    match &mut info.origin {
+        Origin::Timer { id, overrun, .. } => {
+            let timer = process.alarms.posix.find(*id as usize);
+            *overrun = timer.map_or(0, |timer| timer.alarm.taken()).min(i32::MAX as u64) as u32;
         }
-        let missed = (now.max(due) - due) / interval;
-        let next = due.saturating_add(interval.saturating_mul(missed + 1));
-        let early = (now + SHORTEST).saturating_sub(next).div_ceil(interval);
-        self.setting.due = next.saturating_add(early.saturating_mul(interval));
-        missed + early
+        // Whoever sent it, the alarm's own is one with it.
+        _ if info.signal == Signal::SIGALRM => {
+            let alarm = process.alarms.real.lock().clone();
+            _ = alarm.map(|alarm| alarm.taken());
+        }
+        _ => {}
     }
+    info
 }
 
 impl Expires for Alarm {
@@ -174,13 +216,17 @@ impl Expires for Alarm {
         if state.setting.due == 0 || state.setting.due > now {
             return;
         }
-        let missed = state.advance(now);
-        let waits = self.waits(&process);
-        state.overrun = if waits { state.overrun + missed + 1 } else { missed };
-        state.timer = (state.setting.due != 0).then(|| timers::set(state.setting.due, self.clone()));
+        state.timer = None;
+        if state.setting.interval == 0 {
+            state.setting.due = 0;
+        } else {
+            // Until then, whoever takes the signal has it go on: so many alarms as there may be leave a CPU time for that.
+            let (_, later) = state.setting.after(now + LATER);
+            state.timer = Some(timers::set(later.due, self.clone()));
+        }
         // Locked still: whoever has set it anew, or taken it back, hears nothing more of what was set before.
-        if !waits {
-            self.tell(&process, missed);
+        if !self.waits(&process) {
+            self.tell(&process);
         }
     }
 }

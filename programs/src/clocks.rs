@@ -24,7 +24,7 @@ static LATE: AtomicBool = AtomicBool::new(false);
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let tests: [Test; 14] = [
+    let tests: [Test; 15] = [
         ("the clocks that there are", clocks),
         ("the time of day can be set, and sleepers hear of it", || patiently(set_clock)),
         ("short sleeps do not wait for ticks", || patiently(short_sleeps)),
@@ -37,6 +37,7 @@ pub fn main(_: Arguments) -> u8 {
         ("a timer with a value", timer_signal),
         ("a timer for one thread", timer_for_thread),
         ("what a blocked signal misses is counted", overrun),
+        ("more timers than a CPU could serve", many_timers),
         ("CPU time is that of running", || patiently(cpu_time)),
         ("CPU time of threads and children", usage),
     ];
@@ -274,6 +275,25 @@ fn overrun() -> Result<bool> {
     timer.delete()?;
     set_action(SIGNAL, 1, 0, 0)?;
     Ok(once && overrun > 1000)
+}
+
+/// Each comes as often as can be, and nobody hears of it.
+fn many_timers() -> Result<bool> {
+    const SIGNAL: u32 = 43;
+    handle(SIGNAL, 0, 0)?;
+    let mask = set_blocked(set_of(SIGNAL))?;
+    let start = monotonic()?;
+    let mut timers = [PosixTimer(0); 800];
+    for (number, timer) in timers.iter_mut().enumerate() {
+        let how = if number.is_multiple_of(2) { abi::SIGEV_NONE } else { abi::SIGEV_SIGNAL };
+        *timer = PosixTimer::with(SIGNAL, how, 0, 0)?;
+        timer.set(NANOSECOND, NANOSECOND)?;
+    }
+    nanosleep(Duration::from_millis(5))?;
+    timers.iter().try_for_each(|timer| timer.delete().map(|_| ()))?;
+    set_action(SIGNAL, 1, 0, 0)?;
+    set_blocked(mask)?;
+    Ok(monotonic()? - start < Duration::from_secs(1))
 }
 
 fn cpu_time() -> Result<bool> {

@@ -10,7 +10,7 @@ use super::{Default, Disposition, Info, Signal, SignalSet, call};
 use crate::process::{Process, Status};
 use crate::reference::Cpu;
 use crate::task::Task;
-use crate::{futex, processes, ptrace, scheduler};
+use crate::{alarms, futex, processes, ptrace, scheduler};
 
 /// The task is to end.
 struct Ends;
@@ -64,7 +64,8 @@ fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>)
         process.stay_stopped(cpu);
     }
     let wanted = SignalSet::from_bits(!task.signals.blocked().bits());
-    Ok(task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted)))
+    let info = task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted));
+    Ok(info.map(|info| alarms::taken(process, info)))
 }
 
 /// Only SIGSTOP stops a process that no shell looks after: nobody would let it go on.

@@ -11,7 +11,7 @@ use crate::processes;
 use crate::signals::{self, Action, INFO_WORDS, Info, Origin, SI_TKILL, SI_USER, Signal, SignalSet};
 use crate::task::Task;
 use crate::user_copy::{copy_to_user, read_user, write_user};
-use crate::{sleep, timer};
+use crate::{alarms, sleep, timer};
 
 /// Bytes in the kernel's `sigset_t`.
 const SET: usize = size_of::<u64>();
@@ -108,6 +108,7 @@ pub(super) fn wait(call: &mut Call) -> Result {
     signals::look_again(&task);
     match found.take() {
         Some(info) => {
+            let info = alarms::taken(process, info);
             if info_to != 0 {
                 write_user(info_to, &info.to_words())?;
             }

@@ -2,7 +2,7 @@
 //! memory shows the RAM disk's bytes, or zeros. Pure; its tests run on the host.
 
 use super::page::{NoSpace, Page};
-use super::pages::Pages;
+use super::pages::{Cut, Pages};
 use crate::regions::PAGE_SIZE;
 
 const PAGE: u64 = PAGE_SIZE as u64;
@@ -74,18 +74,19 @@ impl Data {
         Ok(page)
     }
 
-    /// Cuts it, or lengthens it with zeros.
-    pub fn resize(&mut self, size: u64) -> Result<(), NoSpace> {
+    /// Cuts it, or lengthens it with zeros. What it loses.
+    pub fn resize(&mut self, size: u64) -> Result<Cut, NoSpace> {
+        let mut cut = Cut::nothing();
         if size < self.size {
             let (number, within) = split(size);
             if within > 0 && self.pages.get(number).is_some() {
                 self.pages.get_or_insert(number)?.0.bytes_mut()[within..].fill(0);
             }
-            self.pages.truncate(size.div_ceil(PAGE));
+            cut = self.pages.truncate(size.div_ceil(PAGE));
             self.source = &self.source[..self.source.len().min(size as usize)];
         }
         self.size = size;
-        Ok(())
+        Ok(cut)
     }
 }
 

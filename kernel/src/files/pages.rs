@@ -26,6 +26,32 @@ enum Slot {
     Node(Vec<Slot>),
 }
 
+impl Slot {
+    fn count(&self) -> usize {
+        match self {
+            Slot::Empty => 0,
+            Slot::Page(_) => 1,
+            Slot::Node(slots) => slots.iter().map(Slot::count).sum(),
+        }
+    }
+}
+
+/// Pages that were cut off, which are many perhaps: to be dropped without a lock.
+pub struct Cut(Vec<Slot>);
+
+impl Cut {
+    /// None.
+    pub const fn nothing() -> Self {
+        Cut(Vec::new())
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
 impl Pages {
     /// None.
     pub const fn new() -> Self {
@@ -72,12 +98,15 @@ impl Pages {
         Ok((page, fresh))
     }
 
-    /// Frees page `from` and all behind it.
-    pub fn truncate(&mut self, from: u64) {
-        self.count -= cut(&mut self.root, self.height, from);
+    /// Takes page `from` and all behind it out. They are freed with what comes back, but for what there is no memory to list.
+    pub fn truncate(&mut self, from: u64) -> Cut {
+        let mut parts = Vec::new();
+        _ = parts.try_reserve_exact(WIDTH * self.height.max(1) as usize);
+        self.count -= cut(&mut self.root, self.height, from, &mut parts);
         if matches!(self.root, Slot::Empty) {
             self.height = 0;
         }
+        Cut(parts)
     }
 
     /// A level more, with what there is as its beginning.
@@ -103,26 +132,21 @@ fn digit(number: u64, level: u32) -> usize {
     (number >> (BITS * level)) as usize % WIDTH
 }
 
-/// Frees what is below `slot`, which has `height` levels of nodes, from page `from` on; how many pages that were.
-fn cut(slot: &mut Slot, height: u32, from: u64) -> usize {
-    let freed = match slot {
-        Slot::Empty => 0,
-        Slot::Page(_) if from > 0 => 0,
-        Slot::Page(_) => {
-            *slot = Slot::Empty;
-            1
-        }
-        Slot::Node(slots) => {
-            let each = 1_u64 << (BITS * (height - 1)).min(63);
-            let first = usize::try_from(from / each).unwrap_or(WIDTH).min(WIDTH);
-            let rest = slots[first..].iter_mut().enumerate();
-            rest.map(|(index, slot)| cut(slot, height - 1, if index == 0 { from % each } else { 0 })).sum()
-        }
-    };
+/// Moves what is below `slot`, which has `height` levels of nodes, from page `from` on to `parts`; how many pages that are.
+fn cut(slot: &mut Slot, height: u32, from: u64, parts: &mut Vec<Slot>) -> usize {
     if from == 0 {
-        *slot = Slot::Empty;
+        let part = mem::take(slot);
+        let count = part.count();
+        if count > 0 && parts.len() < parts.capacity() {
+            parts.push(part);
+        }
+        return count;
     }
-    freed
+    let Slot::Node(slots) = slot else { return 0 };
+    let each = 1_u64 << (BITS * (height - 1)).min(63);
+    let first = usize::try_from(from / each).unwrap_or(WIDTH).min(WIDTH);
+    let rest = slots[first..].iter_mut().enumerate();
+    rest.map(|(index, slot)| cut(slot, height - 1, if index == 0 { from % each } else { 0 }, parts)).sum()
 }
 
 #[cfg(test)]
@@ -150,7 +174,7 @@ mod tests {
         let last = u64::MAX >> 13;
         assert!(put(&mut pages, last, 7) && put(&mut pages, 0, 8));
         assert_eq!(pages.get(last).unwrap().bytes()[0], 7);
-        pages.truncate(last);
+        drop(pages.truncate(last));
         assert_eq!((pages.count(), pages.get(last).is_none(), pages.get(0).unwrap().bytes()[0]), (1, true, 8));
     }
 
@@ -178,7 +202,10 @@ mod tests {
                         prop_assert_eq!(put(&mut pages, number, byte), map.insert(number, byte).is_none());
                     }
                     Step::Truncate(from) => {
-                        pages.truncate(from);
+                        let before = pages.count();
+                        let cut = pages.truncate(from);
+                        // All that went is there, until it is dropped without a lock.
+                        prop_assert_eq!(cut.0.iter().map(Slot::count).sum::<usize>(), before - pages.count());
                         map.retain(|number, _| *number < from);
                         prop_assert!(pages.get(from).is_none());
                     }

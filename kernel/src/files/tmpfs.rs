@@ -238,12 +238,9 @@ impl Inode {
 
     /// Cuts it, or lengthens it with zeros.
     pub fn resize(&self, size: u64) -> Result<()> {
-        let data = self.data()?;
+        let cut = self.data()?.lock().resize(size)?;
         // Much to free is freed without the lock.
-        if size == 0 {
-            self.show(&[])?;
-        }
-        data.lock().resize(size)?;
+        drop(cut);
         self.touch();
         Ok(())
     }

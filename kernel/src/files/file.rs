@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 use vestibule::Process;
 
+use super::node::Access;
 use super::stat::{Change, Metadata, Type};
 use crate::contents::Contents;
 use crate::errno::{Errno, Result};
@@ -83,6 +84,12 @@ pub trait File: Send + Sync {
     fn read(&self, cpu: &mut Cpu<Process>, at: u64, to: &mut [u8], wait: Wait) -> Result {
         let _ = (cpu, at, to, wait);
         Err(Errno::EINVAL)
+    }
+
+    /// The same, opened once more by one of its numbers; nothing to be opened if it has no name but those.
+    fn reopened(&self, access: Access) -> Result<Arc<dyn File>> {
+        let _ = access;
+        Err(Errno::ENXIO)
     }
 
     /// Takes back what was just read and could not be delivered, if it can.

@@ -93,7 +93,7 @@ impl Node {
         match self {
             Node::Memory(inode) => open_inode(cpu, inode, access, wait),
             Node::Proc(place) => place.open(cpu, access),
-            Node::Open(open) => Ok(open.file.clone()),
+            Node::Open(open) => open.file.reopened(access),
         }
     }
 

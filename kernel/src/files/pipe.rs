@@ -141,6 +141,10 @@ impl File for PipeEnd {
         }
     }
 
+    fn reopened(&self, access: Access) -> Result<Arc<dyn File>> {
+        Ok(Arc::new(PipeEnd::new(self.pipe.clone(), access, self.inode.clone())))
+    }
+
     fn unread(&self, bytes: &[u8]) {
         self.pipe.state.lock().ring.unread(bytes);
         self.pipe.changed.wake_all();

@@ -1,5 +1,7 @@
 //! The bytes in a pipe: 64 KiB at most, in pages that are there once they were needed. Pure; its tests run on the host.
 
+use alloc::vec::Vec;
+
 use super::page::{NoSpace, Page};
 use crate::regions::PAGE_SIZE;
 
@@ -12,26 +14,39 @@ pub struct Ring {
     pages: [Option<Page>; PAGES],
     start: usize,
     length: usize,
+    /// What was put back, and found its place taken: comes before all else.
+    returned: Vec<u8>,
 }
 
 impl Ring {
     /// Nothing.
     pub const fn new() -> Self {
-        Self { pages: [const { None }; PAGES], start: 0, length: 0 }
+        Self { pages: [const { None }; PAGES], start: 0, length: 0, returned: Vec::new() }
     }
 
     /// How many bytes there are.
     pub fn length(&self) -> usize {
-        self.length
+        self.returned.len() + self.length
     }
 
     /// How many bytes there is room for.
     pub fn room(&self) -> usize {
-        CAPACITY - self.length
+        CAPACITY.saturating_sub(self.length())
     }
 
     /// Takes out what there is, as far as `to` has room.
     pub fn read(&mut self, to: &mut [u8]) -> usize {
+        let count = to.len().min(self.returned.len());
+        let (first, rest) = to.split_at_mut(count);
+        first.copy_from_slice(&self.returned[..count]);
+        self.returned.drain(..count);
+        if self.returned.is_empty() {
+            self.returned = Vec::new();
+        }
+        count + self.read_pages(rest)
+    }
+
+    fn read_pages(&mut self, to: &mut [u8]) -> usize {
         let count = to.len().min(self.length);
         let mut done = 0;
         while done < count {
@@ -56,15 +71,18 @@ impl Ring {
         Ok(done)
     }
 
-    /// Puts what was just read back in front, as far as there is still room and memory for all of it.
+    /// Puts what was just read back in front, as far as there is memory for it: a writer may have filled its place meanwhile.
     pub fn unread(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.room() {
-            return;
+        if self.returned.is_empty() && bytes.len() <= self.room() {
+            let start = self.start + CAPACITY - bytes.len();
+            if self.put(start, bytes) == Ok(bytes.len()) {
+                self.start = start % CAPACITY;
+                self.length += bytes.len();
+                return;
+            }
         }
-        let start = self.start + CAPACITY - bytes.len();
-        if self.put(start, bytes) == Ok(bytes.len()) {
-            self.start = start % CAPACITY;
-            self.length += bytes.len();
+        if self.returned.try_reserve(bytes.len()).is_ok() {
+            self.returned.splice(..0, bytes.iter().copied());
         }
     }
 
@@ -112,7 +130,7 @@ mod tests {
     enum Step {
         Write(Vec<u8>),
         Read(usize),
-        Refuse(usize),
+        Refuse(usize, usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -120,7 +138,7 @@ mod tests {
             (any::<u8>(), 0..50_000_usize)
                 .prop_map(|(byte, count)| Step::Write((0..count).map(|n| byte ^ n as u8).collect())),
             (0..70_000_usize).prop_map(Step::Read),
-            (0..10_000_usize).prop_map(Step::Refuse),
+            (0..10_000_usize, 0..70_000_usize).prop_map(|(count, meanwhile)| Step::Refuse(count, meanwhile)),
         ]
     }
 
@@ -133,7 +151,7 @@ mod tests {
                 match step {
                     Step::Write(bytes) => {
                         let count = ring.write(&bytes).unwrap();
-                        prop_assert_eq!(count, bytes.len().min(CAPACITY - queue.len()));
+                        prop_assert_eq!(count, bytes.len().min(CAPACITY.saturating_sub(queue.len())));
                         queue.extend(&bytes[..count]);
                     }
                     Step::Read(count) => {
@@ -141,9 +159,12 @@ mod tests {
                         let got = ring.read(&mut bytes);
                         prop_assert_eq!(&bytes[..got], &queue.drain(..count.min(queue.len())).collect::<Vec<_>>()[..]);
                     }
-                    Step::Refuse(count) => {
+                    Step::Refuse(count, meanwhile) => {
                         let mut bytes = vec![0; count];
                         let got = ring.read(&mut bytes);
+                        let more = vec![7; meanwhile];
+                        let written = ring.write(&more).unwrap();
+                        queue.extend(&more[..written]);
                         ring.unread(&bytes[..got]);
                     }
                 }

@@ -4,13 +4,15 @@ use core::ffi::CStr;
 use core::ptr::from_ref;
 
 use super::calls::{HERE, close, equal, make, open, read, refused, text, unlink, write};
-use crate::runtime::syscall::{Result, abi, errno};
+use crate::runtime::file::duplicate;
+use crate::runtime::syscall::{Result, abi, errno, pipe};
 use crate::runtime::thread::spawn;
 
 /// One thread says something to another, and two meet and leave.
 pub fn try_all() -> Result<()> {
     hello()?;
     end()?;
+    by_number()?;
     meetings()
 }
 
@@ -48,6 +50,22 @@ fn end() -> Result<()> {
     close(before)?;
     close(after)?;
     unlink(place, 0)?;
+    Ok(())
+}
+
+/// A pipe without a name is opened by the number of its other end: that one writes, and counts as who does.
+fn by_number() -> Result<()> {
+    let [reads, writes] = pipe()?.map(|end| end as usize);
+    duplicate(reads as i32, 60)?;
+    let again = open(c"/proc/self/fd/60", abi::O_WRONLY)?;
+    close(writes)?;
+    equal("an end that was opened again", hung_up(reads), Ok(false));
+    write(again, b"x")?;
+    equal("what it writes", read(reads, &mut [0; 8]), Ok(1));
+    close(again)?;
+    equal("nobody writes any more", hung_up(reads), Ok(true));
+    close(60)?;
+    close(reads)?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn choose(cpu: &mut Cpu<ProcessContext>) -> bool {
 fn end(process: &Arc<Process>) {
     println!(
         "out of memory: {} (process {}) with {} pages has most and ends",
-        process.name(),
+        process.name().escape_debug(),
         process.id(),
         pages(process)
     );

@@ -56,7 +56,7 @@ impl Program {
     pub fn load_or_tell(&self, environment: &[Vec<u8>]) -> Result<(AddressSpace, Start)> {
         self.load(environment).map_err(|why| match why {
             LoadError::Elf(why) => {
-                println!("{}: {why}", String::from_utf8_lossy(&self.path));
+                println!("{}: {why}", self.path[..self.path.len().min(SHOWN)].escape_ascii());
                 Errno::ENOEXEC
             }
             LoadError::TooLarge => Errno::E2BIG,
@@ -71,6 +71,8 @@ impl Program {
     }
 }
 
+/// Bytes of a path that the log shows.
+const SHOWN: usize = 64;
 /// Bytes of a name.
 const NAME: usize = 15;
 

@@ -59,7 +59,7 @@ pub fn raise(cpu: &mut Cpu<ProcessContext>, info: Info, what: impl Display, fram
     if ends {
         println!(
             "{} (process {}, task {}): {:?}: {what}, pc {:#x}, syndrome {:#x}",
-            process.name(),
+            process.name().escape_debug(),
             process.id(),
             task.id(),
             info.signal,

@@ -8,7 +8,7 @@ use crate::runtime::clock::spin_for;
 use crate::runtime::print::println;
 use crate::runtime::process::{HANDLED, fork, handle, handled, set_action, set_blocked, set_of, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, gettid, kill, nanosleep, stay_on_first_cpu, timespec};
+use crate::runtime::syscall::{Errno, Result, abi, call, check, errno, getpid, gettid, kill, nanosleep, timespec};
 use crate::runtime::tests::{self, Test};
 use crate::runtime::thread::spawn;
 use crate::runtime::timer::{PosixTimer, set_interval, sleep_until};
@@ -24,7 +24,7 @@ static LATE: AtomicBool = AtomicBool::new(false);
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let tests: [Test; 15] = [
+    let tests: [Test; 14] = [
         ("the clocks that there are", clocks),
         ("the time of day can be set, and sleepers hear of it", || patiently(set_clock)),
         ("short sleeps do not wait for ticks", || patiently(short_sleeps)),
@@ -37,7 +37,6 @@ pub fn main(_: Arguments) -> u8 {
         ("a timer with a value", timer_signal),
         ("a timer for one thread", timer_for_thread),
         ("what a blocked signal misses is counted", overrun),
-        ("more timers than a CPU could serve", many_timers),
         ("CPU time is that of running", || patiently(cpu_time)),
         ("CPU time of threads and children", usage),
     ];
@@ -275,39 +274,6 @@ fn overrun() -> Result<bool> {
     timer.delete()?;
     set_action(SIGNAL, 1, 0, 0)?;
     Ok(once && overrun > 1000)
-}
-
-/// Each comes as often as can be, and nobody hears of it: what runs on their CPU goes on.
-fn many_timers() -> Result<bool> {
-    let child = fork(|| u8::from((0..TRIES).all(|_| slowed_by_timers() != Ok(false))))?;
-    Ok(wait(child as isize, 0)? == (child, 0))
-}
-
-/// Whether it comes to less than a quarter.
-fn slowed_by_timers() -> Result<bool> {
-    const SIGNAL: u32 = 43;
-    handle(SIGNAL, 0, 0)?;
-    set_blocked(set_of(SIGNAL))?;
-    stay_on_first_cpu()?;
-    let alone = turns()?;
-    let mut timers = [PosixTimer(0); 800];
-    for (number, timer) in timers.iter_mut().enumerate() {
-        let how = if number.is_multiple_of(2) { abi::SIGEV_NONE } else { abi::SIGEV_SIGNAL };
-        *timer = PosixTimer::with(SIGNAL, how, 0, 0)?;
-        timer.set(NANOSECOND, NANOSECOND)?;
-    }
-    let with_timers = turns()?;
-    timers.iter().try_for_each(|timer| timer.delete().map(|_| ()))?;
-    Ok(with_timers < alone / 4)
-}
-
-/// How often the clock can be asked in a while.
-fn turns() -> Result<u32> {
-    let (end, mut turns) = (monotonic()? + Duration::from_millis(4), 0);
-    while monotonic()? < end {
-        turns += 1;
-    }
-    Ok(turns)
 }
 
 fn cpu_time() -> Result<bool> {

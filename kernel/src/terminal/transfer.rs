@@ -44,8 +44,13 @@ impl Terminal {
                 return Err(Errno::EAGAIN);
             }
             let room = |discipline: &Discipline| discipline.output.has_room() || !discipline.output.is_stopped();
-            if !may_wait || self.wait(cpu, None, room).is_err_and(|_| done > 0) {
+            if !may_wait {
                 return Ok(done);
+            }
+            match self.wait(cpu, None, room) {
+                Err(why) if done == 0 => return Err(why),
+                Err(_) => return Ok(done),
+                Ok(_) => {}
             }
         }
         Ok(done)

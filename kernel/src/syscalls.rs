@@ -52,7 +52,7 @@ impl Call<'_> {
 #[inline(never)]
 pub fn call(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
     // The one that is nothing but entry and exit, so that it can be measured.
-    if frame.syscall == u64::from(linux::__NR_getppid) {
+    if frame.syscall as u32 == linux::__NR_getppid {
         frame.regs[0] = u64::from(Task::current(&cpu).process().map_or(0, |process| process.parent_id()));
         return cpu;
     }
@@ -68,8 +68,9 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     if frames::is_low() {
         out_of_memory::make_room(cpu);
     }
-    let number = frame.syscall;
-    let result = run(u32::try_from(number).unwrap_or(u32::MAX), &mut Call { cpu, process, frame });
+    // An `int`, as Linux has it: X8 may have more.
+    let number = frame.syscall as u32;
+    let result = run(number, &mut Call { cpu, process, frame });
     frame.regs[0] = match result {
         Ok(value) => value as u64,
         Err(errno) => {

@@ -19,6 +19,7 @@ pub fn main(_: Arguments) -> u8 {
     identity(&mut checks);
     affinity(&mut checks);
     unknown_numbers(&mut checks);
+    upper_half(&mut checks);
     bad_pointers(&mut checks);
     memory(&mut checks);
     pipes(&mut checks);
@@ -111,6 +112,15 @@ fn unknown_numbers(checks: &mut Checks) {
     for number in [0x5000, 0x7fff_ffff, u32::MAX] {
         checks.refused("an unknown number", plain(number, []), errno::ENOSYS);
     }
+}
+
+/// A call's number is the lower half of X8.
+fn upper_half(checks: &mut Checks) {
+    let result: isize;
+    let number = 1 << 32 | u64::from(abi::__NR_getpid);
+    // SAFETY: a call that takes nothing.
+    unsafe { asm!("svc 0", in("x8") number, lateout("x0") result, options(nostack)) };
+    checks.equal("getpid with more in X8", result, plain(abi::__NR_getpid, []));
 }
 
 /// Every call that takes a pointer, with every kind of pointer that is none.

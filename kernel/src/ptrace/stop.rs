@@ -21,13 +21,13 @@ impl vestibule::SyscallWork<Reference> for SyscallWork {
     const ON: bool = true;
 
     fn entry(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> (Cpu<ProcessContext>, Call) {
-        if frame.syscall == NO_SYSCALL {
+        if is_none(frame) {
             frame.regs[0] = Errno::ENOSYS.to_register();
         }
         at_system_call(&mut cpu, frame);
         // The instruction of a step that begins here is the call's.
         step::over(frame);
-        let call = if frame.syscall == NO_SYSCALL { Call::Skip } else { Call::Make };
+        let call = if is_none(frame) { Call::Skip } else { Call::Make };
         (cpu, call)
     }
 
@@ -35,6 +35,11 @@ impl vestibule::SyscallWork<Reference> for SyscallWork {
         at_system_call(&mut cpu, frame);
         cpu
     }
+}
+
+/// Its number, an `int`, is none.
+const fn is_none(frame: &Frame) -> bool {
+    frame.syscall as u32 == NO_SYSCALL as u32
 }
 
 fn at_system_call(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {

@@ -1,18 +1,19 @@
 //! A system call that a signal interrupted: whether it is made again is decided once (C61).
 //!
 //! Its body says so by a result that user mode never sees. Who delivers the signal takes that question out of the frame; after
-//! that the call has failed with EINTR, unless who took it decides otherwise. Nobody finds it again: not the next signal, not the
+//! that the call is about to be made again, unless who took it decides otherwise, or a tracer sends user mode elsewhere. Nobody finds it again: not the next signal, not the
 //! handler's return, nor anything that came by no system call.
 
 use crate::syndrome::SVC_LENGTH;
 use crate::{Frame, NO_SYSCALL};
 
-/// The question, taken out of a frame. Forgotten, it is answered: the call has failed.
+/// The question, taken out of a frame. Forgotten, it is answered: the call is made again.
 #[must_use = "the call is made again, or it fails"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Interrupted {
     asks: Asks,
-    first_argument: u64,
+    /// Where the call is.
+    pc: u64,
 }
 
 /// What the body wants, by Linux's number for it.
@@ -41,8 +42,9 @@ impl Frame {
         self.forget_syscall();
         let every = [Asks::UnlessRefused, Asks::Always, Asks::UnlessHandled, Asks::TheRest];
         let asks = every.into_iter().find(|asks| self.regs[0] == (*asks as u64).wrapping_neg())?;
-        self.regs[0] = EINTR.wrapping_neg();
-        Some(Interrupted { asks, first_argument: self.first_argument })
+        self.regs[0] = self.first_argument;
+        self.pc = self.pc.wrapping_sub(SVC_LENGTH);
+        Some(Interrupted { asks, pc: self.pc })
     }
 
     /// What is in this frame now is no system call's result: a signal's return, a new program.
@@ -54,24 +56,18 @@ impl Frame {
 impl Interrupted {
     /// A handler runs first; `restarts`: it was installed so that calls are made again after it (SA_RESTART).
     pub fn handled(self, restarts: bool, frame: &mut Frame) {
-        match self.asks {
-            Asks::Always => self.again(frame),
-            Asks::UnlessRefused if restarts => self.again(frame),
-            _ => {}
+        let again = self.asks == Asks::Always || self.asks == Asks::UnlessRefused && restarts;
+        if !again && frame.pc == self.pc {
+            frame.regs[0] = EINTR.wrapping_neg();
+            frame.pc = frame.pc.wrapping_add(SVC_LENGTH);
         }
     }
 
     /// None does.
     pub fn not_handled(self, frame: &mut Frame) {
-        if self.asks == Asks::TheRest {
+        if self.asks == Asks::TheRest && frame.pc == self.pc {
             frame.regs[8] = RESTART_SYSCALL;
         }
-        self.again(frame);
-    }
-
-    fn again(self, frame: &mut Frame) {
-        frame.regs[0] = self.first_argument;
-        frame.pc = frame.pc.wrapping_sub(SVC_LENGTH);
     }
 }
 
@@ -111,8 +107,20 @@ mod tests {
             assert_eq!(decided(result, |one, frame| one.handled(false, frame)), handled, "{result}");
             assert_eq!(decided(result, |one, frame| one.handled(true, frame)), restarted, "{result}, SA_RESTART");
             assert_eq!(decided(result, Interrupted::not_handled), unhandled, "{result}, no handler");
-            assert_eq!(decided(result, |one, _| drop(one)), FAILED, "{result}, forgotten");
+            assert_eq!(decided(result, |one, _| drop(one)), AGAIN, "{result}, forgotten");
         }
+    }
+
+    #[test]
+    fn who_was_sent_elsewhere_goes_on_there() {
+        let elsewhere = |decide: fn(Interrupted, &mut Frame)| {
+            decided(516, |one, frame| {
+                (frame.regs[0], frame.pc) = (5, 0x2000);
+                decide(one, frame);
+            })
+        };
+        assert_eq!(elsewhere(|one, frame| one.handled(false, frame)), (5, 63, 0x2000));
+        assert_eq!(elsewhere(Interrupted::not_handled), (5, 63, 0x2000));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::{processes, scheduler};
 pub(super) const TRACESYSGOOD: u32 = 1;
 /// Whom it traces ends with the tracer.
 pub(super) const EXITKILL: u32 = 1 << 20;
+const OPTIONS: u32 = TRACESYSGOOD | EXITKILL;
 
 const TRACEME: usize = 0;
 const PEEKTEXT: usize = 1;
@@ -51,7 +52,7 @@ pub fn request(
     }
     let task = u32::try_from(whom).ok().and_then(processes::find_task).ok_or(Errno::ESRCH)?;
     match what {
-        ATTACH | SEIZE => begin(process, &task, what == ATTACH, data as u32),
+        ATTACH | SEIZE => begin(process, &task, (what == SEIZE).then_some((address, data))),
         _ if !task.traced.is_traced_by(process) => Err(Errno::ESRCH),
         KILL => {
             signals::send_task(&task, Info::kernel(Signal::SIGKILL));
@@ -61,17 +62,20 @@ pub fn request(
     }
 }
 
-/// A process does not trace itself.
-fn begin(process: &Arc<Process>, task: &Arc<Task>, stops: bool, options: u32) -> Result {
+/// A process does not trace itself. One that seizes says nothing where Linux knows nothing yet, and options, before it traces.
+fn begin(process: &Arc<Process>, task: &Arc<Task>, seizes: Option<(usize, usize)>) -> Result {
+    if seizes.is_some_and(|(address, options)| address != 0 || options & !(OPTIONS as usize) != 0) {
+        return Err(Errno::EIO);
+    }
     let is_own = task.process().is_none_or(|traced| Arc::ptr_eq(traced, process));
     if is_own || !attach(process, task) {
         return Err(Errno::EPERM);
     }
-    if stops {
+    if let Some((_, options)) = seizes {
+        set_options(task, options as u32)?;
+    } else {
         let origin = Origin::Sender { process: process.id(), value: 0 };
         signals::send_task(task, Info { signal: Signal::SIGSTOP, code: SI_USER, origin });
-    } else {
-        set_options(task, options)?;
     }
     Ok(0)
 }
@@ -107,7 +111,7 @@ fn signal(number: usize) -> Result<Option<Signal>> {
 }
 
 fn set_options(task: &Task, options: u32) -> Result<()> {
-    if options & !(TRACESYSGOOD | EXITKILL) != 0 {
+    if options & !OPTIONS != 0 {
         return Err(Errno::EINVAL);
     }
     task.traced.state.lock().options = options;

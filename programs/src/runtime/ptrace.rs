@@ -17,6 +17,7 @@ const SETOPTIONS: usize = 0x4200;
 const GETSIGINFO: usize = 0x4202;
 const GETREGSET: usize = 0x4204;
 const SETREGSET: usize = 0x4205;
+const SEIZE: usize = 0x4206;
 
 /// Stops at system calls are told from others: SIGTRAP and this.
 pub const TRACESYSGOOD: usize = 1;
@@ -127,6 +128,12 @@ impl Traced {
     /// Begins to trace a process, and stops it.
     pub fn attach(process: usize) -> Result<Traced> {
         request(ATTACH, process, 0, 0)?;
+        Ok(Traced(process))
+    }
+
+    /// Begins to trace a process, with options, and does not stop it.
+    pub fn seize(process: usize, address: usize, options: usize) -> Result<Traced> {
+        request(SEIZE, process, address, options)?;
         Ok(Traced(process))
     }
 

@@ -123,6 +123,11 @@ impl AddressSpace {
         }
     }
 
+    /// Something is mapped there, or further up.
+    pub fn has_at_or_above(&self, address: usize) -> bool {
+        self.regions.iter().any(|region| region.range.end > untagged(address))
+    }
+
     /// The frame at `address` if others may have it mapped too, on purpose; none if it is the program's own.
     pub fn shared_frame(&mut self, address: usize) -> Result<Option<PhysicalAddress>, FaultError> {
         let page = page_down(untagged(address));

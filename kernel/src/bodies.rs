@@ -151,7 +151,7 @@ impl Bodies for Reference {
             class::WATCHPOINT => (frame.fault_address, "watchpoint"),
             _ => (frame.pc, "breakpoint"),
         };
-        let origin = Origin::Fault { address };
+        let origin = Origin::Fault { address, syndrome: 0 };
         raise(&mut cpu, Info { signal: Signal::SIGTRAP, code: linux::TRAP_HWBKPT as i32, origin }, what, frame);
         cpu
     }
@@ -253,7 +253,7 @@ impl Bodies for Reference {
         entered::<El0Serror>(frame);
         if !Bug::SerrorSpares.is_planted() {
             // Nobody knows where in memory it is.
-            let origin = Origin::Fault { address: 0 };
+            let origin = Origin::Fault { address: 0, syndrome: 0 };
             let info = Info { signal: Signal::SIGBUS, code: linux::BUS_MCEERR_AR as i32, origin };
             raise(&mut cpu, info, format_args!("{}", Described(frame.syndrome)), frame);
         }
@@ -270,5 +270,5 @@ impl Bodies for Reference {
 
 /// What the interrupted instruction did.
 fn at(signal: Signal, code: u32, frame: &Frame) -> Info {
-    Info { signal, code: code as i32, origin: Origin::Instruction { address: frame.pc } }
+    Info { signal, code: code as i32, origin: Origin::Instruction { address: frame.pc, syndrome: 0 } }
 }

@@ -6,6 +6,7 @@ use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
 use crate::address_space::{FaultError, untagged};
+use crate::layout::USER_END;
 use crate::out_of_memory::{self, Chosen};
 use crate::reference::Cpu;
 use crate::regions::Access;
@@ -31,7 +32,8 @@ impl Refused {
     pub fn info(self, frame: &Frame) -> Info {
         let is_known = Syndrome(frame.syndrome).has_fault_address();
         let address = if is_known { untagged(frame.fault_address as usize) as u64 } else { 0 };
-        let origin = if self.code == SI_KERNEL { Origin::Kernel } else { Origin::Fault { address } };
+        let syndrome = Syndrome(frame.syndrome).of_access((address as usize) < USER_END);
+        let origin = if self.code == SI_KERNEL { Origin::Kernel } else { Origin::Fault { address, syndrome } };
         Info { signal: self.signal, code: self.code, origin }
     }
 }

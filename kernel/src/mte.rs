@@ -275,7 +275,7 @@ pub fn tell_fault(cpu: &mut Cpu<ProcessContext>, frame: &Frame) {
         return;
     }
     // Nobody knows which access it was.
-    let origin = Origin::Fault { address: 0 };
+    let origin = Origin::Fault { address: 0, syndrome: 0 };
     let info = Info { signal: Signal::SIGSEGV, code: linux::SEGV_MTEAERR as i32, origin };
     raise(cpu, info, "an asynchronous tag check failed", frame);
 }

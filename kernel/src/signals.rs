@@ -36,7 +36,7 @@ pub use {
     deliver::{deliver, exit_task},
     info::*,
     of_task::{TaskSignals, is_interrupted},
-    pending::Pending,
-    send::{discard, look_again, notify, raise, send, send_group, send_task},
+    pending::{Full, Pending},
+    send::{discard, look_again, notify, pass_on, raise, send, send_group, send_task, try_send, try_send_task},
     signal::{Default, Signal, SignalSet},
 };

@@ -157,6 +157,27 @@ impl Syndrome {
         }
     }
 
+    /// An abort's, as a program is told it: of an address that is not a user's, nothing of what the kernel has there.
+    pub const fn of_access(self, is_users: bool) -> u64 {
+        const CLASS_AND_LENGTH: u64 = 0x7f << 25;
+        const KIND: u64 = 1 << 8 | 1 << 6;
+        const LEVEL_0: u64 = 0x04;
+        match self.class() {
+            _ if is_users => self.0,
+            class::DATA_ABORT => self.0 & (CLASS_AND_LENGTH | KIND) | LEVEL_0,
+            class::INSTRUCTION_ABORT => self.0 & CLASS_AND_LENGTH | LEVEL_0,
+            _ => 0,
+        }
+    }
+
+    /// An instruction's, as a program is told it: zero where Linux tells none.
+    pub const fn of_instruction(self) -> u64 {
+        match self.class() {
+            class::UNKNOWN | 0x01 | 0x0d | class::SYSTEM_REGISTER | 0x19 | 0x1d | class::FLOATING_POINT => 0,
+            _ => self.0,
+        }
+    }
+
     /// What a program is told, whichever class it is.
     pub const fn told(self) -> Told {
         match self.class() {
@@ -214,6 +235,14 @@ mod tests {
         use linux::{FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_FLTUNK};
         assert_eq!(codes, [FPE_FLTUNK, FPE_FLTINV, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES]);
         assert_eq!(of(0x2c, 1).told().code, FPE_FLTUNK);
+    }
+
+    #[test]
+    fn a_program_is_told_nothing_of_the_kernels_mappings() {
+        let (store, fetch) = (of(0x24, 1 << 24 | 1 << 16 | 0x4f), of(0x20, 0x0f));
+        assert_eq!((store.of_access(true), fetch.of_access(true)), (store.0, fetch.0));
+        assert_eq!((store.of_access(false), fetch.of_access(false)), (of(0x24, 0x44).0, of(0x20, 0x04).0));
+        assert_eq!((of(0x00, 0).of_instruction(), of(0x26, 0).of_instruction()), (0, of(0x26, 0).0));
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub fn handle(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     frame.pstate &= !ILLEGAL;
     let told = syndrome.told();
     let address = if syndrome.class() == class::SP_ALIGNMENT { frame.sp } else { frame.pc };
-    let info = Info { signal: told.signal, code: told.code as i32, origin: Origin::Instruction { address } };
+    let origin = Origin::Instruction { address, syndrome: syndrome.of_instruction() };
+    let info = Info { signal: told.signal, code: told.code as i32, origin };
     raise(cpu, info, syndrome.name(), frame);
 }
 

@@ -1,11 +1,15 @@
 //! `processes [N]`: children that are made, change their memory, stop, go on, and end in every way; N of them in a row.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::arch::naked_asm;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
 
 use crate::runtime::print::println;
 use crate::runtime::process::{fork, set_action, wait};
 use crate::runtime::start::Arguments;
-use crate::runtime::syscall::{Result, abi, errno, getpid, getppid, kill, pipe, read, sched_yield, write};
+use crate::runtime::syscall::{
+    Result, abi, call, errno, getpid, getppid, kill, mmap, mmap_shared, nanosleep, pipe, read, sched_yield, write,
+};
 
 /// What parent and child both write to, each in its own memory.
 static SHARED: AtomicU64 = AtomicU64::new(1);
@@ -45,6 +49,8 @@ fn run(count: usize) -> Result<u32> {
     check("stop and go on", stopped_and_continued()?);
     check("an orphan's parent", adopted()?);
     check("nobody waits for children that are ignored", ignored()?);
+    check("the end of who makes threads", ended_while_making_threads()?);
+    check("the status of two last threads", two_last_threads()?);
     Ok(wrong)
 }
 
@@ -123,3 +129,92 @@ fn ignored() -> Result<bool> {
     set_action(abi::SIGCHLD, 0, 0, 0)?;
     Ok(gone)
 }
+
+const BARE: u32 = abi::CLONE_VM | abi::CLONE_FS | abi::CLONE_FILES | abi::CLONE_SIGHAND | abi::CLONE_THREAD;
+/// How a bare thread ends.
+const STATUS: usize = 5;
+
+/// A thread that has nothing but registers: ends when the word at `place` is zero, with [`STATUS`]. With CLONE_CHILD_CLEARTID it
+/// leaves zero at `cleared`.
+///
+/// # Safety
+/// The word stays.
+#[unsafe(naked)]
+unsafe extern "C" fn bare_thread(flags: u64, place: *const AtomicU32, _: usize, _: usize, cleared: *mut u8) -> isize {
+    naked_asm!(
+        "mov x8, {clone}",
+        "svc 0",
+        "cbz x0, 1f",
+        "ret",
+        "1:",
+        "ldr w0, [sp]",
+        "cbnz w0, 1b",
+        "mov x0, {status}",
+        "mov x8, {exit}",
+        "svc 0",
+        clone = const abi::__NR_clone,
+        status = const STATUS,
+        exit = const abi::__NR_exit,
+    )
+}
+
+/// It is killed from outside while it makes threads: the last of them ends with the others, and does not run on for ever.
+fn ended_while_making_threads() -> Result<bool> {
+    let page = mmap_shared(4096)?.cast::<AtomicU32>();
+    // SAFETY: fresh memory, which stays.
+    let runs_on = unsafe { &*page };
+    let mut right = true;
+    for _ in 0..10 {
+        let child = fork(|| {
+            loop {
+                // SAFETY: the word stays.
+                unsafe { bare_thread(BARE.into(), page, 0, 0, core::ptr::null_mut()) };
+            }
+        })?;
+        nanosleep(Duration::from_millis(1))?;
+        runs_on.store(1, Ordering::Relaxed);
+        kill(child, abi::SIGKILL)?;
+        right &= ends_soon(child)?;
+        runs_on.store(0, Ordering::Relaxed);
+    }
+    Ok(right)
+}
+
+/// It ends within two seconds, and this is the end that is waited for.
+fn ends_soon(child: usize) -> Result<bool> {
+    for _ in 0..2000 {
+        if wait(child as isize, abi::WNOHANG)?.0 == child {
+            return Ok(true);
+        }
+        nanosleep(Duration::from_millis(1))?;
+    }
+    Ok(false)
+}
+
+/// Two threads end at the same time. Each leaves a zero in a page that is not there yet, which takes a while.
+fn two_last_threads() -> Result<bool> {
+    let mut right = true;
+    for _ in 0..20 {
+        let child = fork(|| {
+            static WORD: Word = Word(AtomicU32::new(1));
+            let Ok(pages) = mmap(2 * 4096) else { return 1 };
+            let flags = BARE | abi::CLONE_CHILD_CLEARTID;
+            // SAFETY: word and pages stay as long as the process.
+            unsafe {
+                call(abi::__NR_set_tid_address, [pages as usize, 0, 0, 0, 0, 0]);
+                bare_thread(flags.into(), &raw const WORD.0, 0, 0, pages.wrapping_add(4096));
+            }
+            sched_yield();
+            WORD.0.store(0, Ordering::Relaxed);
+            // SAFETY: the thread's end.
+            unsafe { call(abi::__NR_exit, [STATUS, 0, 0, 0, 0, 0]) };
+            2
+        })?;
+        right &= ended(child)? == (STATUS as i32) << 8;
+    }
+    Ok(right)
+}
+
+/// Where a stack pointer may point to.
+#[repr(align(16))]
+struct Word(AtomicU32);

@@ -290,7 +290,7 @@ pub const BOOT_TESTS: &[BootTest] = &[
         name: "signals are handled, blocked, restarted after and returned from, CPUs: 2",
         cpus: 2,
         command_line: "preempt=full -- signals",
-        lines: &["signals: 9 tests, 0 failed"],
+        lines: &["signals: 12 tests, 0 failed"],
         status: 0,
     },
     BootTest {

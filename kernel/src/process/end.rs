@@ -39,8 +39,9 @@ impl Process {
         }
     }
 
-    /// The current task, one of these, leaves. With the last one the process ends, and with the first process the machine.
-    pub fn leave(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>) {
+    /// The current task, one of these, leaves. With the last one the process ends, with `status` unless it has one, and with the
+    /// first process the machine.
+    pub fn leave(self: &Arc<Self>, cpu: &mut Cpu<ProcessContext>, status: Status) {
         // First of all: when nobody is left the tables are freed, and this task runs on for a while.
         Task::leave_memory(cpu);
         cpu_time::charge(cpu);
@@ -49,8 +50,11 @@ impl Process {
         ptrace::task_ended(task);
         self.forget(task);
         if self.living.fetch_sub(1, Ordering::AcqRel) > 1 {
+            signals::pass_on(self);
             return self.task_left.wake_all();
         }
+        // Not before: of several that leave at the same time nobody knows that he is the last.
+        _ = self.status.compare_exchange(RUNS, status.to_word(), Ordering::AcqRel, Ordering::Relaxed);
         self.files.leave();
         self.alarms.clear();
         self.release_memory();
@@ -96,6 +100,8 @@ impl Process {
             parent.bury(self);
         }
         self.ended.store(true, Ordering::Release);
+        // It may have ended meanwhile, and who is the parent now has looked before.
+        let parent = self.parent().unwrap_or(parent);
         let (code, status) = Status::from_word(self.status.load(Ordering::Acquire)).for_parent();
         let usage = self.usage();
         let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);

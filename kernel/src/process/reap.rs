@@ -45,6 +45,8 @@ pub struct News {
     pub child: Arc<Process>,
     /// What.
     pub status: Status,
+    /// It is a tracer that is told.
+    pub is_traced: bool,
 }
 
 impl Process {
@@ -76,7 +78,7 @@ impl Process {
         for task in tracees.iter().filter(|task| which.has_task(task)) {
             any = true;
             if let (Some(child), Some(status)) = (task.process().cloned(), task.traced.take_news(wanted.only_look)) {
-                return Ok(Some(News { id: task.id(), child, status }));
+                return Ok(Some(News { id: task.id(), child, status, is_traced: true }));
             }
         }
         drop(tracees);
@@ -89,7 +91,7 @@ impl Process {
             drop(family);
             // If another task has it by now, there may be more.
             if let Some(status) = self.news_of(&child, wanted) {
-                return Ok(Some(News { id: child.id(), child, status }));
+                return Ok(Some(News { id: child.id(), child, status, is_traced: false }));
             }
         }
         if any { Ok(None) } else { Err(Errno::ECHILD) }

@@ -35,19 +35,20 @@ pub fn handler(
     let place = SignalFrame::below(top);
     check_range(place.address(), layout::SIZE)?;
     let blocked = task.signals.blocked();
-    let head = Head::new(info, stack.to_words(frame.sp), task.signals.take_suspended().bits());
-    let fault_address = match info.origin {
-        Origin::Fault { address } => address,
-        _ => 0,
+    let head = Head::new(info, stack.to_words(frame.sp), task.signals.to_put_back().bits());
+    let (fault_address, syndrome) = match info.origin {
+        Origin::Fault { address, syndrome } => (address, syndrome),
+        Origin::Instruction { syndrome, .. } => (0, syndrome),
+        _ => (0, 0),
     };
     write_user(place.head(), head.words())?;
     write_user(place.fault_address(), &fault_address)?;
     write_user(place.registers(), layout::registers(frame))?;
-    write_records(place, fpsimd::save(cpu))?;
+    write_records(place, fpsimd::save(cpu), syndrome)?;
     write_user(place.record(), &[frame.regs[29], frame.regs[30]])?;
 
     let also = if action.has(linux::SA_NODEFER) { SignalSet::NONE } else { SignalSet::of(&[info.signal]) };
-    task.signals.block(blocked.or(action.mask).or(also));
+    task.signals.begin_handler(blocked.or(action.mask).or(also));
     if stack.disarms() {
         task.signals.alternate.set(AlternateStack::NONE);
     }
@@ -67,6 +68,8 @@ pub fn handler(
 
 /// `rt_sigreturn`: everything as the frame on the user's stack says, as far as that is a user's to say.
 pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Result<()> {
+    // Whatever X0 will be, and even if there is no frame.
+    frame.forget_syscall();
     let place = SignalFrame::at(frame.sp).ok_or(Errno::EFAULT)?;
     let [base, flags, size, mask]: [u64; 4] = read_user(place.stack_and_mask())?;
     let mut vectors = MaybeUninit::uninit();
@@ -80,24 +83,28 @@ pub fn back(cpu: &mut Cpu<ProcessContext>, task: &Task, frame: &mut Frame) -> Re
         return Err(Errno::EINVAL);
     }
     fpsimd::set_registers(cpu, vectors);
-    frame.forget_syscall();
     task.signals.block(SignalSet::from_bits(mask));
     // A stack that is none is no reason to give up a whole frame.
     _ = task.signals.alternate.change([base, flags, size], frame.sp);
     Ok(())
 }
 
-fn write_records(place: SignalFrame, registers: *const Fpsimd) -> core::result::Result<(), Fault> {
-    let places = [0, RecordHead::FPSIMD.size as usize].map(|offset| place.other_record(offset).ok_or(Fault));
-    let [fpsimd, end] = places;
-    let fpsimd = fpsimd?;
+/// The FP/SIMD registers, and a fault's syndrome if there is one.
+fn write_records(place: SignalFrame, registers: *const Fpsimd, syndrome: u64) -> core::result::Result<(), Fault> {
+    let record = |offset| place.other_record(offset).ok_or(Fault);
+    let fpsimd = record(0)?;
     // SAFETY: the task's own, which goes on in the kernel; numbers are read, while nobody writes, and bytes by the copy.
     unsafe {
         let status = u64::from((*registers).status) | u64::from((*registers).control) << 32;
         write_user(fpsimd, &[RecordHead::FPSIMD.to_word(), status])?;
         write_user_from(fpsimd.wrapping_add(layout::BEFORE_VECTORS), &raw const (*registers).vectors)?;
     }
-    write_user(end?, &0_u64)
+    let mut end = RecordHead::FPSIMD.size as usize;
+    if syndrome != 0 {
+        write_user(record(end)?, &[RecordHead::SYNDROME.to_word(), syndrome])?;
+        end += RecordHead::SYNDROME.size as usize;
+    }
+    write_user(record(end)?, &0_u64)
 }
 
 /// FP/SIMD registers are there once; nothing is there that this kernel has not written, but a fault's syndrome.

@@ -6,7 +6,7 @@ use linux_raw_sys::general as linux;
 use vestibule::Process as ProcessContext;
 use vestibule_arm64::Frame;
 
-use super::{Default, Disposition, Info, Signal, SignalSet, call};
+use super::{Default, Disposition, Info, Signal, SignalSet, call, pass_on, raise};
 use crate::process::{Process, Status};
 use crate::reference::Cpu;
 use crate::task::Task;
@@ -19,7 +19,8 @@ struct Ends;
 pub fn deliver(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
     // A task that ends does not come back: counts that its stack held would be lost, and with them the task.
     if let Err(Ends) = deliver_all(&mut cpu, frame) {
-        exit_task(&mut cpu);
+        // Its process has a status already, or other tasks.
+        exit_task(&mut cpu, Status::killed(Signal::SIGKILL));
     }
     cpu
 }
@@ -40,7 +41,7 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
                     interrupted.handled(action.has(linux::SA_RESTART), frame);
                 }
                 if call::handler(cpu, &task, frame, &info, &action).is_err() {
-                    process.end(Status::killed(Signal::SIGSEGV));
+                    no_room(cpu, process, info.signal, frame);
                 }
             }
         }
@@ -49,7 +50,17 @@ fn deliver_all(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) -> Result<(), E
         interrupted.not_handled(frame);
     }
     task.signals.unsuspend();
+    pass_on(process);
     Ok(())
+}
+
+/// There is no room for a handler's frame: a fault of its own, which may have a handler on another stack.
+fn no_room(cpu: &mut Cpu<ProcessContext>, process: &Process, signal: Signal, frame: &Frame) {
+    if signal == Signal::SIGSEGV {
+        process.end(Status::killed(signal));
+    } else {
+        raise(cpu, Info::kernel(Signal::SIGSEGV), "no room for a signal frame", frame);
+    }
 }
 
 /// The next one to deliver. A process that is stopped waits here.
@@ -75,12 +86,12 @@ fn stop(process: &Process, signal: Signal) {
     }
 }
 
-/// The current task ends; its process goes on, if it was not the last.
-pub fn exit_task(cpu: &mut Cpu<ProcessContext>) -> ! {
+/// The current task ends, with `status`; its process goes on, if it was not the last.
+pub fn exit_task(cpu: &mut Cpu<ProcessContext>, status: Status) -> ! {
     let task = Task::current_shared(cpu);
     futex::robust::release(cpu);
     if let Some(process) = task.process().cloned() {
-        process.leave(cpu);
+        process.leave(cpu, status);
     }
     drop(task);
     scheduler::end(cpu)

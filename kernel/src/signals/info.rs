@@ -40,11 +40,15 @@ pub enum Origin {
     Fault {
         /// To where.
         address: u64,
+        /// What a program is told of its syndrome, or zero.
+        syndrome: u64,
     },
     /// An instruction.
     Instruction {
         /// Where it is, but for a stack pointer's own sake.
         address: u64,
+        /// What a program is told of its syndrome, or zero.
+        syndrome: u64,
     },
     /// A timer.
     Timer {
@@ -104,7 +108,7 @@ impl Info {
                 words[3] = pair(u32::from(*status), 0);
                 [words[4], words[5]] = *times;
             }
-            Origin::Fault { address } | Origin::Instruction { address } => words[2] = *address,
+            Origin::Fault { address, .. } | Origin::Instruction { address, .. } => words[2] = *address,
             Origin::Timer { id, overrun, value } => {
                 words[2] = pair(*id, *overrun);
                 words[3] = *value;
@@ -127,7 +131,8 @@ mod tests {
 
     #[test]
     fn fields_lie_where_linux_has_them() {
-        let info = Info { signal: Signal::SIGSEGV, code: -1, origin: Origin::Fault { address: 0x1122_3344_5566_7788 } };
+        let origin = Origin::Fault { address: 0x1122_3344_5566_7788, syndrome: 1 };
+        let info = Info { signal: Signal::SIGSEGV, code: -1, origin };
         assert_eq!(info.to_words()[..3], [11, 0xffff_ffff, 0x1122_3344_5566_7788]);
         let child = Origin::Child { process: 7, status: 9, times: [3, 4] };
         let words = Info { signal: Signal::SIGCHLD, code: 2, origin: child }.to_words();

@@ -57,9 +57,15 @@ impl TaskSignals {
         }
     }
 
+    /// A handler has begun, and blocks these meanwhile.
+    pub(super) fn begin_handler(&self, blocked: SignalSet) {
+        self.suspended.store(NOTHING, Ordering::Relaxed);
+        self.block(blocked);
+    }
+
     /// What a handler that begins now is to put back when it returns.
-    pub(super) fn take_suspended(&self) -> SignalSet {
-        match self.suspended.swap(NOTHING, Ordering::Relaxed) {
+    pub(super) fn to_put_back(&self) -> SignalSet {
+        match self.suspended.load(Ordering::Relaxed) {
             NOTHING => self.blocked(),
             before => SignalSet::from_bits(before),
         }

@@ -7,6 +7,7 @@ use core::sync::atomic::{Ordering, fence};
 use vestibule::{Flags, Process as ProcessContext};
 use vestibule_arm64::Frame;
 
+use super::pending::Full;
 use super::{Default, Info, Origin, Pending, Signal, SignalSet};
 use crate::planted::Bug;
 use crate::process::{Process, Status};
@@ -14,27 +15,40 @@ use crate::reference::{Cpu, Machine};
 use crate::task::Task;
 use crate::{println, processes, scheduler};
 
-/// Sends to a process: any task of it that does not block the signal may take it.
+/// Sends to a process: any task of it that does not block the signal may take it. What cannot wait is lost, as it is when a
+/// real-time queue is full.
 pub fn send(process: &Process, info: Info) {
+    _ = try_send(process, info);
+}
+
+/// The same, and whether it could wait.
+pub fn try_send(process: &Process, info: Info) -> Result<(), Full> {
     let signal = info.signal;
     let hearer = || process.find_task(|task| hears(task, signal));
     if !is_to_wait(process, signal, hearer().is_some(), || process.tasks().any(|task| is_traced(&task))) {
-        return;
+        return Ok(());
     }
-    wait(&process.pending, info);
+    wait(&process.pending, info)?;
     if let Some(task) = hearer() {
         notify(&task);
     }
+    Ok(())
 }
 
 /// Sends to one task.
 pub fn send_task(task: &Arc<Task>, info: Info) {
-    let Some(process) = task.process() else { return };
+    _ = try_send_task(task, info);
+}
+
+/// The same, and whether it could wait.
+pub fn try_send_task(task: &Arc<Task>, info: Info) -> Result<(), Full> {
+    let Some(process) = task.process() else { return Ok(()) };
     if !is_to_wait(process, info.signal, hears(task, info.signal), || is_traced(task)) {
-        return;
+        return Ok(());
     }
-    wait(&task.signals.pending, info);
+    wait(&task.signals.pending, info)?;
     notify(task);
+    Ok(())
 }
 
 /// Sends to every process of a group.
@@ -76,7 +90,7 @@ fn told_wrongly(mut info: Info) -> Info {
         info.code += 0x10;
     }
     if Bug::LostAddress.is_planted() {
-        info.origin = Origin::Fault { address: 0 };
+        info.origin = Origin::Fault { address: 0, syndrome: 0 };
     }
     info
 }
@@ -87,10 +101,19 @@ pub fn notify(task: &Arc<Task>) {
     scheduler::kick(task);
 }
 
-/// The current task does not block any more what waits already: it looks on its way to user mode.
+/// The task does not block any more what waits already, or is new: it looks on its way to user mode.
 pub fn look_again(task: &Task) {
     if super::is_interrupted(task) {
         task.word().set::<Machine>(Flags::SIGNAL);
+    }
+}
+
+/// Of what waits for the process a task may have been told that blocks it by now, or leaves: who hears it looks.
+pub fn pass_on(process: &Process) {
+    let pending = process.pending.set();
+    if !pending.is_empty() {
+        let hears = |task: &Arc<Task>| !pending.without(task.signals.blocked()).is_empty();
+        process.tasks().filter(hears).for_each(|task| notify(&task));
     }
 }
 
@@ -129,9 +152,9 @@ pub fn discard(process: &Process, signals: SignalSet) {
     process.tasks().for_each(|task| task.signals.pending.discard(signals));
 }
 
-/// What cannot wait is lost, as it is when a real-time queue is full.
-fn wait(pending: &Pending, info: Info) {
-    _ = pending.add(info);
+fn wait(pending: &Pending, info: Info) -> Result<(), Full> {
+    pending.add(info)?;
     // Before anybody asks who blocks it, as `TaskSignals::block` says.
     fence(Ordering::SeqCst);
+    Ok(())
 }

@@ -97,6 +97,8 @@ fn thread(call: &mut Call, wanting: &Wanting, frame: Frame) -> Result {
     inherit(call, wanting, &task)?;
     task.signals.alternate.set(AlternateStack::NONE);
     call.process.add(&task)?;
+    // Who is told that the process ends, stops or has a signal was not told of this one before.
+    crate::signals::look_again(&task);
     scheduler::start(task);
     Ok(id as usize)
 }
@@ -182,7 +184,9 @@ pub(super) fn wait(call: &mut Call) -> Result {
         at_once: options & linux::WNOHANG != 0,
         only_look: false,
     };
-    let Some(News { id, child, status }) = call.process.wait_for_child(call.cpu, which, wanted)? else { return Ok(0) };
+    let Some(News { id, child, status, .. }) = call.process.wait_for_child(call.cpu, which, wanted)? else {
+        return Ok(0);
+    };
     if status_to != 0 {
         write_user(status_to, &status.to_word())?;
     }
@@ -221,25 +225,24 @@ pub(super) fn wait_id(call: &mut Call) -> Result {
     Ok(0)
 }
 
-fn about(News { id, child, status }: &News) -> Info {
+fn about(News { id, child, status, is_traced }: &News) -> Info {
     let (code, status) = status.for_parent();
+    let code = if *is_traced { linux::CLD_TRAPPED as i32 } else { code };
     let usage = child.usage();
     let times = [usage.user(), usage.system()].map(cpu_time::clock_ticks);
     let origin = Origin::Child { process: *id, status, times };
     Info { signal: Signal::SIGCHLD, code, origin }
 }
 
+/// The last task's status is the process's.
 pub(super) fn exit(call: &mut Call) -> Result {
-    // The last task's status is the process's.
-    if call.process.is_last() {
-        call.process.end(Status::exited(call.argument(0)));
-    }
-    crate::signals::exit_task(call.cpu)
+    crate::signals::exit_task(call.cpu, Status::exited(call.argument(0)))
 }
 
 pub(super) fn exit_group(call: &mut Call) -> Result {
-    call.process.end(Status::exited(call.argument(0)));
-    crate::signals::exit_task(call.cpu)
+    let status = Status::exited(call.argument(0));
+    call.process.end(status);
+    crate::signals::exit_task(call.cpu, status)
 }
 
 pub(super) fn set_group(call: &mut Call) -> Result {

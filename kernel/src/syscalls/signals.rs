@@ -8,7 +8,7 @@ use linux_raw_sys::general as linux;
 use super::{Call, Errno, Result, time};
 use crate::process::Process;
 use crate::processes;
-use crate::signals::{self, Action, INFO_WORDS, Info, Origin, SI_TKILL, SI_USER, Signal, SignalSet};
+use crate::signals::{self, Action, Full, INFO_WORDS, Info, Origin, SI_TKILL, SI_USER, Signal, SignalSet};
 use crate::task::Task;
 use crate::user_copy::{copy_to_user, read_user, write_user};
 use crate::{alarms, sleep, timer};
@@ -133,12 +133,15 @@ pub(super) fn alternate_stack(call: &mut Call) -> Result {
     Ok(0)
 }
 
-/// Out of a handler. A frame that cannot be one ends the process, as a bad pointer would.
+/// Out of a handler. A frame that cannot be one is a fault, as a bad pointer would be, of no access.
 pub(super) fn back(call: &mut Call) -> Result {
     let task = Task::current_shared(call.cpu);
     if signals::back(call.cpu, &task, call.frame).is_err() {
-        let origin = Origin::Fault { address: call.frame.sp };
-        let info = Info { signal: Signal::SIGSEGV, code: linux::SEGV_MAPERR as i32, origin };
+        let address = call.frame.sp;
+        let is_mapped = call.memory()?.lock(call.cpu).has_at_or_above(address as usize);
+        let code = if is_mapped { linux::SEGV_ACCERR } else { linux::SEGV_MAPERR };
+        let origin = Origin::Instruction { address, syndrome: 0 };
+        let info = Info { signal: Signal::SIGSEGV, code: code as i32, origin };
         signals::raise(call.cpu, info, "bad signal frame", call.frame);
     }
     signals::look_again(&task);
@@ -186,7 +189,8 @@ fn send_to_task(call: &Call, process: Option<usize>, task: usize, signal: usize)
     let is_own = own.id() as usize == task && process.is_none_or(|process| process == call.process.id() as usize);
     let task = if is_own { own } else { find_task(process, task)? };
     if let Some(signal) = signal {
-        signals::send_task(&task, Info { signal, code: SI_TKILL, origin: sender(call.process) });
+        let info = Info { signal, code: SI_TKILL, origin: sender(call.process) };
+        return sent(info, |info| signals::try_send_task(&task, info));
     }
     Ok(0)
 }
@@ -195,8 +199,7 @@ pub(super) fn queue(call: &mut Call) -> Result {
     let signal = optional(call.argument(1))?;
     let process = processes::find(call.argument(0) as u32).ok_or(Errno::ESRCH)?;
     let info = read_info(signal, call.argument(2), process.id() == call.process.id())?;
-    _ = info.map(|info| signals::send(&process, info));
-    Ok(0)
+    info.map_or(Ok(0), |info| sent(info, |info| signals::try_send(&process, info)))
 }
 
 pub(super) fn queue_to_task(call: &mut Call) -> Result {
@@ -204,8 +207,16 @@ pub(super) fn queue_to_task(call: &mut Call) -> Result {
     let task = find_task(Some(call.argument(0)), call.argument(1))?;
     let own = task.process().is_some_and(|process| process.id() == call.process.id());
     let info = read_info(signal, call.argument(3), own)?;
-    _ = info.map(|info| signals::send_task(&task, info));
-    Ok(0)
+    info.map_or(Ok(0), |info| sent(info, |info| signals::try_send_task(&task, info)))
+}
+
+/// Who sends as `kill` does is not told that there was no room.
+fn sent(info: Info, send: impl FnOnce(Info) -> core::result::Result<(), Full>) -> Result {
+    let is_told = info.code != SI_USER;
+    match send(info) {
+        Err(Full) if is_told => Err(Errno::EAGAIN),
+        _ => Ok(0),
+    }
 }
 
 /// Nobody tells another process that the kernel sent what it did not.

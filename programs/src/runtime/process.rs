@@ -23,6 +23,8 @@ pub struct Handled {
     pub skip: AtomicU64,
     /// The interrupted code's PC.
     pub pc: AtomicU64,
+    /// The syndrome of a fault, if the frame has one.
+    pub syndrome: AtomicU64,
 }
 
 /// Filled by [`note`].
@@ -34,12 +36,17 @@ pub static HANDLED: Handled = Handled {
     stack: AtomicU64::new(0),
     skip: AtomicU64::new(0),
     pc: AtomicU64::new(0),
+    syndrome: AtomicU64::new(0),
 };
 
 /// Where `sigcontext` begins in what a handler gets third: the fault address, X0 to X30, SP, PC, PSTATE.
 pub const CONTEXT: usize = 176;
 /// Where the interrupted PC lies in that.
 pub const PC: usize = CONTEXT + 264;
+/// Where the record after that of the FP/SIMD registers lies: a fault's syndrome, or the last.
+const SECOND_RECORD: usize = CONTEXT + 288 + 528;
+/// How that of a syndrome begins: its magic number and its size.
+const SYNDROME: u64 = 16 << 32 | 0x4553_5201;
 
 /// A handler that writes down what it was called with, and has the interrupted code go on [`Handled::skip`] bytes further.
 ///
@@ -56,6 +63,9 @@ pub unsafe extern "C" fn note(signal: c_int, information: *const u64, context: *
         let pc = context.add(PC).cast::<u64>();
         HANDLED.pc.store(pc.read(), Ordering::Relaxed);
         pc.write(pc.read() + HANDLED.skip.load(Ordering::Relaxed));
+        let record = context.add(SECOND_RECORD).cast::<u64>();
+        let syndrome = if record.read() == SYNDROME { record.add(1).read() } else { 0 };
+        HANDLED.syndrome.store(syndrome, Ordering::Relaxed);
     }
     HANDLED.count.fetch_add(1, Ordering::Release);
 }

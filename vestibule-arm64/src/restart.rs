@@ -1,8 +1,8 @@
 //! A system call that a signal interrupted: whether it is made again is decided once (C61).
 //!
 //! Its body says so by a result that user mode never sees. Who delivers the signal takes that question out of the frame; after
-//! that the call is about to be made again, unless who took it decides otherwise, or a tracer sends user mode elsewhere. Nobody finds it again: not the next signal, not the
-//! handler's return, nor anything that came by no system call.
+//! that the call is about to be made again, unless who took it decides otherwise, or a tracer sends user mode elsewhere. Nobody
+//! finds it again: not the next signal, not the handler's return, nor anything that came by no system call.
 
 use crate::syndrome::SVC_LENGTH;
 use crate::{Frame, NO_SYSCALL};

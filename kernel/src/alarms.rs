@@ -20,8 +20,8 @@ use crate::timers::{self, Expires, Timer};
 const SHORTEST: u64 = 100_000;
 
 /// How long an alarm waits at least before it looks whether its last signal waits still. It goes on as soon as that is taken;
-/// but nobody may ever take it: it may be ignored, or forgotten.
-const LATER: u64 = 100_000_000;
+/// but nobody may ever take it: it may be ignored, forgotten, or one with another that waited already.
+const LATER: u64 = 20_000_000;
 
 /// What is set, in nanoseconds: when by the counter's clock, zero for never, and how much later again, zero for not.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -191,20 +191,24 @@ impl State {
 }
 
 /// A task of `process` takes that signal. If an alarm sent it, that goes on, and it comes with how often it was too late.
-pub fn taken(process: &Process, mut info: Info) -> Info {
-    match &mut info.origin {
-        Origin::Timer { id, overrun, .. } => {
-            let timer = process.alarms.posix.find(*id as usize);
-            *overrun = timer.map_or(0, |timer| timer.alarm.taken()).min(i32::MAX as u64) as u32;
-        }
-        // Whoever sent it, the alarm's own is one with it.
-        _ if info.signal == Signal::SIGALRM => {
-            let alarm = process.alarms.real.lock().clone();
-            _ = alarm.map(|alarm| alarm.taken());
-        }
-        _ => {}
+#[inline(always)]
+pub fn taken(process: &Process, info: &mut Info) {
+    if matches!(info.origin, Origin::Timer { .. }) || info.signal == Signal::SIGALRM {
+        go_on(process, info);
     }
-    info
+}
+
+#[cold]
+fn go_on(process: &Process, info: &mut Info) {
+    if let Origin::Timer { id, overrun, .. } = &mut info.origin {
+        let timer = process.alarms.posix.find(*id as usize);
+        *overrun = timer.map_or(0, |timer| timer.alarm.taken()).min(i32::MAX as u64) as u32;
+    }
+    // Whoever sent it, the alarm's own is one with it.
+    if info.signal == Signal::SIGALRM {
+        let alarm = process.alarms.real.lock().clone();
+        _ = alarm.map(|alarm| alarm.taken());
+    }
 }
 
 impl Expires for Alarm {
@@ -216,7 +220,7 @@ impl Expires for Alarm {
         if state.setting.due == 0 || state.setting.due > now {
             return;
         }
-        state.timer = None;
+        state.cancel();
         if state.setting.interval == 0 {
             state.setting.due = 0;
         } else {

@@ -101,6 +101,11 @@ impl Pages {
     /// Takes page `from` and all behind it out. They are freed with what comes back, but for what there is no memory to list.
     pub fn truncate(&mut self, from: u64) -> Cut {
         let mut parts = Vec::new();
+        if from == 0 && parts.try_reserve_exact(1).is_ok() {
+            parts.push(mem::take(&mut self.root));
+            (self.count, self.height) = (0, 0);
+            return Cut(parts);
+        }
         _ = parts.try_reserve_exact(WIDTH * self.height.max(1) as usize);
         self.count -= cut(&mut self.root, self.height, from, &mut parts);
         if matches!(self.root, Slot::Empty) {

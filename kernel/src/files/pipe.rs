@@ -142,7 +142,9 @@ impl File for PipeEnd {
     }
 
     fn reopened(&self, access: Access) -> Result<Arc<dyn File>> {
-        Ok(Arc::new(PipeEnd::new(self.pipe.clone(), access, self.inode.clone())))
+        let mut end = PipeEnd::new(self.pipe.clone(), access, self.inode.clone());
+        end.missed = Missed::NOBODY;
+        Ok(Arc::new(end))
     }
 
     fn unread(&self, bytes: &[u8]) {

@@ -25,6 +25,11 @@ pub struct Missed {
     writers: usize,
 }
 
+impl Missed {
+    /// Of a pipe without a name: both sides were there from the beginning.
+    pub const NOBODY: Missed = Missed { readers: 0, writers: 0 };
+}
+
 impl Side {
     /// Somebody is there.
     pub fn is_open(&self) -> bool {

@@ -37,10 +37,18 @@ impl Process {
         let parent = if wish.is_sibling { self.parent().unwrap_or_else(|| self.clone()) } else { self.clone() };
         let id = processes::take_number();
         let child = self.copy(id, &parent, memory, wish);
-        let task = Task::new(id, Some(child.clone()), Start::User(frame))?;
-        child.join_family(&parent)?;
-        child.add(&task).inspect_err(|_| _ = parent.bury(&child))?;
+        let task = child.begin(&parent, frame).inspect_err(|_| child.files.leave())?;
         processes::add(&child);
+        Ok(task)
+    }
+
+    /// Its first task.
+    fn begin(self: &Arc<Self>, parent: &Process, frame: Frame) -> Result<Arc<Task>> {
+        let task = Task::new(self.id(), Some(self.clone()), Start::User(frame))?;
+        self.join_family(parent)?;
+        // Its parent may have ended meanwhile.
+        let bury = |_: &_| _ = self.parent().is_some_and(|parent| parent.bury(self));
+        self.add(&task).inspect_err(bury)?;
         Ok(task)
     }
 

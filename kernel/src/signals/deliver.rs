@@ -75,8 +75,11 @@ fn next(cpu: &mut Cpu<ProcessContext>, task: &Arc<Task>, process: &Arc<Process>)
         process.stay_stopped(cpu);
     }
     let wanted = SignalSet::from_bits(!task.signals.blocked().bits());
-    let info = task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted));
-    Ok(info.map(|info| alarms::taken(process, info)))
+    let mut info = task.signals.pending.take(wanted).or_else(|| process.pending.take(wanted));
+    if let Some(info) = &mut info {
+        alarms::taken(process, info);
+    }
+    Ok(info)
 }
 
 /// Only SIGSTOP stops a process that no shell looks after: nobody would let it go on.

@@ -109,11 +109,23 @@ pub fn look_again(task: &Task) {
 }
 
 /// Of what waits for the process a task may have been told that blocks it by now, or leaves: who hears it looks.
+#[inline(always)]
 pub fn pass_on(process: &Process) {
-    let pending = process.pending.set();
-    if !pending.is_empty() {
-        let hears = |task: &Arc<Task>| !pending.without(task.signals.blocked()).is_empty();
-        process.tasks().filter(hears).for_each(|task| notify(&task));
+    let left = process.pending.set();
+    if !left.is_empty() {
+        pass_on_all(process, left);
+    }
+}
+
+#[cold]
+fn pass_on_all(process: &Process, mut left: SignalSet) {
+    for task in process.tasks() {
+        let blocked = task.signals.blocked();
+        if !left.without(blocked).is_empty() {
+            notify(&task);
+            // One for each of them is enough: if that one does not take it, it passes it on itself.
+            left = left.and(blocked);
+        }
     }
 }
 

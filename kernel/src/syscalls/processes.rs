@@ -234,9 +234,13 @@ fn about(News { id, child, status, is_traced }: &News) -> Info {
     Info { signal: Signal::SIGCHLD, code, origin }
 }
 
-/// The last task's status is the process's.
+/// The last task's status is the process's. Who is the only one says so first: nobody kills it on its way.
 pub(super) fn exit(call: &mut Call) -> Result {
-    crate::signals::exit_task(call.cpu, Status::exited(call.argument(0)))
+    let status = Status::exited(call.argument(0));
+    if call.process.is_last() {
+        call.process.end(status);
+    }
+    crate::signals::exit_task(call.cpu, status)
 }
 
 pub(super) fn exit_group(call: &mut Call) -> Result {

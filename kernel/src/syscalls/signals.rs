@@ -97,24 +97,26 @@ pub(super) fn wait(call: &mut Call) -> Result {
     // Meanwhile they wake it up.
     let blocked = task.signals.blocked();
     task.signals.block(blocked.without(set));
-    let found = Cell::new(None);
+    let (found, is_interrupted) = (Cell::new(None), Cell::new(false));
     _ = sleep::until(call.cpu, due, || {
         let taken = task.signals.pending.take(set).or_else(|| process.pending.take(set));
         let is_taken = taken.is_some();
         found.set(taken);
-        is_taken || signals::is_interrupted(&task)
+        // What it was may be another task's by the time that this one runs.
+        is_interrupted.set(is_interrupted.get() || signals::is_interrupted(&task));
+        is_taken || is_interrupted.get()
     });
     task.signals.block(blocked);
     signals::look_again(&task);
     match found.take() {
-        Some(info) => {
-            let info = alarms::taken(process, info);
+        Some(mut info) => {
+            alarms::taken(process, &mut info);
             if info_to != 0 {
                 write_user(info_to, &info.to_words())?;
             }
             Ok(info.signal.number() as usize)
         }
-        None if signals::is_interrupted(&task) => Err(Errno::EINTR),
+        None if is_interrupted.get() => Err(Errno::EINTR),
         None => Err(Errno::EAGAIN),
     }
 }

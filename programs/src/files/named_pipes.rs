@@ -64,6 +64,9 @@ fn by_number() -> Result<()> {
     equal("what it writes", read(reads, &mut [0; 8]), Ok(1));
     close(again)?;
     equal("nobody writes any more", hung_up(reads), Ok(true));
+    let late = open(c"/proc/self/fd/60", abi::O_RDONLY)?;
+    equal("nobody has since before it was opened again", hung_up(late), Ok(true));
+    close(late)?;
     close(60)?;
     close(reads)?;
     Ok(())

@@ -8,42 +8,36 @@ use crate::runtime::print::println;
 use crate::runtime::process::{fork_and_stand_still, wait};
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Errno, Result, abi, errno, stay_on_first_cpu};
+use crate::runtime::tests::Checks;
 
 /// The program.
 pub fn main(_: Arguments) -> u8 {
-    let mut tally = Tally::default();
-    let result = check(&mut tally);
-    println!("classes: {} checks, {} failed, {result:?}", tally.made, tally.failed);
-    u8::from(tally.failed > 0 || result.is_err())
+    let mut checks = Checks::of("classes");
+    let result = check(&mut checks);
+    checks.end(result)
 }
 
-#[derive(Default)]
-struct Tally {
-    made: u32,
-    failed: u32,
-}
-
-fn check(tally: &mut Tally) -> Result<()> {
+fn check(checks: &mut Checks) -> Result<()> {
     stay_on_first_cpu()?;
     taken::prepare()?;
     if exception(of_class(UNKNOWN)).0.cast_signed() == -(errno::ENODEV as isize) {
         println!("classes: no shim");
         return Err(Errno(errno::ENODEV));
     }
-    (0..64).filter(|class| !OTHERS.contains(class)).for_each(|class| tally.told(of_class(class), of_any(class)));
+    (0..64).filter(|class| !OTHERS.contains(class)).for_each(|class| told(checks, of_class(class), of_any(class)));
     for (flags, code) in FLOATING_POINT {
-        tally.told(of_class(0x2c) | flags, Told { signal: abi::SIGFPE, code, address: Address::Instruction });
+        told(checks, of_class(0x2c) | flags, Told { signal: abi::SIGFPE, code, address: Address::Instruction });
     }
     for status in 0..64 {
         for class in [INSTRUCTION_ABORT, DATA_ABORT] {
             match of_abort(status) {
-                Some(told) => tally.told(of_class(class) | status, told),
-                None => tally.dies(of_class(class) | status)?,
+                Some(wanted) => told(checks, of_class(class) | status, wanted),
+                None => dies(checks, of_class(class) | status)?,
             }
         }
     }
-    tally.told(of_class(DATA_ABORT) | NO_ADDRESS | EXTERNAL, Told { address: Address::None, ..MEMORY_ERROR });
-    DEBUG.into_iter().try_for_each(|class| tally.lives(of_class(class)))
+    told(checks, of_class(DATA_ABORT) | NO_ADDRESS | EXTERNAL, Told { address: Address::None, ..MEMORY_ERROR });
+    DEBUG.into_iter().try_for_each(|class| lives(checks, of_class(class)))
 }
 
 const UNKNOWN: usize = 0x00;
@@ -117,38 +111,30 @@ fn of_abort(status: usize) -> Option<Told> {
     }
 }
 
-impl Tally {
-    fn note(&mut self, syndrome: usize, is_right: bool, seen: impl core::fmt::Debug) {
-        self.made += 1;
-        if !is_right {
-            self.failed += 1;
-            println!("classes: syndrome {syndrome:#x}: {seen:x?}");
-        }
-    }
+fn told(checks: &mut Checks, syndrome: usize, told: Told) {
+    let (_, seen) = exception(syndrome);
+    let address = match told.address {
+        Address::Instruction => taken::program_counter(),
+        Address::StackPointer => taken::stack_pointer(),
+        Address::Nowhere => NOWHERE,
+        Address::None => 0,
+    };
+    let is_right = (seen.signal, seen.code, seen.address) == (told.signal, told.code, address);
+    checks.note(is_right, format_args!("syndrome {syndrome:#x}: {seen:x?}"));
+}
 
-    fn told(&mut self, syndrome: usize, told: Told) {
-        let (_, seen) = exception(syndrome);
-        let address = match told.address {
-            Address::Instruction => taken::program_counter(),
-            Address::StackPointer => taken::stack_pointer(),
-            Address::Nowhere => NOWHERE,
-            Address::None => 0,
-        };
-        self.note(syndrome, (seen.signal, seen.code, seen.address) == (told.signal, told.code, address), seen);
-    }
+fn dies(checks: &mut Checks, syndrome: usize) -> Result<()> {
+    let status = in_child(syndrome)?;
+    checks.note(status == abi::SIGKILL as i32, format_args!("syndrome {syndrome:#x}: {status:x}"));
+    Ok(())
+}
 
-    fn dies(&mut self, syndrome: usize) -> Result<()> {
-        let status = in_child(syndrome)?;
-        self.note(syndrome, status == abi::SIGKILL as i32, status);
-        Ok(())
-    }
-
-    /// The program goes on, told or not.
-    fn lives(&mut self, syndrome: usize) -> Result<()> {
-        let status = in_child(syndrome)?;
-        self.note(syndrome, [0, abi::SIGTRAP as i32].contains(&(status >> 8)) && status & 0xff == 0, status);
-        Ok(())
-    }
+/// The program goes on, told or not.
+fn lives(checks: &mut Checks, syndrome: usize) -> Result<()> {
+    let status = in_child(syndrome)?;
+    let is_right = [0, abi::SIGTRAP as i32].contains(&(status >> 8)) && status & 0xff == 0;
+    checks.note(is_right, format_args!("syndrome {syndrome:#x}: {status:x}"));
+    Ok(())
 }
 
 /// How a child ends that takes it; the signal that it was told is its status. Whoever is in user mode on this CPU next takes it: that must

@@ -9,14 +9,13 @@ mod pointers;
 pub(crate) mod taken;
 
 use core::ffi::CStr;
-use core::fmt::Debug;
 use core::ptr::null;
 
 use crate::runtime::file::{close, execute, open};
-use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
 use crate::runtime::process::{fork, wait};
 use crate::runtime::syscall::{Result, abi, call, check, errno, stay_on_first_cpu, write};
+use crate::runtime::tests::Checks;
 use instructions as does;
 use taken::{Address, Case, Says, Taken};
 
@@ -26,13 +25,12 @@ pub fn main(arguments: Arguments) -> u8 {
         return pointers::signer();
     }
     let capabilities = Capabilities::of(&arguments);
-    let mut tally = Tally::default();
-    let result = taken::prepare().and_then(|()| run(&mut tally, &capabilities));
+    let mut checks = Checks::of("faults");
+    let result = taken::prepare().and_then(|()| run(&mut checks, &capabilities));
     if arguments.get(1) == Some("--values") {
         identification::print();
     }
-    println!("faults: {} checks, {} failed, {result:?}", tally.made, tally.failed);
-    u8::from(tally.failed > 0 || result.is_err())
+    checks.end(result)
 }
 
 /// What the kernel says that this CPU can do: AT_HWCAP and AT_HWCAP2.
@@ -49,41 +47,24 @@ impl Capabilities {
     }
 }
 
-#[derive(Default)]
-struct Tally {
-    made: u32,
-    failed: u32,
-}
-
-impl Tally {
-    fn that<Seen: Debug + PartialEq>(&mut self, what: &str, seen: Seen, wanted: Seen) {
-        self.made += 1;
-        if seen != wanted {
-            self.failed += 1;
-            println!("faults: {what}: {seen:x?}, not {wanted:x?}");
-        }
-    }
-
-    fn case(&mut self, case: &Case) {
-        let seen = case.run();
-        self.that(case.what, seen, case.wanted());
-    }
-}
-
-fn run(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
-    MEMORY.iter().chain(ALIGNMENT).chain(UNDEFINED).for_each(|case| tally.case(case));
+fn run(checks: &mut Checks, capabilities: &Capabilities) -> Result<()> {
+    MEMORY.iter().chain(ALIGNMENT).chain(UNDEFINED).for_each(|case| check_case(checks, case));
     for (what, function) in does::ALLOWED {
-        tally.that(what, Taken::call(*function, taken::page(taken::DATA)), Taken::default());
+        checks.equal(what, Taken::call(*function, taken::page(taken::DATA)), Taken::default());
     }
-    tally.that("a program for AArch32", aarch32()?, errno::ENOEXEC as i32);
-    identification::check(tally, capabilities);
-    branches::check(tally, capabilities)?;
-    pointers::check(tally, capabilities)?;
-    copies::check(tally, capabilities)?;
+    checks.equal("a program for AArch32", aarch32()?, errno::ENOEXEC as i32);
+    identification::check(checks, capabilities);
+    branches::check(checks, capabilities)?;
+    pointers::check(checks, capabilities)?;
+    copies::check(checks, capabilities)?;
     if Taken::of(does::trap_fpsimd, 0).0 == 0 {
-        forged(tally)?;
+        forged(checks)?;
     }
     Ok(())
+}
+
+fn check_case(checks: &mut Checks, case: &Case) {
+    checks.equal(case.what, case.run(), case.wanted());
 }
 
 /// Whether `body` holds in a child.
@@ -93,13 +74,13 @@ fn in_child(body: impl FnOnce() -> bool) -> Result<bool> {
 }
 
 /// What no program comes to by itself: the reference kernel brings it about.
-fn forged(tally: &mut Tally) -> Result<()> {
-    tally.case(&illegal("an illegal execution state", does::illegal_state));
+fn forged(checks: &mut Checks) -> Result<()> {
+    check_case(checks, &illegal("an illegal execution state", does::illegal_state));
     stay_on_first_cpu()?;
     Taken::of(does::trap_fpsimd, 1);
-    tally.case(&illegal("FP and SIMD, trapped", does::fpsimd));
+    check_case(checks, &illegal("FP and SIMD, trapped", does::fpsimd));
     Taken::of(does::trap_fpsimd, 0);
-    tally.that("FP and SIMD", Taken::call(does::fpsimd, 0), Taken::default());
+    checks.equal("FP and SIMD", Taken::call(does::fpsimd, 0), Taken::default());
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Result, abi, call, check, errno, getpid, kill, pipe, sched_yield};
 use crate::runtime::test_calls::frames_in_use;
 use crate::runtime::thread;
+use crate::runtime::tests::Checks;
 
 const PAGE: usize = 4096;
 const READ: u32 = abi::PROT_READ;
@@ -23,10 +24,9 @@ const KERNEL_ADDRESS: usize = 0xffff_ff80_4020_0000;
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
     let rounds = arguments.number(1).unwrap_or(50);
-    let mut checks = Checks { made: 0, failed: 0 };
+    let mut checks = Checks::of("memory");
     let result = run(&mut checks, rounds);
-    println!("memory: {} checks, {} failed, {result:?}", checks.made, checks.failed);
-    u8::from(checks.failed > 0 || result.is_err())
+    checks.end(result)
 }
 
 fn run(checks: &mut Checks, rounds: usize) -> Result<()> {
@@ -42,29 +42,6 @@ fn run(checks: &mut Checks, rounds: usize) -> Result<()> {
     large::large(checks)?;
     snapshots(checks, rounds)?;
     nothing_lost(checks, rounds)
-}
-
-struct Checks {
-    made: u32,
-    failed: u32,
-}
-
-impl Checks {
-    fn that(&mut self, what: &str, holds: bool) {
-        self.made += 1;
-        if !holds {
-            self.failed += 1;
-            println!("memory: {what} is wrong");
-        }
-    }
-
-    fn refused(&mut self, what: &str, result: Result<usize>, error: u32) {
-        let as_expected = result.is_err_and(|why| why.0 == error);
-        if !as_expected {
-            println!("memory: {what} gave {result:?}");
-        }
-        self.that(what, as_expected);
-    }
 }
 
 fn plain<const N: usize>(number: u32, arguments: [usize; N]) -> Result<usize> {

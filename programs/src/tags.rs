@@ -9,6 +9,7 @@ use crate::runtime::print::println;
 use crate::runtime::start::Arguments;
 use crate::runtime::syscall::{Errno, Result, abi, call, check, errno};
 use crate::runtime::test_calls;
+use crate::runtime::tests::Checks;
 
 const PAGE: usize = 4096;
 const WRITE: u32 = abi::PROT_READ | abi::PROT_WRITE;
@@ -27,7 +28,7 @@ const ANY_TAG: usize = 0xfffe << INCLUDED_SHIFT;
 
 /// The program.
 pub fn main(arguments: Arguments) -> u8 {
-    let mut checks = Checks { made: 0, failed: 0 };
+    let mut checks = Checks::of("tags");
     let result = match arguments.get(1) {
         Some("kernel") => kernel(&mut checks),
         _ if control(ENABLE | SYNC).is_ok() => {
@@ -39,8 +40,7 @@ pub fn main(arguments: Arguments) -> u8 {
             refusals(&mut checks)
         }
     };
-    println!("tags: {} checks, {} failed, {result:?}", checks.made, checks.failed);
-    u8::from(checks.failed > 0 || result.is_err())
+    checks.end(result)
 }
 
 /// HWCAP2_MTE, HWCAP2_MTE3.
@@ -50,29 +50,6 @@ const MTE3: usize = 1 << 22;
 fn capabilities(arguments: Arguments) -> usize {
     const AT_HWCAP2: usize = 26;
     arguments.auxiliary(AT_HWCAP2).unwrap_or(0) & (MTE | MTE3)
-}
-
-struct Checks {
-    made: u32,
-    failed: u32,
-}
-
-impl Checks {
-    fn that(&mut self, what: &str, holds: bool) {
-        self.made += 1;
-        if !holds {
-            self.failed += 1;
-            println!("tags: {what} is wrong");
-        }
-    }
-
-    fn refused<T: core::fmt::Debug>(&mut self, what: &str, result: Result<T>, error: u32) {
-        let as_expected = result.as_ref().is_err_and(|why| *why == Errno(error));
-        if !as_expected {
-            println!("tags: {what} gave {result:?}");
-        }
-        self.that(what, as_expected);
-    }
 }
 
 fn plain<const N: usize>(number: u32, arguments: [usize; N]) -> Result<usize> {

@@ -6,7 +6,7 @@ use core::mem::transmute;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::taken::{BTYPE, Function, Taken, branch, context, land};
-use super::{Capabilities, Tally, does, in_child};
+use super::{Capabilities, Checks, does, in_child};
 use crate::runtime::process::set_action;
 use crate::runtime::syscall::{Errno, Result, abi, call, check as succeeds, errno, mmap};
 
@@ -62,7 +62,7 @@ fn function(index: usize) -> Function {
     unsafe { transmute::<usize, Function>(guarded(index)) }
 }
 
-pub fn check(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
+pub fn check(checks: &mut Checks, capabilities: &Capabilities) -> Result<()> {
     const GUARDED: u32 = abi::PROT_READ | abi::PROT_EXEC | abi::PROT_BTI;
     let pages = mmap(2 * PAGE)?;
     MEMORY.store(pages as usize, Ordering::Relaxed);
@@ -72,19 +72,19 @@ pub fn check(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
         pages.add(PAGE).cast::<[u32; CODE.len()]>().write(CODE);
     }
     if !capabilities.has(1, BTI) {
-        tally.that("branch targets that are not there", protect(1, GUARDED), Err(Errno(errno::EINVAL)));
+        checks.equal("branch targets that are not there", protect(1, GUARDED), Err(Errno(errno::EINVAL)));
         return Ok(());
     }
     protect(0, abi::PROT_READ | abi::PROT_EXEC)?;
     protect(1, GUARDED)?;
-    every_way(tally);
+    every_way(checks);
     let emulated = Taken::call(does::jump, guarded(0) - size_of::<u32>());
-    tally.that("an emulated instruction that was branched to", emulated, Taken::default());
+    checks.equal("an emulated instruction that was branched to", emulated, Taken::default());
     let refused = refused(NO_TARGET);
-    tally.that("a call in a child's copy", in_child(|| Taken::call(does::call, guarded(NO_TARGET)) == refused)?, true);
-    signals(tally)?;
+    checks.equal("a call in a child's copy", in_child(|| Taken::call(does::call, guarded(NO_TARGET)) == refused)?, true);
+    signals(checks)?;
     protect(1, abi::PROT_READ | abi::PROT_EXEC)?;
-    tally.that("a call in memory no longer guarded", Taken::call(does::call, guarded(NO_TARGET)), Taken::default());
+    checks.equal("a call in memory no longer guarded", Taken::call(does::call, guarded(NO_TARGET)), Taken::default());
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn refused(target: usize) -> Taken {
     Taken { signal: abi::SIGILL, code: abi::ILL_ILLOPC, address: guarded(target) as u64, fault_address: 0 }
 }
 
-fn every_way(tally: &mut Tally) {
+fn every_way(checks: &mut Checks) {
     let ways: [(&str, Function, u64); 4] = [
         ("a jump from other memory", does::jump, 1),
         ("a call", does::call, 2),
@@ -105,7 +105,7 @@ fn every_way(tally: &mut Tally) {
             let seen = Taken::call(how, guarded(index));
             let wanted = if lets_in.contains(&kind) { Taken::default() } else { refused(index) };
             let seen_kind = if seen.signal == 0 { kind } else { branch() };
-            tally.that(target, (way, seen, seen_kind), (way, wanted, kind));
+            checks.equal(target, (way, seen, seen_kind), (way, wanted, kind));
         }
     }
 }
@@ -135,21 +135,21 @@ fn refusals(stubborn: u32, body: impl FnOnce() -> Result<()>) -> Result<u32> {
     body().map(|()| REFUSED.load(Ordering::Relaxed))
 }
 
-fn signals(tally: &mut Tally) -> Result<()> {
+fn signals(checks: &mut Checks) -> Result<()> {
     set_action(abi::SIGILL, forgive as *const () as usize, abi::SA_SIGINFO, 0)?;
     let branches = || {
         Taken::call(does::call, guarded(NO_TARGET));
         Ok(())
     };
-    tally.that("a branch that is let go on", refusals(0, branches)?, 1);
-    tally.that("a branch that comes back as it was", refusals(2, branches)?, 3);
+    checks.equal("a branch that is let go on", refusals(0, branches)?, 1);
+    checks.equal("a branch that comes back as it was", refusals(2, branches)?, 3);
     for (what, index, wanted) in [
         ("a handler that is no target", NO_TARGET, 1),
         ("a handler that is a target of calls", OF_CALLS, 0),
         ("a handler that is a target of jumps", OF_JUMPS, 1),
     ] {
         set_action(abi::SIGUSR1, guarded(index), 0, 0)?;
-        tally.that(what, refusals(0, raise)?, wanted);
+        checks.equal(what, refusals(0, raise)?, wanted);
     }
     set_action(abi::SIGILL, land as *const () as usize, abi::SA_SIGINFO, 0)
 }

@@ -4,7 +4,7 @@
 use core::arch::naked_asm;
 
 use super::taken::{Function, Taken};
-use super::{Capabilities, Tally};
+use super::{Capabilities, Checks};
 use crate::runtime::syscall::{Result, abi, mmap, munmap};
 
 /// MOPS, a bit of AT_HWCAP2.
@@ -91,24 +91,24 @@ const SETS: &[(&str, Function, Begin)] = &[
     ("a set from its third instruction on, by option A", set_third, (OPTION_A, true)),
 ];
 
-pub fn check(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
+pub fn check(checks: &mut Checks, capabilities: &Capabilities) -> Result<()> {
     if !capabilities.has(1, MOPS) {
         let taken = Taken::call(copy, &raw const NOTHING as usize);
-        tally.that("a copy that is not there", (taken.signal, taken.code), (abi::SIGILL, abi::ILL_ILLOPC));
+        checks.equal("a copy that is not there", (taken.signal, taken.code), (abi::SIGILL, abi::ILL_ILLOPC));
         return Ok(());
     }
     for &(what, function, begin, (from, to)) in COPIES {
         with_memory(|memory| {
             let wanted = |at: usize| if (to..to + SIZE).contains(&at) { byte(at - to + from) } else { byte(at) };
             let registers = Registers { to: memory + to, from: memory + from, size: SIZE, flags: 0 };
-            tally.that(what, run(function, registers, begin, true, wanted, memory), (Taken::default(), 0, None));
+            checks.equal(what, run(function, registers, begin, true, wanted, memory), (Taken::default(), 0, None));
         })?;
     }
     for &(what, function, begin) in SETS {
         with_memory(|memory| {
             let wanted = |at: usize| if (100..100 + SIZE).contains(&at) { 0xa5 } else { byte(at) };
             let registers = Registers { to: memory + 100, from: 0xa5, size: SIZE, flags: 0 };
-            tally.that(what, run(function, registers, begin, false, wanted, memory), (Taken::default(), 0, None));
+            checks.equal(what, run(function, registers, begin, false, wanted, memory), (Taken::default(), 0, None));
         })?;
     }
     Ok(())

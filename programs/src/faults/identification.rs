@@ -2,7 +2,7 @@
 //! the same as AT_HWCAP says.
 
 use super::taken::Taken;
-use super::{Capabilities, Tally, does::Function};
+use super::{Capabilities, Checks, does::Function};
 use crate::runtime::print::println;
 use crate::runtime::syscall::abi;
 use core::arch::naked_asm;
@@ -21,12 +21,12 @@ macro_rules! registers {
 }
 
 /// Which algorithms pointers are authenticated by, and anything else is signed by: one of three fields each.
-pub fn signs(tally: &mut Tally, capabilities: &Capabilities) {
+pub fn signs(checks: &mut Checks, capabilities: &Capabilities) {
     let any = |fields: &[(Function, u32)]| {
         fields.iter().any(|(function, lowest)| Taken::of(*function, 0).0 >> lowest & 0xf != 0)
     };
-    tally.that("authentication", any(&[(isar1, 4), (isar1, 8), (isar2, 12)]), capabilities.has(0, 30));
-    tally.that("signatures", any(&[(isar1, 24), (isar1, 28), (isar2, 8)]), capabilities.has(0, 31));
+    checks.equal("authentication", any(&[(isar1, 4), (isar1, 8), (isar2, 12)]), capabilities.has(0, 30));
+    checks.equal("signatures", any(&[(isar1, 24), (isar1, 28), (isar2, 8)]), capabilities.has(0, 31));
 }
 
 /// Whether the instruction that finds a wrong signature is the one that says so.
@@ -96,17 +96,17 @@ const SAME: &[(Function, u32, usize, usize, u32)] = &[
 /// CPUID, a bit of AT_HWCAP: the registers can be read.
 const READABLE: u32 = 11;
 
-pub fn check(tally: &mut Tally, capabilities: &Capabilities) {
-    tally.that("AT_HWCAP's word on these registers", capabilities.has(0, READABLE), true);
+pub fn check(checks: &mut Checks, capabilities: &Capabilities) {
+    checks.equal("AT_HWCAP's word on these registers", capabilities.has(0, READABLE), true);
     for (function, lowest, least, word, bit) in SAME {
         let (value, taken) = Taken::of(*function, 0);
-        tally.that("an identification register", taken, Taken::default());
-        tally.that("what it says", value >> lowest & 0xf >= *least, capabilities.has(*word, *bit));
+        checks.equal("an identification register", taken, Taken::default());
+        checks.equal("what it says", value >> lowest & 0xf >= *least, capabilities.has(*word, *bit));
     }
-    tally.that("which CPU this is", Taken::of(mpidr, 0), (1 << 31, Taken::default()));
-    tally.that("a register that is not allocated", Taken::of(unallocated_7_7, 0), (0, Taken::default()));
+    checks.equal("which CPU this is", Taken::of(mpidr, 0), (1 << 31, Taken::default()));
+    checks.equal("a register that is not allocated", Taken::of(unallocated_7_7, 0), (0, Taken::default()));
     for function in [unallocated_0_1 as Function, pfr0_aarch32, ccsidr, clidr, csselr] {
         let taken = Taken::call(function, 0);
-        tally.that("a register that is not shown", (taken.signal, taken.code), (abi::SIGILL, abi::ILL_ILLOPC));
+        checks.equal("a register that is not shown", (taken.signal, taken.code), (abi::SIGILL, abi::ILL_ILLOPC));
     }
 }

@@ -4,7 +4,7 @@
 use core::ptr::{from_mut, from_ref, null};
 
 use super::taken::{Function, Taken, program_counter};
-use super::{Capabilities, Tally, does, identification, in_child};
+use super::{Capabilities, Checks, does, identification, in_child};
 use crate::runtime::file::{close, duplicate, execute};
 use crate::runtime::process::{fork, wait};
 use crate::runtime::syscall::{
@@ -42,39 +42,39 @@ impl Signed {
     }
 }
 
-pub fn check(tally: &mut Tally, capabilities: &Capabilities) -> Result<()> {
-    identification::signs(tally, capabilities);
+pub fn check(checks: &mut Checks, capabilities: &Capabilities) -> Result<()> {
+    identification::signs(checks, capabilities);
     if !capabilities.has(0, PACA) {
-        tally.that("keys that are not there", reset(0), Err(Errno(errno::EINVAL)));
+        checks.equal("keys that are not there", reset(0), Err(Errno(errno::EINVAL)));
         return Ok(());
     }
-    signatures(tally);
+    signatures(checks);
     let own = Signed::now();
-    tally.that("a child's keys", in_child(|| Signed::now() == own)?, true);
-    tally.that("a thread's keys", in_child(|| signed_in_thread() == Ok(own))?, true);
+    checks.equal("a child's keys", in_child(|| Signed::now() == own)?, true);
+    checks.equal("a thread's keys", in_child(|| signed_in_thread() == Ok(own))?, true);
     for (which, kept) in [(0, [false; KEYS]), (0b10001, [false, true, true, true, false])] {
         let others = in_child(|| reset(which).is_ok() && Signed::now().keys_of(&own) == kept)?;
-        tally.that("keys asked for", (which, others), (which, true));
+        checks.equal("keys asked for", (which, others), (which, true));
     }
-    tally.that("keys that there are none of", reset(1 << KEYS), Err(Errno(errno::EINVAL)));
-    tally.that("keys of two who take turns", in_child(|| take_turns() == Ok(true))?, true);
-    tally.that("another program's keys", signed_by_another()?.keys_of(&own), [false; KEYS]);
+    checks.equal("keys that there are none of", reset(1 << KEYS), Err(Errno(errno::EINVAL)));
+    checks.equal("keys of two who take turns", in_child(|| take_turns() == Ok(true))?, true);
+    checks.equal("another program's keys", signed_by_another()?.keys_of(&own), [false; KEYS]);
     Ok(())
 }
 
 /// One that is right, and one that is wrong by a bit.
-fn signatures(tally: &mut Tally) {
+fn signatures(checks: &mut Checks) {
     const WRONG: usize = 1 << 50;
-    let pointer = from_ref(tally) as usize;
+    let pointer = from_ref(checks) as usize;
     for ((key, authenticate), sign) in AUTHENTICATE.into_iter().zip(SIGN) {
         let signed = Taken::of(sign, pointer).0;
-        tally.that(key, Taken::of(authenticate, signed), (pointer, Taken::default()));
+        checks.equal(key, Taken::of(authenticate, signed), (pointer, Taken::default()));
         let (value, taken) = Taken::of(authenticate, signed ^ WRONG);
         if identification::authentication_faults() {
             let (signal, code) = (abi::SIGILL, abi::ILL_ILLOPN);
-            tally.that(key, taken, Taken { signal, code, address: program_counter(), fault_address: 0 });
+            checks.equal(key, taken, Taken { signal, code, address: program_counter(), fault_address: 0 });
         } else {
-            tally.that(key, (value == pointer, taken), (false, Taken::default()));
+            checks.equal(key, (value == pointer, taken), (false, Taken::default()));
         }
     }
 }

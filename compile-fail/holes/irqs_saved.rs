@@ -1,6 +1,6 @@
 //! `IrqsSaved` is tied neither to a token nor to the one saved before it: interrupts open under it, and what it says
-//! (`NoIrq`) is not true; leaked, it says so for ever, and of the task that it was saved in. Should be: nested by a closure (`IrqsSaved::with(|cpu| ..)`) for the first two; sleeping inside
-//! is for the checks at run time.
+//! (`NoIrq`) is not true; leaked, it says so for ever, and of the task that it was saved in. Should be: nested by a closure
+//! (`IrqsSaved::with(|cpu| ..)`) for all but sleeping inside, which is for the checks at run time.
 //@ out_of_order: compiles
 //@ with_a_guard: compiles
 //@ sleeps: compiles

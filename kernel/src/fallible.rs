@@ -12,11 +12,22 @@ pub fn with_room<T>(count: usize) -> Result<Vec<T>> {
 }
 
 /// All of them.
-pub fn try_collect<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>> {
+pub fn try_collect<T>(mut items: impl Iterator<Item = T>) -> Result<Vec<T>> {
     let mut all = Vec::new();
-    for item in items {
-        all.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        all.push(item);
-    }
+    items.try_for_each(|item| push(&mut all, item))?;
     Ok(all)
+}
+
+/// One more.
+pub fn push<T>(all: &mut Vec<T>, item: T) -> Result<()> {
+    all.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    all.push(item);
+    Ok(())
+}
+
+/// So many more, or none of them.
+pub fn extend<T>(all: &mut Vec<T>, items: impl ExactSizeIterator<Item = T>) -> Result<()> {
+    all.try_reserve(items.len()).map_err(|_| Errno::ENOMEM)?;
+    all.extend(items);
+    Ok(())
 }

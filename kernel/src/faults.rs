@@ -30,9 +30,9 @@ impl Refused {
 
     /// For the program; without the tag that its pointer may have had. The CPU may not have said where.
     pub fn info(self, frame: &Frame) -> Info {
-        let is_known = Syndrome(frame.syndrome).has_fault_address();
-        let address = if is_known { untagged(frame.fault_address as usize) as u64 } else { 0 };
-        let syndrome = Syndrome(frame.syndrome).of_access((address as usize) < USER_END);
+        let syndrome = Syndrome(frame.syndrome);
+        let address = if syndrome.has_fault_address() { untagged(frame.fault_address as usize) } else { 0 };
+        let (address, syndrome) = (address as u64, syndrome.of_access(address < USER_END));
         let origin = if self.code == SI_KERNEL { Origin::Kernel } else { Origin::Fault { address, syndrome } };
         Info { signal: self.signal, code: self.code, origin }
     }

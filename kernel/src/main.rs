@@ -82,7 +82,7 @@ mod device_tree;
 mod early_vectors;
 #[cfg(target_os = "none")]
 mod entries;
-#[cfg(target_os = "none")]
+#[cfg(any(test, target_os = "none"))]
 mod fallible;
 #[cfg(target_os = "none")]
 mod fault_hooks;

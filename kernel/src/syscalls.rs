@@ -52,12 +52,17 @@ impl Call<'_> {
 #[inline(never)]
 pub fn call(mut cpu: Cpu<ProcessContext>, frame: &mut Frame) -> Cpu<ProcessContext> {
     // The one that is nothing but entry and exit, so that it can be measured.
-    if frame.syscall as u32 == linux::__NR_getppid {
+    if number(frame) == linux::__NR_getppid {
         frame.regs[0] = u64::from(Task::current(&cpu).process().map_or(0, |process| process.parent_id()));
         return cpu;
     }
     dispatch(&mut cpu, frame);
     cpu
+}
+
+/// Its number, an `int` as Linux has it: X8 may have more.
+pub const fn number(frame: &Frame) -> u32 {
+    frame.syscall as u32
 }
 
 fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
@@ -68,8 +73,7 @@ fn dispatch(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {
     if frames::is_low() {
         out_of_memory::make_room(cpu);
     }
-    // An `int`, as Linux has it: X8 may have more.
-    let number = frame.syscall as u32;
+    let number = number(frame);
     let result = run(number, &mut Call { cpu, process, frame });
     frame.regs[0] = match result {
         Ok(value) => value as u64,

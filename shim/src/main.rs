@@ -5,7 +5,8 @@
 //! - `boot` comes from the boot loader or from PSCI, and goes to the kernel; `device_tree` takes the shim's memory away from it;
 //! - `vectors` is where EL1 comes back to: by SMC, which is trapped, by HVC, by a step;
 //! - `psci` hands firmware calls on, `request` answers the shim's own;
-//! - `serror` pends, `synchronous` has EL0 take what its CPU has none of, `step` counts instructions until it should, `interrupts` withholds those that would come first;
+//! - `serror` pends, `synchronous` has EL0 take what its CPU has none of, `step` counts instructions until they should,
+//!   `interrupts` withholds those that would come first;
 //! - `host` says what went wrong and ends the machine.
 //!
 //! Translation is off at EL2, and nothing is shared between CPUs but what PSCI starts them with.

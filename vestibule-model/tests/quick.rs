@@ -6,8 +6,9 @@
 //! folder that `VESTIBULE_REFERENCE` names if it is not there yet, and compared if it is. Without the folder, only the first
 //! question is asked, with an event less.
 //!
-//! Each family is searched twice: with states, up to four events, and without states or reductions, up to three; on backends with NMIs one less. States rest on what
-//! the shipped code forgets at certain places. A change that carries something past them cannot say so, and is found in the second.
+//! Each family is searched twice: with states, up to four events, and without states or reductions, up to three; on backends
+//! with NMIs one less. States rest on what the shipped code forgets at certain places. A change that carries something past them
+//! cannot say so, and is found in the second.
 
 use std::fmt::Write;
 use std::marker::PhantomData;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::errno::{Errno, Result};
+use crate::fallible::extend;
 
 /// Longest name in a directory.
 pub const NAME_LIMIT: usize = 255;
@@ -199,8 +200,7 @@ impl<'a> Rest<'a> {
             true => b"",
         };
         // Links upon links can leave much.
-        path.try_reserve(rest.len()).map_err(|_| Errno::ENOMEM)?;
-        path.extend(rest);
+        extend(&mut path, rest.iter().copied())?;
         self.own = Some(path);
         self.at = 0;
         Ok(())

@@ -17,7 +17,7 @@ use super::node::{Access, Node};
 use super::path::Link;
 use super::stat::{Metadata, Type};
 use crate::errno::{Errno, Result};
-use crate::fallible::try_collect;
+use crate::fallible::{extend, try_collect};
 use crate::process::Process;
 use crate::processes;
 use crate::reference::{Cpu, Reference};
@@ -231,14 +231,14 @@ impl Place {
             Place::Root => {
                 let mut numbers = try_collect(processes::all().map(|process| process.id()))?;
                 numbers.sort_unstable();
-                all.try_reserve(numbers.len()).map_err(|_| Errno::ENOMEM)?;
-                all.extend(numbers.into_iter().map(|process| Place::Folder(Who { process, task: None })));
+                let folder = |process| Place::Folder(Who { process, task: None });
+                extend(&mut all, numbers.into_iter().map(folder))?;
             }
             Place::Folder(who) => _ = who.find()?,
             Place::Tasks(process) => {
                 let numbers = try_collect(Who { process, task: None }.find()?.tasks().map(|task| task.id()))?;
-                all.try_reserve(numbers.len()).map_err(|_| Errno::ENOMEM)?;
-                all.extend(numbers.iter().rev().map(|task| Place::Folder(Who { process, task: Some(*task) })));
+                let folder = |task| Place::Folder(Who { process, task: Some(task) });
+                extend(&mut all, numbers.into_iter().rev().map(folder))?;
             }
             Place::Descriptors(who) => {
                 all.extend(who.find()?.files.numbers().into_iter().map(|number| Place::Descriptor(who, number)));

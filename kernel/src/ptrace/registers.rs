@@ -6,7 +6,7 @@ use vestibule_arm64::pstate::sanitise;
 use vestibule_arm64::{Frame, Thread};
 
 use crate::errno::{Errno, Result};
-use crate::{breakpoints, debug_registers};
+use crate::{breakpoints, debug_registers, syscalls};
 
 /// A set of registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +76,7 @@ impl Set {
                 put(&mut bytes, vectors.iter().map(|vector| vector.to_le_bytes()));
                 put(&mut bytes[size_of_val(&vectors)..], [status, control].iter().map(|word| word.to_le_bytes()));
             }
-            Set::SystemCall => put(&mut bytes, [(frame.syscall as u32).to_le_bytes()].into_iter()),
+            Set::SystemCall => put(&mut bytes, [syscalls::number(frame).to_le_bytes()].into_iter()),
             Set::Debug(kind) => {
                 // SAFETY: the caller's.
                 let state = breakpoints::registers(kind).read(|number| unsafe { thread.point(kind, number) });

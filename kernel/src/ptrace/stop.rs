@@ -11,6 +11,7 @@ use crate::errno::Errno;
 use crate::process::Status;
 use crate::reference::{Cpu, Reference};
 use crate::signals::{self, Info, Origin, SI_USER, Signal};
+use crate::syscalls;
 use crate::task::Task;
 
 /// Who looks at system calls: tracers.
@@ -37,9 +38,8 @@ impl vestibule::SyscallWork<Reference> for SyscallWork {
     }
 }
 
-/// Its number, an `int`, is none.
 const fn is_none(frame: &Frame) -> bool {
-    frame.syscall as u32 == NO_SYSCALL as u32
+    syscalls::number(frame) == NO_SYSCALL as u32
 }
 
 fn at_system_call(cpu: &mut Cpu<ProcessContext>, frame: &mut Frame) {

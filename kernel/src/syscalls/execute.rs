@@ -6,6 +6,7 @@ use linux_raw_sys::general as linux;
 
 use super::{Call, Errno, Result};
 use crate::errno;
+use crate::fallible::push;
 use crate::files::{node::Node, root};
 use crate::planted::Bug;
 use crate::process::Program;
@@ -72,7 +73,6 @@ fn strings(from: usize, left: &mut usize) -> errno::Result<Vec<Vec<u8>>> {
         }
         let string = read_user_string(pointer, ONE)?.ok_or(Errno::E2BIG)?;
         *left = left.checked_sub(string.len() + 1 + size_of::<usize>()).ok_or(Errno::E2BIG)?;
-        all.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        all.push(string);
+        push(&mut all, string)?;
     }
 }

@@ -63,10 +63,7 @@ pub fn stepped(cpu: &mut Cpu) {
     count.counted += u64::from(is_there);
     if !is_there || count.counted < count.wanted {
         vectors::set_step(true);
-    } else if matches!(cpu.asked, Some(Asked::Synchronous(_))) {
-        end(cpu);
-        request::bring_asked(cpu);
-    } else if count.level == 0 {
+    } else if count.level == 0 && matches!(cpu.asked, Some(Asked::Error(_))) {
         // An interrupt would be taken first, and the SError come in its handler. The next stop is at the SError's vector.
         cpu.withheld = Some(Withheld::now());
         request::bring_asked(cpu);

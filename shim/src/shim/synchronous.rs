@@ -40,6 +40,5 @@ fn taken(pstate: u64, sctlr: u64) -> u64 {
     let has_tags = read!("id_aa64pfr1_el1") >> 8 & 0xf != 0;
     let sets = [(SSBS, dssbs), (ALLINT, nmi && !spintmask), (PAN, !span), (TCO, has_tags)];
     let set = sets.iter().filter(|(_, is_set)| *is_set).fold(0, |bits, (bit, _)| bits | bit);
-    let kept = if span { FLAGS | DIT | PAN } else { FLAGS | DIT };
-    pstate & kept | EL1H | DAIF | set
+    pstate & (FLAGS | DIT | PAN) | EL1H | DAIF | set
 }

@@ -12,6 +12,7 @@ use crate::address_space::Region;
 use crate::backing::Backing;
 use crate::cpu_time::clock_ticks;
 use crate::errno::{Errno, Result};
+use crate::fallible::with_room;
 use crate::layout::PAGE_SIZE;
 use crate::process::Process;
 use crate::reference::Cpu;
@@ -39,13 +40,12 @@ macro_rules! line {
 
 /// What it was started with, each argument with a zero behind it; nothing when it has ended.
 fn command(process: &Process) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    if process.how_it_ended().is_none() {
-        let arguments = process.command();
-        let length = arguments.iter().map(|argument| argument.len() + 1).sum();
-        text.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
-        arguments.iter().for_each(|argument| text.extend(argument.iter().chain(&[0])));
+    if process.how_it_ended().is_some() {
+        return Ok(Vec::new());
     }
+    let arguments = process.command();
+    let mut text = with_room(arguments.iter().map(|argument| argument.len() + 1).sum())?;
+    arguments.iter().for_each(|argument| text.extend(argument.iter().chain(&[0])));
     Ok(text)
 }
 

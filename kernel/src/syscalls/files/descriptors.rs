@@ -106,7 +106,7 @@ pub(super) fn flock(call: &mut Call) -> Result {
 /// What is written is where it stays.
 pub(super) fn sync(call: &mut Call) -> Result {
     let open = call.file(0)?;
-    let is_synced = open.file.has_places() || call.frame.syscall as u32 == linux::__NR_syncfs;
+    let is_synced = open.file.has_places() || super::super::number(call.frame) == linux::__NR_syncfs;
     if is_synced { Ok(0) } else { Err(Errno::EINVAL) }
 }
 
